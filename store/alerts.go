@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// Alert is one symptom of one host in one UTC hour of detection.
+type Alert struct {
+	ID           int64         `db:"id"`
+	DedupKey     string        `db:"dedup_key"`
+	Host         string        `db:"host"`
+	Symptom      string        `db:"symptom"`
+	Detail       string        `db:"detail"`
+	SuggestedFix string        `db:"suggested_fix"`
+	DetectedAt   int64         `db:"detected_at"`   // microseconds
+	LastFoundAt  int64         `db:"last_found_at"` // microseconds
+	ExportedAt   sql.NullInt64 `db:"exported_at"`   // microseconds
+	PassID       sql.NullInt64 `db:"pass_id"`       // NULL for an adopted alert
+}
+
+// Alert returns the alert with a dedup key, or nil if there is none.
+func (tx *Tx) Alert(dedupKey string) (*Alert, error) {
+	var a Alert
+	err := tx.Get(&a, "SELECT * FROM alerts WHERE dedup_key = ?", dedupKey)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &a, nil
+}
+
+// AddAlert adds an alert. One with a key that is there already is left out.
+func (tx *Tx) AddAlert(a Alert) (added bool, err error) {
+	result, err := tx.NamedExec(`
+		INSERT INTO alerts
+		  (dedup_key, host, symptom, detail, suggested_fix, detected_at, last_found_at, exported_at, pass_id)
+		VALUES
+		  (:dedup_key, :host, :symptom, :detail, :suggested_fix, :detected_at, :last_found_at, :exported_at, :pass_id)
+		ON CONFLICT (dedup_key) DO NOTHING`, a)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// FoundAgain notes that the symptom of an alert was found once more.
+func (tx *Tx) FoundAgain(id, now int64) error {
+	_, err := tx.Exec("UPDATE alerts SET last_found_at = ? WHERE id = ?", now, id)
+	return err
+}
+
+// Evaluated notes that a detector has looked.
+func (tx *Tx) Evaluated(symptom string, now int64) error {
+	_, err := tx.Exec(`
+		INSERT INTO detectors (symptom, evaluated_at)
+		VALUES (?, ?)
+		ON CONFLICT (symptom) DO UPDATE SET evaluated_at = excluded.evaluated_at`, symptom, now)
+	return err
+}
+
+// AlertsNotExported returns the alerts that are not in alerts.jsonl yet, oldest first.
+func (s *Store) AlertsNotExported(ctx context.Context) (alerts []Alert, err error) {
+	err = s.db.SelectContext(ctx, &alerts, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
+	return alerts, wrap(err)
+}
+
+// MarkExported notes that the alert with a dedup key stands in alerts.jsonl.
+func (tx *Tx) MarkExported(dedupKey string, now int64) error {
+	_, err := tx.Exec("UPDATE alerts SET exported_at = ? WHERE dedup_key = ? AND exported_at IS NULL", now, dedupKey)
+	return err
+}
+
+// MoveCursor notes the position of a source whose facts are not in batches.
+func (tx *Tx) MoveCursor(source int64, state string, now int64) error {
+	return tx.moveCursor(source, state, 0, now)
+}

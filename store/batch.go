@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// FutureTolerance is how far ahead of the clock a fact may be stamped before
+// it counts as a stamp from the future.
+const FutureTolerance = 5 * Minute
+
+// Batch is what a reader found in one stretch of a source. It is saved whole,
+// with the cursor behind it, or not at all.
+type Batch struct {
+	Source int64 // from Store.Source
+	Now    int64 // the clock of the pass, in microseconds
+	// Hosts and Commits are the names that the facts below point into.
+	Hosts       []string
+	Commits     []string
+	Ships       []Ship
+	Puts        []Put
+	Rejections  []Rejection
+	Quarantined []Quarantined
+	Gaps        []Gap
+	// Recovered tells that the source has been read on from its cursor, so that
+	// what its recoverable gaps hid is known now.
+	Recovered bool
+	State     string // the reader's position behind this batch; "" keeps the stored one
+}
+
+// Saved counts the rows of a batch that were new.
+type Saved struct {
+	Ships, Puts, Rejections int
+	Future                  int // facts stamped more than FutureTolerance ahead of the clock
+}
+
+// Save stores a batch: its rows, the rollups and hosts that follow from them,
+// and the cursor, in one transaction. Rows that are already there are left out,
+// so reading the same bytes again changes nothing.
+func (s *Store) Save(ctx context.Context, b *Batch) (saved Saved, err error) {
+	err = s.Update(ctx, func(tx *Tx) error {
+		saved, err = tx.save(b)
+		return err
+	})
+	return saved, err
+}
+
+func (tx *Tx) save(b *Batch) (saved Saved, err error) {
+	hosts := make([]*host, len(b.Hosts))
+	commits := make([]int64, len(b.Commits))
+	newest := int64(0)
+	see := func(at int64) {
+		if at > b.Now+FutureTolerance {
+			saved.Future++
+		} else {
+			newest = max(newest, at)
+		}
+	}
+	// Ships first: they decide which hosts are more than a made-up name.
+	for i := range b.Ships {
+		r := &b.Ships[i]
+		if err := tx.resolve(b, hosts, r.Host, true); err != nil {
+			return saved, err
+		}
+		if r.Commit >= 0 && commits[r.Commit] == 0 {
+			if commits[r.Commit], err = tx.commit(b.Commits[r.Commit]); err != nil {
+				return saved, err
+			}
+		}
+		h := hosts[r.Host]
+		h.saw(r.ReceivedAt, b.Now, &h.LastShip, &h.NextShip)
+		see(r.ReceivedAt)
+	}
+	for i := range b.Puts {
+		r := &b.Puts[i]
+		if err := tx.resolve(b, hosts, r.Host, false); err != nil {
+			return saved, err
+		}
+		h := hosts[r.Host]
+		h.saw(r.At, b.Now, &h.LastPut, &h.NextPut)
+		see(r.At)
+	}
+	for i := range b.Rejections {
+		r := &b.Rejections[i]
+		if err := tx.resolve(b, hosts, r.Host, false); err != nil {
+			return saved, err
+		}
+		h := hosts[r.Host]
+		if r.At < h.FirstSeen {
+			h.FirstSeen, h.changed = r.At, true
+		}
+		see(r.At)
+	}
+	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, hosts, commits); err != nil {
+		return saved, fmt.Errorf("store ships: %w", err)
+	}
+	if saved.Puts, err = tx.savePuts(b.Source, b.Puts, hosts); err != nil {
+		return saved, fmt.Errorf("store puts: %w", err)
+	}
+	if saved.Rejections, err = tx.saveRejections(b.Source, b.Rejections, hosts); err != nil {
+		return saved, fmt.Errorf("store rejections: %w", err)
+	}
+	if err := tx.saveHosts(hosts); err != nil {
+		return saved, fmt.Errorf("store hosts: %w", err)
+	}
+	if err := tx.saveQuarantined(b.Source, b.Quarantined, b.Now); err != nil {
+		return saved, fmt.Errorf("store quarantine: %w", err)
+	}
+	if err := tx.saveGaps(b.Source, b.Gaps, b.Recovered, b.Now); err != nil {
+		return saved, fmt.Errorf("store gaps: %w", err)
+	}
+	if err := tx.moveCursor(b.Source, b.State, newest, b.Now); err != nil {
+		return saved, fmt.Errorf("store cursor: %w", err)
+	}
+	return saved, nil
+}
+
+// resolve looks the batch's i-th host up, once.
+func (tx *Tx) resolve(b *Batch, hosts []*host, i int32, ships bool) (err error) {
+	if hosts[i] == nil || ships && !hosts[i].shipped() {
+		hosts[i], err = tx.host(b.Hosts[i], ships)
+	}
+	return err
+}
+
+// touchedHours returns the hours of n facts, each once, in order.
+func touchedHours(n int, at func(i int) int64) []int64 {
+	var hours []int64
+	for i := range n {
+		if hour := at(i) / Hour; len(hours) == 0 || hours[len(hours)-1] != hour {
+			hours = append(hours, hour)
+		}
+	}
+	slices.Sort(hours)
+	return slices.Compact(hours)
+}

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/cis490/fleet-health/migrations"
+	"github.com/jmoiron/sqlx"
+	"github.com/pressly/goose/v3"
+)
+
+const (
+	applicationID = 0x63343930 // "c490", set by the first migration
+	// smallDatabase is the size in bytes up to which every pass checks the
+	// whole database (about 25 ms); a larger one is checked once a day.
+	smallDatabase = 4 << 20
+)
+
+// checkBeforeWriting looks at an existing database through a connection that
+// cannot write. current is false for an older schema; checked tells whether
+// the whole file was read.
+func checkBeforeWriting(ctx context.Context, path string, now int64) (current, checked bool, err error) {
+	db, err := connect(path, "mode=ro", BusyTimeout)
+	if err != nil {
+		return false, false, fmt.Errorf("%s: %w", path, wrap(err))
+	}
+	defer db.Close()
+	if current, err = checkIdentity(ctx, db); err != nil {
+		return false, false, fmt.Errorf("%s: %w", path, wrap(err))
+	}
+	if checked, err = checkWhole(ctx, db, path, current, now); err != nil {
+		return false, false, fmt.Errorf("%s: %w", path, wrap(err))
+	}
+	return current, checked, nil
+}
+
+// checkIdentity refuses a database of another program, and one that is newer
+// than this binary: goose would accept both.
+func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
+	var id, tables int64
+	if err := db.GetContext(ctx, &id, "PRAGMA application_id"); err != nil {
+		return false, err
+	}
+	if err := db.GetContext(ctx, &tables, "SELECT COUNT(*) FROM sqlite_schema"); err != nil {
+		return false, err
+	}
+	if id != applicationID {
+		// goose creates its own table before the first migration runs.
+		if tables == 0 || id == 0 && onlyGoose(ctx, db) {
+			return false, nil
+		}
+		return false, fmt.Errorf("%w: it belongs to another program", ErrCorrupt)
+	}
+	var version sql.NullInt64
+	err = db.GetContext(ctx, &version, "SELECT MAX(version_id) FROM goose_db_version WHERE is_applied")
+	if err != nil {
+		return false, err
+	}
+	latest, err := latestVersion()
+	if err != nil {
+		return false, err
+	}
+	if version.Int64 > latest {
+		return false, fmt.Errorf("%w: its schema is version %d, this program knows %d; install the newer program",
+			ErrNewer, version.Int64, latest)
+	}
+	return version.Int64 == latest, nil
+}
+
+func onlyGoose(ctx context.Context, db *sqlx.DB) bool {
+	var others int64
+	err := db.GetContext(ctx, &others,
+		"SELECT COUNT(*) FROM sqlite_schema WHERE tbl_name NOT IN ('goose_db_version', 'sqlite_sequence')")
+	return err == nil && others == 0
+}
+
+// checkWhole runs SQLite's quick_check: always on a small database, once a day
+// on a larger one.
+func checkWhole(ctx context.Context, db *sqlx.DB, path string, current bool, now int64) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	if current && info.Size() > smallDatabase {
+		var last int64
+		err := db.GetContext(ctx, &last, "SELECT started_at FROM passes WHERE checked = 1 ORDER BY id DESC LIMIT 1")
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return false, err
+		}
+		if age := now - last; age >= 0 && age < 24*Hour {
+			return false, nil
+		}
+	}
+	var found []string
+	if err := db.SelectContext(ctx, &found, "PRAGMA quick_check(1)"); err != nil {
+		return false, err
+	}
+	if len(found) != 1 || found[0] != "ok" {
+		return false, fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(found, "; "))
+	}
+	return true, nil
+}
+
+// Checked tells whether Open read the whole database and found it sound.
+func (s *Store) Checked() bool { return s.checked }
+
+func latestVersion() (int64, error) {
+	names, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil {
+		return 0, err
+	}
+	latest := int64(0)
+	for _, name := range names {
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			return 0, err
+		}
+		latest = max(latest, version)
+	}
+	return latest, nil
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.FS)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// Receiver is the name of the one receiver that the program reads today.
+const Receiver = "local"
+
+// Streams of a receiver.
+const (
+	StreamIndex   = "index"
+	StreamJournal = "journal"
+	StreamExport  = "journal-export" // a dump of the journal, with a position of its own
+	StreamAlerts  = "alerts"         // alerts.jsonl, which is written and read back
+)
+
+// Cursor is how far a source has been read.
+type Cursor struct {
+	State    string `db:"state"`     // the reader's own JSON, "" before the first read
+	NewestAt int64  `db:"newest_at"` // newest fact not ahead of the clock, in microseconds; 0 for none
+}
+
+// Source returns the id of a stream of the receiver, and adds it if it is new.
+func (s *Store) Source(ctx context.Context, stream string) (id int64, err error) {
+	if id, ok := s.sources[stream]; ok {
+		return id, nil
+	}
+	const find = "SELECT id FROM sources WHERE receiver = ? AND stream = ?"
+	err = s.db.GetContext(ctx, &id, find, Receiver, stream)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = s.Update(ctx, func(tx *Tx) error {
+			result, err := tx.Exec("INSERT INTO sources (receiver, stream) VALUES (?, ?)", Receiver, stream)
+			if err != nil {
+				return err
+			}
+			id, err = result.LastInsertId()
+			return err
+		})
+	}
+	if err != nil {
+		return 0, wrap(err)
+	}
+	if s.sources == nil {
+		s.sources = map[string]int64{}
+	}
+	s.sources[stream] = id
+	return id, nil
+}
+
+// Cursor returns how far a source has been read; the zero Cursor if never.
+func (s *Store) Cursor(ctx context.Context, source int64) (c Cursor, err error) {
+	err = s.db.GetContext(ctx, &c, `
+		SELECT
+		  state,
+		  COALESCE(newest_at, 0) AS newest_at
+		FROM cursors
+		WHERE source_id = ?`, source)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Cursor{}, nil
+	}
+	return c, wrap(err)
+}
+
+// NewestFact returns the newest fact of all sources that was not ahead of the
+// clock when it was read, in microseconds; 0 for none.
+func (tx *Tx) NewestFact() (at int64, err error) {
+	err = tx.Get(&at, "SELECT COALESCE(MAX(newest_at), 0) FROM cursors")
+	return at, err
+}
+
+// moveCursor notes a position, or with an empty state only the newest fact.
+func (tx *Tx) moveCursor(source int64, state string, newest, now int64) error {
+	_, err := tx.Exec(`
+		INSERT INTO cursors (source_id, state, newest_at, moved_at)
+		VALUES (?, ?, NULLIF(?, 0), ?)
+		ON CONFLICT (source_id) DO UPDATE SET
+		  state = CASE excluded.state WHEN '' THEN state ELSE excluded.state END,
+		  newest_at = MAX(COALESCE(newest_at, excluded.newest_at), COALESCE(excluded.newest_at, newest_at)),
+		  moved_at = excluded.moved_at`,
+		source, state, newest, now)
+	return err
+}

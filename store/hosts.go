@@ -1,0 +1,206 @@
+package store
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// Names under which facts are kept whose own host has no row.
+const (
+	// InvalidHost collects names that ValidHost refuses.
+	InvalidHost = "(invalid)"
+	// OverflowHost collects hosts that never shipped, beyond MaxNeverShipped.
+	OverflowHost = "(overflow)"
+)
+
+// MaxNeverShipped is how many hosts that never shipped are tracked by name, so
+// that a scanner that makes up names fills neither the disk nor the alerts.
+const MaxNeverShipped = 1000
+
+// ValidHost tells whether a host name is 1 to 255 bytes of valid UTF-8 without
+// control characters and without a slash.
+func ValidHost(name string) bool {
+	if len(name) < 1 || len(name) > 255 || !utf8.ValidString(name) {
+		return false
+	}
+	for _, r := range name {
+		if r == '/' || unicode.IsControl(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// host is what the pass keeps in memory of a row of hosts. Times are
+// microseconds, 0 for none.
+type host struct {
+	ID        int64  `db:"id"`
+	Name      string `db:"name"`
+	FirstSeen int64  `db:"first_seen_at"`
+	LastShip  int64  `db:"last_ship_at"`
+	NextShip  int64  `db:"next_ship_at"`
+	LastPut   int64  `db:"last_put_at"`
+	NextPut   int64  `db:"next_put_at"`
+	changed   bool
+}
+
+func (h *host) shipped() bool { return h.LastShip != 0 || h.NextShip != 0 }
+
+// saw notes a fact: it moves last if the clock has reached it, else next.
+func (h *host) saw(at, now int64, last, next *int64) {
+	switch {
+	case at <= now && at > *last:
+		*last = at
+		h.changed = true
+	case at > now && (*next == 0 || at < *next):
+		*next = at
+		h.changed = true
+	}
+	if at < h.FirstSeen {
+		h.FirstSeen = at
+		h.changed = true
+	}
+}
+
+type hostCache struct {
+	byName       map[string]*host
+	neverShipped int
+}
+
+func (tx *Tx) hostCache() (*hostCache, error) {
+	if tx.s.hosts != nil {
+		return tx.s.hosts, nil
+	}
+	var rows []host
+	err := tx.Select(&rows, `
+		SELECT
+		  id,
+		  name,
+		  first_seen_at,
+		  COALESCE(last_ship_at, 0) AS last_ship_at,
+		  COALESCE(next_ship_at, 0) AS next_ship_at,
+		  COALESCE(last_put_at, 0) AS last_put_at,
+		  COALESCE(next_put_at, 0) AS next_put_at
+		FROM hosts`)
+	if err != nil {
+		return nil, err
+	}
+	cache := &hostCache{byName: make(map[string]*host, len(rows))}
+	for i := range rows {
+		cache.byName[rows[i].Name] = &rows[i]
+		if !rows[i].shipped() && !pseudo(rows[i].Name) {
+			cache.neverShipped++
+		}
+	}
+	tx.s.hosts = cache
+	return cache, nil
+}
+
+func pseudo(name string) bool { return name == InvalidHost || name == OverflowHost }
+
+// host returns the host of that name, and adds it if it is new. ships tells
+// whether the fact at hand is a ship: a host that never shipped may be counted
+// under OverflowHost instead.
+func (tx *Tx) host(name string, ships bool) (*host, error) {
+	cache, err := tx.hostCache()
+	if err != nil {
+		return nil, err
+	}
+	if !ValidHost(name) {
+		name = InvalidHost
+	}
+	if h, ok := cache.byName[name]; ok {
+		if ships && !h.shipped() && !pseudo(name) {
+			cache.neverShipped--
+		}
+		return h, nil
+	}
+	if !ships && !pseudo(name) {
+		if cache.neverShipped >= MaxNeverShipped {
+			return tx.host(OverflowHost, false)
+		}
+		cache.neverShipped++
+	}
+	result, err := tx.Exec("INSERT INTO hosts (name, first_seen_at) VALUES (?, ?)", name, MaxTime)
+	if err != nil {
+		return nil, err
+	}
+	id, err := result.LastInsertId()
+	if err != nil {
+		return nil, err
+	}
+	h := &host{ID: id, Name: name, FirstSeen: MaxTime}
+	cache.byName[name] = h
+	return h, nil
+}
+
+// saveHosts writes the hosts that facts of the batch have changed.
+func (tx *Tx) saveHosts(hosts []*host) error {
+	update, err := tx.Prepare(`
+		UPDATE hosts
+		SET
+		  first_seen_at = ?,
+		  last_ship_at = NULLIF(?, 0),
+		  next_ship_at = NULLIF(?, 0),
+		  last_put_at = NULLIF(?, 0),
+		  next_put_at = NULLIF(?, 0)
+		WHERE id = ?`)
+	if err != nil {
+		return err
+	}
+	defer update.Close()
+	for _, h := range hosts {
+		if h == nil || !h.changed {
+			continue
+		}
+		if _, err := update.Exec(h.FirstSeen, h.LastShip, h.NextShip, h.LastPut, h.NextPut, h.ID); err != nil {
+			return err
+		}
+		h.changed = false
+	}
+	return nil
+}
+
+// CatchUp moves the last ship and PUT of hosts whose facts were ahead of the
+// clock when they were read, and are not any more.
+func (tx *Tx) CatchUp(now int64) error {
+	for _, statement := range []string{`
+		UPDATE hosts
+		SET
+		  last_ship_at = MAX(COALESCE(last_ship_at, 0), COALESCE((
+		    SELECT MAX(received_at) FROM ships
+		    WHERE host_id = hosts.id AND received_at BETWEEN hosts.next_ship_at AND :now
+		  ), next_ship_at)),
+		  next_ship_at = (
+		    SELECT MIN(received_at) FROM ships WHERE host_id = hosts.id AND received_at > :now
+		  )
+		WHERE next_ship_at <= :now`, `
+		UPDATE hosts
+		SET
+		  last_put_at = MAX(COALESCE(last_put_at, 0), COALESCE((
+		    SELECT MAX(at) FROM puts
+		    WHERE host_id = hosts.id AND at BETWEEN hosts.next_put_at AND :now
+		  ), next_put_at)),
+		  next_put_at = (
+		    SELECT MIN(at) FROM puts WHERE host_id = hosts.id AND at > :now
+		  )
+		WHERE next_put_at <= :now`} {
+		result, err := tx.NamedExec(statement, map[string]any{"now": now})
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			tx.s.hosts = nil
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Hosts counts the hosts that are known by name.
+func (tx *Tx) Hosts() (n int, err error) {
+	err = tx.Get(&n, "SELECT COUNT(*) FROM hosts WHERE name NOT IN ('(invalid)', '(overflow)')")
+	return n, err
+}

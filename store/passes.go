@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// Outcomes of a pass. A pass that was killed has none.
+const (
+	OutcomeOK          = "ok"
+	OutcomeUnread      = "unread"      // a source could not be read; the rest was done
+	OutcomeInterrupted = "interrupted" // stopped by a signal, at a batch boundary
+	OutcomeFailed      = "failed"
+)
+
+// Pass is one run of the pass.
+type Pass struct {
+	ID             int64          `db:"id"`
+	StartedAt      int64          `db:"started_at"` // microseconds, as all times
+	AsOf           int64          `db:"as_of"`      // the time that the detectors evaluate
+	FinishedAt     sql.NullInt64  `db:"finished_at"`
+	Outcome        sql.NullString `db:"outcome"`
+	Error          sql.NullString `db:"error"`
+	IndexRows      int            `db:"index_rows"`      // new ships
+	JournalEntries int            `db:"journal_entries"` // entries read
+	Quarantined    int            `db:"quarantined"`
+	Hosts          int            `db:"hosts"`
+	NewAlerts      int            `db:"new_alerts"`
+	Checked        bool           `db:"checked"` // the whole database was read and found sound
+}
+
+// BeginPass adds a row for a pass that starts, and sets its ID.
+func (s *Store) BeginPass(ctx context.Context, p *Pass) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		result, err := tx.NamedExec(`
+			INSERT INTO passes (started_at, as_of, checked)
+			VALUES (:started_at, :as_of, :checked)`, p)
+		if err != nil {
+			return err
+		}
+		p.ID, err = result.LastInsertId()
+		return err
+	})
+}
+
+// FinishPass writes how a pass ended.
+func (s *Store) FinishPass(ctx context.Context, p *Pass) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.NamedExec(`
+			UPDATE passes
+			SET
+			  finished_at = :finished_at,
+			  outcome = :outcome,
+			  error = :error,
+			  index_rows = :index_rows,
+			  journal_entries = :journal_entries,
+			  quarantined = :quarantined,
+			  hosts = :hosts,
+			  new_alerts = :new_alerts
+			WHERE id = :id`, p)
+		return err
+	})
+}
+
+// LastPass returns the newest pass; ok is false if there was none.
+func (tx *Tx) LastPass() (p Pass, ok bool, err error) {
+	err = tx.Get(&p, "SELECT * FROM passes ORDER BY id DESC LIMIT 1")
+	if errors.Is(err, sql.ErrNoRows) {
+		return Pass{}, false, nil
+	}
+	return p, err == nil, err
+}

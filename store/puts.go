@@ -1,0 +1,80 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Put is one PUT access line of the receiver.
+type Put struct {
+	At         int64  // microseconds
+	CursorHash uint64 // xxhash64 of the journal entry's cursor
+	Host       int32  // index into Batch.Hosts
+	Status     int32  // HTTP status code
+}
+
+const insertPuts = `
+INSERT INTO puts (at, host_id, cursor_hash, status, source_id)`
+
+const mergePutHours = `
+INSERT INTO put_hours (hour, host_id, status, source_id, puts)`
+
+const mergePutHoursConflict = `
+ON CONFLICT (hour, host_id, status, source_id) DO UPDATE SET
+  puts = puts + excluded.puts`
+
+// rebuildPutHours computes the rollup of one hour from its PUTs. It is the
+// rollup's definition.
+const rebuildPutHours = `
+INSERT INTO put_hours (hour, host_id, status, source_id, puts)
+SELECT
+  at / 3600000000,
+  host_id,
+  status,
+  source_id,
+  COUNT(*)
+FROM puts
+WHERE at >= ? * 3600000000 AND at < (? + 1) * 3600000000
+GROUP BY host_id, status, source_id`
+
+// savePuts stores PUTs, and brings put_hours to what the rows now say.
+func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (inserted int, err error) {
+	if len(puts) == 0 {
+		return 0, nil
+	}
+	slices.SortFunc(puts, func(a, b Put) int {
+		if a.At != b.At {
+			return cmp.Compare(a.At, b.At)
+		}
+		return cmp.Or(cmp.Compare(hosts[a.Host].ID, hosts[b.Host].ID), cmp.Compare(int64(a.CursorHash), int64(b.CursorHash)))
+	})
+	inserted, err = tx.insertMany(insertPuts, " ON CONFLICT DO NOTHING", 5, len(puts), func(i int, args []any) {
+		r := &puts[i]
+		args[0], args[1], args[2], args[3], args[4] =
+			r.At, hosts[r.Host].ID, int64(r.CursorHash), int64(r.Status), source
+	})
+	if err != nil {
+		return 0, err
+	}
+	if inserted < len(puts) {
+		hours := touchedHours(len(puts), func(i int) int64 { return puts[i].At })
+		return inserted, tx.rebuildHours("put_hours", rebuildPutHours, hours)
+	}
+	type key struct{ hour, host, status int64 }
+	counts := map[key]int64{}
+	for _, r := range puts {
+		counts[key{r.At / Hour, hosts[r.Host].ID, int64(r.Status)}]++
+	}
+	keys := make([]key, 0, len(counts))
+	for k := range counts {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.host, b.host), cmp.Compare(a.status, b.status))
+	})
+	_, err = tx.insertMany(mergePutHours, mergePutHoursConflict, 5, len(keys), func(i int, args []any) {
+		k := keys[i]
+		args[0], args[1], args[2], args[3], args[4] = k.hour, k.host, k.status, source, counts[k]
+	})
+	return inserted, err
+}

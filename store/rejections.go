@@ -1,0 +1,51 @@
+package store
+
+// Rejection is one WARNING of the receiver about a host's PUT.
+type Rejection struct {
+	At         int64  // microseconds
+	CursorHash uint64 // xxhash64 of the journal entry's cursor
+	Host       int32  // index into Batch.Hosts
+	Reason     string // ReasonUnstamped or ReasonOther
+	Message    string // valid UTF-8, as the receiver wrote it, cut to a bounded length
+}
+
+// Reasons of a rejection.
+const (
+	ReasonUnstamped = "unstamped" // the PUT had no X-Cis490-Code-Commit
+	ReasonOther     = "other"
+)
+
+const insertRejections = `
+INSERT INTO rejections (at, host_id, cursor_hash, reason, message, source_id)`
+
+// rebuildRejectionHours computes the rollup of one hour from its rejections.
+// It is the rollup's definition; there are few enough of them to use it always.
+const rebuildRejectionHours = `
+INSERT INTO rejection_hours (hour, host_id, reason, source_id, rejections)
+SELECT
+  at / 3600000000,
+  host_id,
+  reason,
+  source_id,
+  COUNT(*)
+FROM rejections
+WHERE at >= ? * 3600000000 AND at < (? + 1) * 3600000000
+GROUP BY host_id, reason, source_id`
+
+// saveRejections stores rejections, and brings rejection_hours to what the
+// rows now say.
+func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host) (inserted int, err error) {
+	if len(rejections) == 0 {
+		return 0, nil
+	}
+	inserted, err = tx.insertMany(insertRejections, " ON CONFLICT DO NOTHING", 6, len(rejections), func(i int, args []any) {
+		r := &rejections[i]
+		args[0], args[1], args[2] = r.At, hosts[r.Host].ID, int64(r.CursorHash)
+		args[3], args[4], args[5] = r.Reason, r.Message, source
+	})
+	if err != nil {
+		return 0, err
+	}
+	hours := touchedHours(len(rejections), func(i int) int64 { return rejections[i].At })
+	return inserted, tx.rebuildHours("rejection_hours", rebuildRejectionHours, hours)
+}

@@ -1,0 +1,208 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Ship is one accepted episode.
+type Ship struct {
+	ReceivedAt int64  // microseconds
+	LineHash   uint64 // xxhash64 of the index line without its line end
+	Host       int32  // index into Batch.Hosts
+	Commit     int32  // index into Batch.Commits, -1 for none
+}
+
+// shipHour is a row of ship_hours: what the ships of one hour say of a host.
+// Its definition is rebuildShipHours; mergeShipHours is the quick way there
+// while ships come in order.
+type shipHour struct {
+	hour, host                       int64
+	ships, first, last, gap          int64
+	firstCommit, lastCommit, changes int64
+}
+
+const insertShips = `
+INSERT INTO ships (received_at, host_id, line_hash, code_commit_id, source_id)`
+
+const mergeShipHours = `
+INSERT INTO ship_hours
+  (hour, host_id, source_id, ships, first_at, last_at, longest_gap,
+   first_commit_id, last_commit_id, commit_changes)`
+
+// A row with a longest_gap below 0 got ships from before its last one: it
+// cannot be merged, and is computed anew before the transaction ends.
+const mergeShipHoursConflict = `
+ON CONFLICT (hour, host_id, source_id) DO UPDATE SET
+  ships = ships + excluded.ships,
+  last_at = excluded.last_at,
+  longest_gap = CASE
+    WHEN excluded.first_at > last_at
+    THEN MAX(longest_gap, excluded.longest_gap, excluded.first_at - last_at)
+    ELSE -1
+  END,
+  last_commit_id = excluded.last_commit_id,
+  commit_changes = commit_changes + excluded.commit_changes
+    + (excluded.first_commit_id <> last_commit_id)`
+
+const unmergedShipHours = `
+SELECT COUNT(*)
+FROM ship_hours
+WHERE hour = ? AND longest_gap < 0`
+
+// rebuildShipHours computes the rollup of one hour from its ships. It is the
+// rollup's definition.
+const rebuildShipHours = `
+INSERT INTO ship_hours
+  (hour, host_id, source_id, ships, first_at, last_at, longest_gap,
+   first_commit_id, last_commit_id, commit_changes)
+SELECT
+  received_at / 3600000000,
+  host_id,
+  source_id,
+  COUNT(*),
+  MIN(received_at),
+  MAX(received_at),
+  COALESCE(MAX(gap), 0),
+  first_commit_id,
+  last_commit_id,
+  COALESCE(SUM(commit_changed), 0)
+FROM (
+  SELECT
+    received_at,
+    host_id,
+    source_id,
+    received_at - LAG(received_at) OVER in_order AS gap,
+    code_commit_id <> LAG(code_commit_id) OVER in_order AS commit_changed,
+    FIRST_VALUE(code_commit_id) OVER whole_hour AS first_commit_id,
+    LAST_VALUE(code_commit_id) OVER whole_hour AS last_commit_id
+  FROM ships
+  WHERE received_at >= ? * 3600000000 AND received_at < (? + 1) * 3600000000
+  WINDOW
+    in_order AS (PARTITION BY host_id, source_id ORDER BY received_at, line_hash),
+    whole_hour AS (
+      PARTITION BY host_id, source_id ORDER BY received_at, line_hash
+      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    )
+)
+GROUP BY host_id, source_id`
+
+// saveShips stores ships, and brings ship_hours to what the rows now say.
+func (tx *Tx) saveShips(source int64, ships []Ship, hosts []*host, commits []int64) (inserted int, err error) {
+	if len(ships) == 0 {
+		return 0, nil
+	}
+	slices.SortFunc(ships, func(a, b Ship) int {
+		if a.ReceivedAt != b.ReceivedAt {
+			return cmp.Compare(a.ReceivedAt, b.ReceivedAt)
+		}
+		return cmp.Or(cmp.Compare(hosts[a.Host].ID, hosts[b.Host].ID), cmp.Compare(int64(a.LineHash), int64(b.LineHash)))
+	})
+	commitID := func(r *Ship) int64 {
+		if r.Commit < 0 {
+			return 0
+		}
+		return commits[r.Commit]
+	}
+	inserted, err = tx.insertMany(insertShips, " ON CONFLICT DO NOTHING", 5, len(ships), func(i int, args []any) {
+		r := &ships[i]
+		args[0], args[1], args[2], args[3], args[4] =
+			r.ReceivedAt, hosts[r.Host].ID, int64(r.LineHash), commitID(r), source
+	})
+	if err != nil {
+		return 0, err
+	}
+	hours := touchedHours(len(ships), func(i int) int64 { return ships[i].ReceivedAt })
+	if inserted == len(ships) {
+		if err := tx.mergeShipHours(source, ships, hosts, commitID); err != nil {
+			return 0, err
+		}
+		if hours, err = tx.unmergedHours(hours); err != nil {
+			return 0, err
+		}
+	}
+	return inserted, tx.rebuildHours("ship_hours", rebuildShipHours, hours)
+}
+
+// mergeShipHours adds ships, all of them new and in order, to their hours.
+func (tx *Tx) mergeShipHours(source int64, ships []Ship, hosts []*host, commitID func(*Ship) int64) error {
+	type key struct {
+		hour int64
+		host int64
+	}
+	var rows []shipHour
+	at := map[key]int{}
+	for i := range ships {
+		r := &ships[i]
+		k, commit := key{r.ReceivedAt / Hour, hosts[r.Host].ID}, commitID(r)
+		n, ok := at[k]
+		if !ok {
+			at[k] = len(rows)
+			rows = append(rows, shipHour{hour: k.hour, host: k.host, ships: 1,
+				first: r.ReceivedAt, last: r.ReceivedAt, firstCommit: commit, lastCommit: commit})
+			continue
+		}
+		row := &rows[n]
+		row.ships++
+		row.gap = max(row.gap, r.ReceivedAt-row.last)
+		if row.lastCommit != commit {
+			row.changes++
+		}
+		row.last, row.lastCommit = r.ReceivedAt, commit
+	}
+	slices.SortFunc(rows, func(a, b shipHour) int {
+		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.host, b.host))
+	})
+	_, err := tx.insertMany(mergeShipHours, mergeShipHoursConflict, 10, len(rows), func(i int, args []any) {
+		r := &rows[i]
+		args[0], args[1], args[2], args[3], args[4] = r.hour, r.host, source, r.ships, r.first
+		args[5], args[6], args[7], args[8], args[9] = r.last, r.gap, r.firstCommit, r.lastCommit, r.changes
+	})
+	return err
+}
+
+// unmergedHours returns those hours in which a row could not be merged.
+func (tx *Tx) unmergedHours(hours []int64) (unmerged []int64, err error) {
+	for _, hour := range hours {
+		var n int
+		if err := tx.Get(&n, unmergedShipHours, hour); err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			unmerged = append(unmerged, hour)
+		}
+	}
+	return unmerged, nil
+}
+
+// rebuildHours computes a rollup anew for some hours, from all their raw rows.
+func (tx *Tx) rebuildHours(table, rebuild string, hours []int64) error {
+	for _, hour := range hours {
+		if _, err := tx.Exec("DELETE FROM "+table+" WHERE hour = ?", hour); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(rebuild, hour, hour); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit returns the id of a code commit, and adds it if it is new.
+func (tx *Tx) commit(name string) (int64, error) {
+	if id, ok := tx.s.commits[name]; ok {
+		return id, nil
+	}
+	if _, err := tx.Exec("INSERT INTO code_commits (name) VALUES (?) ON CONFLICT DO NOTHING", name); err != nil {
+		return 0, err
+	}
+	var id int64
+	if err := tx.Get(&id, "SELECT id FROM code_commits WHERE name = ?", name); err != nil {
+		return 0, err
+	}
+	if tx.s.commits == nil {
+		tx.s.commits = map[string]int64{}
+	}
+	tx.s.commits[name] = id
+	return id, nil
+}

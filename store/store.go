@@ -1,0 +1,272 @@
+// Package store keeps everything the program remembers in one SQLite
+// database: raw facts, their hourly rollups, cursors, gaps, passes and alerts.
+// Each table has a file with its row struct, its SQL and its functions; sqlx
+// and goose stay in here. It imports only package migrations.
+//
+// Facts come from package ingest in batches; package detect and package report
+// read what is stored and bring alerts. Every exported method that writes
+// begins and commits its own transaction, or takes a *Tx from Update.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+)
+
+// Errors that Open and every method may return, wrapped with what happened.
+var (
+	// ErrCorrupt: the file is not a whole database of this program. Nothing was written.
+	ErrCorrupt = errors.New("the database is corrupt or not a database of this program")
+	// ErrNewer: a newer version of the program has migrated the database. Nothing was written.
+	ErrNewer = errors.New("the database was written by a newer version of this program")
+	// ErrLocked: another process kept a write transaction open for the whole busy timeout.
+	ErrLocked = errors.New("another process holds a write transaction on the database")
+	// ErrPath: the path cannot be a database: no directory, a directory, a FIFO, no permission.
+	ErrPath = errors.New("the database cannot be opened")
+)
+
+// BusyTimeout is how long a write waits for another process's transaction.
+const BusyTimeout = 60 * time.Second
+
+// Store is an open database. Its methods are for one goroutine.
+type Store struct {
+	db      *sqlx.DB
+	path    string
+	checked bool
+	sources map[string]int64
+	hosts   *hostCache // nil until first used, and after a failed write
+	commits map[string]int64
+}
+
+// Options of Open. The zero value is right for a pass.
+type Options struct {
+	BusyTimeout time.Duration // 0 means BusyTimeout
+	Now         int64         // the clock, in microseconds: is the daily check due?
+}
+
+// Open opens the database at path for writing, creates it if there is none, and
+// migrates it. A database that is corrupt or newer than the program is refused
+// before a byte of it is changed. The caller holds the lock of the pass: goose
+// has none of its own on SQLite.
+func Open(ctx context.Context, path string, opts Options) (*Store, error) {
+	if opts.BusyTimeout == 0 {
+		opts.BusyTimeout = BusyTimeout
+	}
+	exists, err := lookAt(path, unix.W_OK)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, checked: !exists}
+	current := false
+	if exists {
+		if current, s.checked, err = checkBeforeWriting(ctx, path, opts.Now); err != nil {
+			return nil, err
+		}
+	}
+	s.db, err = connect(path, "_txlock=immediate&_pragma=auto_vacuum(2)&_pragma=journal_mode(WAL)", opts.BusyTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, wrap(err))
+	}
+	if !current {
+		if err := migrate(ctx, s.db.DB); err != nil {
+			s.db.Close()
+			return nil, fmt.Errorf("%s: %w", path, wrap(err))
+		}
+	}
+	return s, nil
+}
+
+// OpenReadOnly opens an existing database for reading, beside a running pass.
+func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
+	exists, err := lookAt(path, unix.R_OK)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		return nil, fmt.Errorf("%s: %w: there is no such file", path, ErrPath)
+	}
+	db, err := connect(path, "mode=ro", BusyTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, wrap(err))
+	}
+	current, err := checkIdentity(ctx, db)
+	if err == nil && !current {
+		err = fmt.Errorf("%w: its schema is older than this program; the next pass migrates it", ErrPath)
+	}
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("%s: %w", path, wrap(err))
+	}
+	return &Store{db: db, path: path}, nil
+}
+
+// connect opens one connection with the pragmas that every connection has:
+// FULL, because with NORMAL a power cut could forget an alert that is already
+// in alerts.jsonl, and WAL files that stay, because a reader who may not write
+// could otherwise not open the database between passes.
+func connect(path, dsn string, busy time.Duration) (*sqlx.DB, error) {
+	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	connector, err := sqlite.NewConnector(fmt.Sprintf(
+		"file:%s?%s&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)",
+		escaped, dsn, busy.Milliseconds()))
+	if err != nil {
+		return nil, err
+	}
+	db := sqlx.NewDb(sql.OpenDB(persistentWAL{connector}), "sqlite")
+	db.SetMaxOpenConns(1)
+	if err := db.Ping(); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// persistentWAL makes each new connection keep the -wal and -shm files when it
+// closes.
+type persistentWAL struct{ driver.Connector }
+
+func (p persistentWAL) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := p.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.(sqlite.FileControl).FileControlPersistWAL("main", 1); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// lookAt tells whether there is a database at path, which must be a regular
+// file, in a directory that exists, with the access that is wanted. An empty
+// file counts as none. It never opens the file: closing it again would drop
+// SQLite's locks.
+func lookAt(path string, access uint32) (exists bool, err error) {
+	dir := filepath.Dir(path)
+	if d, err := os.Stat(dir); err != nil || !d.IsDir() {
+		return false, fmt.Errorf("%s: %w: there is no directory %s", path, ErrPath, dir)
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, denied(dir, access)
+	case err != nil:
+		return false, fmt.Errorf("%w: %w", ErrPath, err)
+	case !info.Mode().IsRegular():
+		return false, fmt.Errorf("%s: %w: it is not a regular file", path, ErrPath)
+	}
+	if access == unix.W_OK {
+		if err := denied(dir, access); err != nil {
+			return true, err
+		}
+	}
+	return info.Size() > 0, denied(path, access)
+}
+
+func denied(path string, access uint32) error {
+	if err := unix.Access(path, access); errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("%s: %w: no permission", path, ErrPath)
+	}
+	return nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Checkpoint moves what the write-ahead log holds into the database file and
+// empties the log. It returns the size in bytes that the log still has, which
+// is 0 unless a reader is using it.
+func (s *Store) Checkpoint(ctx context.Context) (walBytes int64, err error) {
+	if _, err := s.db.ExecContext(ctx, "PRAGMA busy_timeout = 100"); err != nil {
+		return 0, wrap(err)
+	}
+	if _, err := s.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		return 0, fmt.Errorf("checkpoint: %w", wrap(err))
+	}
+	info, err := os.Stat(s.path + "-wal")
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// Tx is a transaction of Update, or a consistent view of View.
+type Tx struct {
+	*sqlx.Tx
+	s *Store
+}
+
+// Update runs fn in a write transaction and commits it if fn returns nil.
+func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
+	// The transaction outlives a cancelled context: a pass stops between
+	// transactions, never inside one.
+	tx, err := s.db.BeginTxx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		return wrap(err)
+	}
+	defer tx.Rollback()
+	if err := fn(&Tx{Tx: tx, s: s}); err != nil {
+		s.forget()
+		return wrap(err)
+	}
+	if err := tx.Commit(); err != nil {
+		s.forget()
+		return wrap(err)
+	}
+	return nil
+}
+
+// View runs fn on one consistent state of a database opened read-only.
+func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
+	tx, err := s.db.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return wrap(err)
+	}
+	defer tx.Rollback()
+	return wrap(fn(&Tx{Tx: tx, s: s}))
+}
+
+// forget drops what was cached of tables whose write was rolled back.
+func (s *Store) forget() { s.hosts, s.commits, s.sources = nil, nil, nil }
+
+// SelectNamed runs a query with :name parameters and scans its rows into dest,
+// a pointer to a slice of structs with db tags.
+func (tx *Tx) SelectNamed(dest any, query string, params map[string]any) error {
+	query, args, err := sqlx.Named(query, params)
+	if err != nil {
+		return err
+	}
+	return tx.Select(dest, query, args...)
+}
+
+// wrap turns what SQLite says about the state of a database into this
+// package's errors, and leaves every other error as it is.
+func wrap(err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB:
+		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
+	case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
+		return fmt.Errorf("%w (%w)", ErrLocked, err)
+	}
+	return err
+}
