@@ -1,0 +1,175 @@
+package ingest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// errStream: bytes that are not Journal Export Format
+// (https://systemd.io/JOURNAL_EXPORT_FORMATS).
+var errStream = errors.New("not Journal Export Format")
+
+// maxField is how much of a field's value is kept, in bytes. journald itself
+// splits what a service prints at 48 KiB.
+const maxField = 64 << 10
+
+// entry is what the program reads of a journal entry. The slices are valid
+// until the next entry is read.
+type entry struct {
+	cursor    []byte
+	at        int64 // __REALTIME_TIMESTAMP, microseconds
+	message   []byte
+	priority  byte // '0' to '7', 0 if absent
+	pid       []byte
+	unit      []byte // _SYSTEMD_UNIT
+	object    []byte // OBJECT_SYSTEMD_UNIT
+	messageID []byte
+	dropped   []byte // N_DROPPED
+}
+
+// exportReader reads Journal Export Format in memory that does not depend on
+// its input.
+type exportReader struct {
+	r      *bufio.Reader
+	offset int64 // behind the last whole entry
+	pos    int64
+	fields map[string]*[]byte
+	entry  entry
+	at     []byte
+	prio   []byte
+}
+
+func newExportReader(r io.Reader, offset int64) *exportReader {
+	e := &exportReader{r: bufio.NewReaderSize(r, bufferSize), offset: offset, pos: offset}
+	e.fields = map[string]*[]byte{
+		"__CURSOR": &e.entry.cursor, "__REALTIME_TIMESTAMP": &e.at, "MESSAGE": &e.entry.message,
+		"PRIORITY": &e.prio, "_PID": &e.entry.pid, "_SYSTEMD_UNIT": &e.entry.unit,
+		"OBJECT_SYSTEMD_UNIT": &e.entry.object, "MESSAGE_ID": &e.entry.messageID, "N_DROPPED": &e.entry.dropped,
+	}
+	return e
+}
+
+// next returns the next whole entry. It returns io.EOF at the end, and
+// io.ErrUnexpectedEOF if the stream ends inside an entry.
+func (e *exportReader) next() (*entry, error) {
+	for _, field := range e.fields {
+		*field = (*field)[:0]
+	}
+	e.entry.at, e.entry.priority = 0, 0
+	empty := true
+	for {
+		name, err := e.field()
+		if errors.Is(err, io.EOF) && !empty {
+			return nil, io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, err
+		}
+		if name {
+			empty = false
+			continue
+		}
+		if empty {
+			continue // blank lines between entries
+		}
+		e.offset = e.pos
+		at, err := strconv.ParseInt(string(e.at), 10, 64)
+		if err != nil || at < 0 {
+			return nil, fmt.Errorf("%w: byte %d: an entry without a time", errStream, e.pos)
+		}
+		e.entry.at = at
+		if len(e.prio) == 1 {
+			e.entry.priority = e.prio[0]
+		}
+		return &e.entry, nil
+	}
+}
+
+// field reads one field; false is the blank line that ends an entry.
+func (e *exportReader) field() (bool, error) {
+	text, err := e.r.ReadSlice('\n')
+	long := errors.Is(err, bufio.ErrBufferFull)
+	if err != nil && !long {
+		e.pos += int64(len(text))
+		if errors.Is(err, io.EOF) && len(text) > 0 {
+			return false, io.ErrUnexpectedEOF
+		}
+		return false, err
+	}
+	e.pos += int64(len(text))
+	if len(text) == 1 {
+		return false, nil
+	}
+	equals := bytes.IndexByte(text, '=')
+	if equals < 0 && !long {
+		return true, e.binary(text[:len(text)-1])
+	}
+	if equals <= 0 || !isFieldName(text[:equals]) {
+		return false, fmt.Errorf("%w: byte %d", errStream, e.pos-int64(len(text)))
+	}
+	field := e.fields[string(text[:equals])]
+	e.keep(field, bytes.TrimSuffix(text[equals+1:], []byte("\n")))
+	for long {
+		text, err = e.r.ReadSlice('\n')
+		e.pos += int64(len(text))
+		long = errors.Is(err, bufio.ErrBufferFull)
+		if err != nil && !long {
+			return false, io.ErrUnexpectedEOF
+		}
+	}
+	return true, nil
+}
+
+// binary reads a field whose value has its length before it.
+func (e *exportReader) binary(name []byte) error {
+	if !isFieldName(name) {
+		return fmt.Errorf("%w: byte %d", errStream, e.pos-int64(len(name))-1)
+	}
+	field := e.fields[string(name)]
+	var head [8]byte
+	if _, err := io.ReadFull(e.r, head[:]); err != nil {
+		return io.ErrUnexpectedEOF
+	}
+	length := binary.LittleEndian.Uint64(head[:])
+	if length > 1<<40 {
+		return fmt.Errorf("%w: byte %d: a field of %d bytes", errStream, e.pos, length)
+	}
+	e.pos += 8 + int64(length) + 1
+	kept := min(length, maxField)
+	value := make([]byte, kept)
+	if _, err := io.ReadFull(e.r, value); err != nil {
+		return io.ErrUnexpectedEOF
+	}
+	e.keep(field, value)
+	if _, err := io.CopyN(io.Discard, e.r, int64(length-kept)); err != nil {
+		return io.ErrUnexpectedEOF
+	}
+	switch end, err := e.r.ReadByte(); {
+	case err != nil:
+		return io.ErrUnexpectedEOF
+	case end != '\n':
+		return fmt.Errorf("%w: byte %d", errStream, e.pos-1)
+	}
+	return nil
+}
+
+// keep stores a field's value; of a repeated field the first counts.
+func (e *exportReader) keep(field *[]byte, value []byte) {
+	if field != nil && len(*field) == 0 {
+		*field = append(*field, value[:min(len(value), maxField)]...)
+	}
+}
+
+func isFieldName(name []byte) bool {
+	for _, c := range name {
+		if !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_') {
+			return false
+		}
+	}
+	return len(name) > 0 && len(name) <= 64
+}

@@ -1,0 +1,100 @@
+package ingest
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// Reasons why a line of the index is quarantined.
+const (
+	reasonTooLong   = "too-long"
+	reasonNotUTF8   = "invalid-utf8"
+	reasonNotJSON   = "not-json"
+	reasonNotObject = "not-an-object"
+	reasonNoHost    = "no-host"
+	reasonBadHost   = "host-not-a-string"
+	reasonNoTime    = "no-time"
+	reasonBadTime   = "unparsable-time"
+)
+
+// indexRow is what the program reads of a line of the index. The slices point
+// into the line.
+type indexRow struct {
+	host       []byte // host_id, not empty
+	commit     []byte // code_commit, nil if there is none
+	receivedAt int64  // received_at_wall, in microseconds
+}
+
+// parseIndexRow reads one line of the index, without its line end. reason is
+// "" for a good row.
+func parseIndexRow(line []byte) (row indexRow, reason string) {
+	if !utf8.Valid(line) {
+		return row, reasonNotUTF8
+	}
+	var host, at, commit []byte
+	var hostKind, atKind, commitKind kind
+	s := scanner{b: line}
+	s.space()
+	whole := s.object(func(name, value []byte, k kind) {
+		// The last of several members of one name counts, as in Python.
+		switch string(unquote(name)) {
+		case "host_id":
+			host, hostKind = value, k
+		case "received_at_wall":
+			at, atKind = value, k
+		case "code_commit":
+			commit, commitKind = value, k
+		}
+	})
+	if !whole || !s.atEnd() {
+		if s = (scanner{b: line}); s.isValue() {
+			return row, reasonNotObject
+		}
+		return row, reasonNotJSON
+	}
+	if hostKind == kindString {
+		row.host = unquote(host)
+	}
+	if atKind == kindString {
+		at = unquote(at)
+	}
+	switch {
+	case hostKind == kindBad || hostKind == kindNull || hostKind == kindString && len(row.host) == 0:
+		return row, reasonNoHost
+	case hostKind != kindString:
+		return row, reasonBadHost
+	case atKind == kindBad || atKind == kindNull || atKind == kindString && len(at) == 0:
+		return row, reasonNoTime
+	case atKind != kindString:
+		return row, reasonBadTime
+	}
+	var ok bool
+	if row.receivedAt, ok = store.ParseTime(at); !ok {
+		return row, reasonBadTime
+	}
+	if commitKind == kindString {
+		row.commit = unquote(commit)
+	}
+	return row, ""
+}
+
+func (s *scanner) atEnd() bool {
+	s.space()
+	return s.i == len(s.b)
+}
+
+// isValue tells whether the bytes are one JSON value other than an object.
+func (s *scanner) isValue() bool {
+	s.space()
+	k := s.value()
+	return k != kindBad && k != kindObject && s.atEnd()
+}
+
+// trimLine takes the line end and a byte order mark off.
+func trimLine(line []byte) []byte {
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	return bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+}
