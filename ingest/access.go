@@ -1,0 +1,175 @@
+package ingest
+
+import (
+	"bytes"
+	"net/url"
+	"unicode/utf8"
+)
+
+// What a line of the receiver says of a host's PUT.
+type finding struct {
+	host      string
+	status    int32 // of an access line, 0 for a rejection
+	unstamped bool
+	message   []byte // of a rejection
+}
+
+var (
+	putPrefix   = []byte("PUT /v1/episodes/")
+	missingMark = []byte("missing x-cis490-code-commit")
+	hostMark    = []byte("host=")
+)
+
+// maxMessage bounds the message of a rejection that is kept, in bytes.
+const maxMessage = 256
+
+// parseMessage reads one line of a journal message. ok is false for a line that
+// says nothing of a host's PUT. warning tells whether the entry's priority says
+// warning or worse.
+func parseMessage(text []byte, warning bool) (f finding, ok bool) {
+	text = stripColour(text)
+	if containsFold(text, missingMark) {
+		f.host, ok = namedHost(text)
+		f.unstamped, f.message = true, text
+		return f, ok
+	}
+	if f.host, f.status, ok = accessLine(text); ok {
+		return f, true
+	}
+	if warning || bytes.Contains(text, []byte("WARNING")) {
+		f.host, ok = namedHost(text)
+		f.message = text
+	}
+	return f, ok
+}
+
+// accessLine reads `PUT /v1/episodes/HOST/NAME HTTP/1.1" 200`, wherever it
+// stands in the line.
+func accessLine(text []byte) (host string, status int32, ok bool) {
+	for {
+		i := bytes.Index(text, putPrefix)
+		if i < 0 {
+			return "", 0, false
+		}
+		text = text[i+len(putPrefix):]
+		slash := bytes.IndexByte(text, '/')
+		if slash <= 0 {
+			continue
+		}
+		rest := text[slash+1:]
+		quote := bytes.IndexByte(rest, '"')
+		if quote < 0 {
+			continue
+		}
+		target, after := rest[:quote], rest[quote+1:]
+		version := bytes.LastIndex(target, []byte(" HTTP/"))
+		if version <= 0 || !isVersion(target[version+6:]) || len(after) < 4 || after[0] != ' ' {
+			continue
+		}
+		for _, c := range after[1:4] {
+			if c < '0' || c > '9' {
+				return "", 0, false
+			}
+			status = status*10 + int32(c-'0')
+		}
+		return unescapeHost(text[:slash]), status, true
+	}
+}
+
+func isVersion(b []byte) bool {
+	for _, c := range b {
+		if (c < '0' || c > '9') && c != '.' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// unescapeHost decodes a path segment once; one that cannot be is kept as it is.
+func unescapeHost(segment []byte) string {
+	if bytes.IndexByte(segment, '%') >= 0 {
+		if s, err := url.PathUnescape(string(segment)); err == nil {
+			return s
+		}
+	}
+	return string(segment)
+}
+
+// namedHost reads HOST of `host=HOST`, up to white space, without commas at its end.
+func namedHost(text []byte) (string, bool) {
+	for {
+		i := bytes.Index(text, hostMark)
+		if i < 0 {
+			return "", false
+		}
+		text = text[i+len(hostMark):]
+		if end := bytes.IndexFunc(text, isSpace); end != 0 && len(text) > 0 {
+			if end > 0 {
+				text = text[:end]
+			}
+			return string(bytes.TrimRight(text, ",")), true
+		}
+	}
+}
+
+func isSpace(r rune) bool {
+	switch r {
+	case ' ', '\t', '\n', '\v', '\f', '\r', 0x85, 0xa0, 0x2028, 0x2029:
+		return true
+	}
+	return false
+}
+
+func containsFold(text, lower []byte) bool {
+	for i := 0; i+len(lower) <= len(text); i++ {
+		j := bytes.IndexByte(text[i:], '-')
+		if j < 0 {
+			return false
+		}
+		// The mark's first hyphen stands at 9: "missing x-".
+		i += j - 9
+		if i < 0 {
+			i += 9
+			continue
+		}
+		if i+len(lower) <= len(text) && bytes.EqualFold(text[i:i+len(lower)], lower) {
+			return true
+		}
+		i += 9
+	}
+	return false
+}
+
+// stripColour takes SGR sequences (ESC [ … m) out.
+func stripColour(text []byte) []byte {
+	if bytes.IndexByte(text, 0x1b) < 0 {
+		return text
+	}
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		if text[i] == 0x1b && i+1 < len(text) && text[i+1] == '[' {
+			j := i + 2
+			for j < len(text) && (text[j] >= '0' && text[j] <= '9' || text[j] == ';') {
+				j++
+			}
+			if j < len(text) && text[j] == 'm' {
+				i = j
+				continue
+			}
+		}
+		out = append(out, text[i])
+	}
+	return out
+}
+
+// bounded cuts a message to maxMessage bytes of valid UTF-8.
+func bounded(message []byte) string {
+	message = bytes.ToValidUTF8(message, []byte("\uFFFD"))
+	if len(message) > maxMessage {
+		message = message[:maxMessage]
+		for len(message) > 0 && !utf8.Valid(message) {
+			message = message[:len(message)-1]
+		}
+	}
+	return string(message)
+}
