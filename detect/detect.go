@@ -1,0 +1,161 @@
+// Package detect finds hosts in trouble: one SQL query a symptom, over the facts
+// that package store holds, and a decision whether to alert again. It imports
+// store and no other room. The queries also run by hand in sqlite3, after
+// `.param set :now …`.
+package detect
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+//go:embed silent.sql
+var silentSQL string
+
+//go:embed fatal_only.sql
+var fatalOnlySQL string
+
+//go:embed unstamped.sql
+var unstampedSQL string
+
+// Symptoms.
+const (
+	Silent    = "silent"
+	FatalOnly = "fatal-only"
+	Unstamped = "unstamped"
+)
+
+// Thresholds of the detectors. Lengths of time are microseconds.
+type Thresholds struct {
+	Lookback, SilentThreshold, RecentWindow int64
+	FatalRatio                              float64
+	FatalMinCount                           int
+}
+
+// Finding is a symptom of a host, now.
+type Finding struct{ Host, Symptom, Detail, Fix string }
+
+// Reason says what becomes of a finding.
+type Reason string
+
+// Reasons that Decide returns.
+const (
+	AlertNow        Reason = "not alerted in this hour yet"
+	AlreadyThisHour Reason = "already alerted in this hour"
+)
+
+// Key is the dedup key of a symptom of a host in the UTC hour of now: the first
+// 16 hex digits of sha256("host|symptom|2006-01-02T15").
+func Key(host, symptom string, now int64) string {
+	hour := time.UnixMicro(now).UTC().Format("2006-01-02T15")
+	sum := sha256.Sum256([]byte(host + "|" + symptom + "|" + hour))
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+// Decide tells whether a finding is worth an alert, given the alert that is
+// stored under its key, if any. It does nothing else.
+func Decide(f Finding, stored *store.Alert, now int64) Reason {
+	if stored != nil && stored.DedupKey == Key(f.Host, f.Symptom, now) {
+		return AlreadyThisHour
+	}
+	return AlertNow
+}
+
+// Sources tells which sources were read to their end. A detector whose source
+// was not is held back: it would take our blindness for a host's trouble.
+type Sources struct{ Index, Journal bool }
+
+// Run runs the detectors as of now, stores new alerts, and returns them.
+func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts []store.Alert, err error) {
+	var findings []Finding
+	for _, d := range []struct {
+		symptom string
+		ready   bool
+		find    func(*store.Tx, Thresholds, int64) ([]Finding, error)
+	}{{Silent, read.Index, findSilent}, {FatalOnly, read.Journal, findFatalOnly}, {Unstamped, read.Journal, findUnstamped}} {
+		if !d.ready {
+			continue
+		}
+		found, err := d.find(tx, t, now)
+		if err != nil {
+			return nil, fmt.Errorf("detect %s: %w", d.symptom, err)
+		}
+		findings = append(findings, found...)
+		if err := tx.Evaluated(d.symptom, now); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range findings {
+		a := store.Alert{DedupKey: Key(f.Host, f.Symptom, now), Host: f.Host, Symptom: f.Symptom,
+			Detail: f.Detail, SuggestedFix: f.Fix, DetectedAt: now, LastFoundAt: now}
+		a.PassID.Int64, a.PassID.Valid = pass, pass != 0
+		stored, err := tx.Alert(a.DedupKey)
+		if err != nil {
+			return nil, err
+		}
+		if Decide(f, stored, now) == AlreadyThisHour {
+			if err := tx.FoundAgain(stored.ID, now); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if _, err := tx.AddAlert(a); err != nil {
+			return nil, err
+		}
+		alerts = append(alerts, a)
+	}
+	return alerts, nil
+}
+
+func findSilent(tx *store.Tx, t Thresholds, now int64) (found []Finding, err error) {
+	var rows []struct {
+		Host       string `db:"host"`
+		LastShipAt int64  `db:"last_ship_at"`
+	}
+	err = tx.SelectNamed(&rows, silentSQL, map[string]any{"now": now, "lookback": t.Lookback, "threshold": t.SilentThreshold})
+	for _, r := range rows {
+		found = append(found, Finding{r.Host, Silent,
+			fmt.Sprintf("nothing accepted for %.0f min, the last ship came at %s",
+				float64(now-r.LastShipAt)/float64(store.Minute), store.FormatTime(r.LastShipAt)),
+			fmt.Sprintf("on %s, look at `systemctl status cis490-shipper cis490-orchestrator`; start what is stopped "+
+				"with `sudo systemctl start cis490-shipper cis490-orchestrator`; if one keeps failing, FIXYOURSELF.md has the steps", r.Host)})
+	}
+	return found, err
+}
+
+func findFatalOnly(tx *store.Tx, t Thresholds, now int64) (found []Finding, err error) {
+	var rows []struct {
+		Host string `db:"host"`
+		P4xx int    `db:"puts_4xx"`
+		P5xx int    `db:"puts_5xx"`
+	}
+	err = tx.SelectNamed(&rows, fatalOnlySQL, map[string]any{"now": now, "window": t.RecentWindow,
+		"min_count": t.FatalMinCount, "ratio": t.FatalRatio})
+	for _, r := range rows {
+		found = append(found, Finding{r.Host, FatalOnly,
+			fmt.Sprintf("%d PUT(s) and not one accepted: %d × 4xx, %d × 5xx, 0 × 2xx", r.P4xx+r.P5xx, r.P4xx, r.P5xx),
+			fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '5 minutes ago'`; a 412 is a refused code commit, "+
+				"mostly a diverged HEAD: FIXYOURSELF.md §B", r.Host)})
+	}
+	return found, err
+}
+
+func findUnstamped(tx *store.Tx, t Thresholds, now int64) (found []Finding, err error) {
+	var rows []struct {
+		Host      string `db:"host"`
+		Unstamped int    `db:"unstamped"`
+	}
+	err = tx.SelectNamed(&rows, unstampedSQL, map[string]any{"now": now, "window": t.RecentWindow, "min_count": t.FatalMinCount})
+	for _, r := range rows {
+		found = append(found, Finding{r.Host, Unstamped,
+			fmt.Sprintf("%d PUT(s) refused for want of X-Cis490-Code-Commit: its orchestrator predates stamping", r.Unstamped),
+			fmt.Sprintf("on %s, run `sudo /opt/cis490/scripts/install-lab-host.sh`, which stamps VERSION and restarts the "+
+				"orchestrator; where cis490-autoupdate.timer is on, wait half an hour first", r.Host)})
+	}
+	return found, err
+}

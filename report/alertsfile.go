@@ -1,0 +1,276 @@
+// Package report renders what package store holds: tables, and alerts.jsonl,
+// which is a report too. It imports store and no other room.
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/cis490/fleet-health/store"
+)
+
+// ErrAlertsPath: the alerts file is not one that can be appended to.
+var ErrAlertsPath = errors.New("not a file for alerts")
+
+// tailBytes before the position witness that the file is the one we wrote.
+const tailBytes = 512
+
+// position is how far alerts.jsonl is known to agree with the table.
+type position struct {
+	Version int    `json:"v"`
+	Offset  int64  `json:"offset"`
+	Tail    string `json:"tail"` // xxhash64 of up to tailBytes before Offset
+}
+
+func positionOf(f io.ReaderAt, offset int64) (position, error) {
+	tail := make([]byte, min(offset, tailBytes))
+	if _, err := f.ReadAt(tail, offset-int64(len(tail))); err != nil && len(tail) > 0 {
+		return position{}, err
+	}
+	return position{1, offset, fmt.Sprintf("%016x", xxhash.Sum64(tail))}, nil
+}
+
+// alertLine is a line of alerts.jsonl, in the order of its keys.
+type alertLine struct {
+	Host         string `json:"host"`
+	Symptom      string `json:"symptom"`
+	Detail       string `json:"detail"`
+	SuggestedFix string `json:"suggested_fix"`
+	DetectedAt   string `json:"detected_at_wall"`
+	DedupKey     string `json:"dedup_key"`
+}
+
+// maxAlertLine bounds a line of alerts.jsonl that is read back, in bytes.
+const maxAlertLine = 64 << 10
+
+// parseAlert reads a line of alerts.jsonl, ours or the predecessor's.
+func parseAlert(line []byte) (a store.Alert, ok bool) {
+	var l alertLine
+	if len(line) > maxAlertLine || json.Unmarshal(line, &l) != nil || l.DedupKey == "" || len(l.DedupKey) > 64 {
+		return a, false
+	}
+	at, ok := store.ParseTime(l.DetectedAt)
+	return store.Alert{DedupKey: l.DedupKey, Host: l.Host, Symptom: l.Symptom, Detail: l.Detail,
+		SuggestedFix: l.SuggestedFix, DetectedAt: at, LastFoundAt: at}, ok
+}
+
+// AlertJSON is the line of alerts.jsonl for an alert, in ASCII, spaced as
+// Python's json spaces it, so that what greps the file goes on working.
+func AlertJSON(a store.Alert) string {
+	var b strings.Builder
+	for i, m := range [][2]string{{"host", a.Host}, {"symptom", a.Symptom}, {"detail", a.Detail},
+		{"suggested_fix", a.SuggestedFix}, {"detected_at_wall", store.FormatTime(a.DetectedAt)}, {"dedup_key", a.DedupKey}} {
+		b.WriteString([]string{`{"`, `, "`}[min(i, 1)] + m[0] + `": `)
+		quoteASCII(&b, m[1])
+	}
+	return b.String() + "}\n"
+}
+
+func quoteASCII(b *strings.Builder, s string) {
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r >= ' ' && r < 0x7f:
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(b, `\u%04x`, r)
+		}
+	}
+	b.WriteByte('"')
+}
+
+// Reconcile reads what stands in alerts.jsonl beyond the known position: lines
+// of ours whose mark was lost in a crash are marked, lines of the predecessor
+// become history, a torn last line is cut off. It returns how many it adopted.
+func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (adopted int, err error) {
+	source, err := s.Source(ctx, store.StreamAlerts)
+	if err != nil {
+		return 0, err
+	}
+	f, size, err := openAlerts(path, os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	stored, err := s.Cursor(ctx, source)
+	if err != nil {
+		return 0, err
+	}
+	var known position
+	json.Unmarshal([]byte(stored.State), &known)
+	if known.Offset > size {
+		known = position{}
+	} else if at, err := positionOf(f, known.Offset); err != nil || at != known {
+		known = position{}
+	}
+	if known.Offset == size && stored.State != "" {
+		return 0, nil
+	}
+	whole, alerts, err := readAlerts(f, known.Offset)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	if whole < size {
+		if err := f.Truncate(whole); err != nil {
+			return 0, fmt.Errorf("%s: cut the torn last line: %w", path, err)
+		}
+	}
+	at, err := positionOf(f, whole)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	state, err := json.Marshal(at)
+	if err != nil {
+		return 0, err
+	}
+	err = s.Update(ctx, func(tx *store.Tx) error {
+		for _, a := range alerts {
+			a.ExportedAt.Int64, a.ExportedAt.Valid = now, true
+			added, err := tx.AddAlert(a)
+			if err != nil {
+				return err
+			}
+			if added {
+				adopted++
+			} else if err := tx.MarkExported(a.DedupKey, now); err != nil {
+				return err
+			}
+		}
+		return tx.MoveCursor(source, string(state), now)
+	})
+	return adopted, err
+}
+
+// readAlerts reads the alerts from an offset on, and returns where the last
+// whole line ends. A last line that is an alert but for its newline is whole.
+func readAlerts(f *os.File, offset int64) (whole int64, alerts []store.Alert, err error) {
+	content, err := io.ReadAll(io.NewSectionReader(f, offset, 1<<62))
+	if err != nil {
+		return 0, nil, err
+	}
+	whole = offset
+	for len(content) > 0 {
+		line, rest, ended := bytes.Cut(content, []byte("\n"))
+		a, ok := parseAlert(line)
+		if !ended {
+			if !ok {
+				return whole, alerts, nil
+			}
+			if _, err := f.WriteAt([]byte("\n"), whole+int64(len(line))); err != nil {
+				return 0, nil, err
+			}
+		}
+		if ok && utf8.Valid(line) {
+			alerts = append(alerts, a)
+		}
+		whole += int64(len(line)) + 1
+		content = rest
+	}
+	return whole, alerts, nil
+}
+
+// Export appends the alerts that are not in alerts.jsonl yet, syncs it, and
+// then marks them. A crash in between is what Reconcile repairs.
+func Export(ctx context.Context, s *store.Store, path string, now int64) (n int, err error) {
+	alerts, err := s.AlertsNotExported(ctx)
+	if err != nil || len(alerts) == 0 {
+		return 0, err
+	}
+	source, err := s.Source(ctx, store.StreamAlerts)
+	if err != nil {
+		return 0, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return 0, err
+	}
+	f, size, err := openAlerts(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var lines strings.Builder
+	for _, a := range alerts {
+		lines.WriteString(AlertJSON(a))
+	}
+	if _, err := f.WriteAt([]byte(lines.String()), size); err != nil {
+		f.Truncate(size)
+		return 0, fmt.Errorf("append alerts: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return 0, fmt.Errorf("append alerts: %w", err)
+	}
+	if size == 0 {
+		if err := syncDir(filepath.Dir(path)); err != nil {
+			return 0, err
+		}
+	}
+	at, err := positionOf(f, size+int64(lines.Len()))
+	if err != nil {
+		return 0, err
+	}
+	state, err := json.Marshal(at)
+	if err != nil {
+		return 0, err
+	}
+	err = s.Update(ctx, func(tx *store.Tx) error {
+		for _, a := range alerts {
+			if err := tx.MarkExported(a.DedupKey, now); err != nil {
+				return err
+			}
+		}
+		return tx.MoveCursor(source, string(state), now)
+	})
+	return len(alerts), err
+}
+
+func openAlerts(path string, flags int) (*os.File, int64, error) {
+	f, err := os.OpenFile(path, flags|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o640)
+	if errors.Is(err, fs.ErrNotExist) && flags&os.O_CREATE == 0 {
+		return nil, 0, err
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENXIO) {
+		return nil, 0, fmt.Errorf("%w: %w", ErrAlertsPath, err)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w: not a regular file", path, ErrAlertsPath)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
