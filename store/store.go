@@ -248,9 +248,10 @@ func (s *Store) forget() { s.hosts, s.commits, s.sources = nil, nil, nil }
 // SelectNamed runs a query with :name parameters and scans its rows into dest,
 // a pointer to a slice of structs with db tags.
 func (tx *Tx) SelectNamed(dest any, query string, params map[string]any) error {
-	query, args, err := sqlx.Named(query, params)
-	if err != nil {
-		return err
+	// SQLite binds the names itself: sqlx would look for them in comments too.
+	args := make([]any, 0, len(params))
+	for name, value := range params {
+		args = append(args, sql.Named(name, value))
 	}
 	return tx.Select(dest, query, args...)
 }

@@ -1,0 +1,121 @@
+// Command cis490-fleet-health is the memory of an episode receiver: it reads the
+// receiver's index and journal as they grow, finds hosts in trouble, and writes
+// alerts.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cis490/fleet-health/ingest"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+// version is set when a release is built, with -ldflags -X main.version=….
+var version = "devel"
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+const exitHelp = `
+Exit codes:
+  0  it worked; finding a fault in the fleet is a pass that worked
+  1  it failed: disk full, database locked or corrupt, a write that failed
+  2  bad flags, or an input that cannot be read; what else could be done was done
+`
+
+// env is what a command has of the world.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	now            func() time.Time
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], &env{os.Stdin, os.Stdout, os.Stderr, os.Getenv, time.Now}))
+}
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, args []string, e *env) int {
+	root := &cobra.Command{
+		Use:           "cis490-fleet-health",
+		Short:         "watch a fleet of lab hosts through its receiver's index and journal",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version,
+	}
+	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	root.SetArgs(args)
+	root.AddCommand(passCommand(e), reportCommand(e), versionCommand(e))
+	return exitCode(e, root.ExecuteContext(ctx))
+}
+
+// errUsage: the command line is wrong.
+var errUsage = errors.New("bad usage")
+
+// errFailed and errUnread have been said already; only the exit code is left.
+var (
+	errFailed = errors.New("failed")
+	errUnread = errors.New("unread")
+)
+
+// exitCode says an error, once, and turns it into the exit code.
+func exitCode(e *env, err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errFailed):
+		return exitFailed
+	case errors.Is(err, errUnread):
+		return exitUsage
+	}
+	newLogger(e, levelInfo).say(levelError, "%s", describe(err))
+	if errors.Is(err, store.ErrNewer) || errors.Is(err, store.ErrPath) || errors.Is(err, report.ErrAlertsPath) ||
+		errors.Is(err, ingest.ErrUnread) || errors.Is(err, errUsage) || !errors.Is(err, errRan) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// errRan marks errors of a command that had begun to work.
+var errRan = errors.New("")
+
+// ran makes an error of a command count as its own, not as one of the flags.
+func ran(err error) error {
+	if err == nil {
+		return nil
+	}
+	return ranError{err}
+}
+
+type ranError struct{ error }
+
+func (r ranError) Unwrap() []error { return []error{r.error, errRan} }
+
+func versionCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := io.WriteString(e.stdout, "cis490-fleet-health "+version+"\n")
+			return ran(err)
+		},
+	}
+}

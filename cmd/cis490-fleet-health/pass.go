@@ -1,0 +1,368 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/ingest"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/gofrs/flock"
+	"github.com/spf13/cobra"
+)
+
+// earliestClock is the time before which the clock cannot be right: a machine
+// without a battery starts in 1970.
+const earliestClock = 1577836800 * store.Second // 2020-01-01
+
+type passOptions struct {
+	db, index, alerts        string
+	unit, directory, export  string
+	journal                  string
+	journalTimeout           time.Duration
+	lookbackHours, silentMin int
+	recentMin, fatalMinCount int
+	fatalRatio               float64
+	nowText, logLevel        string
+	now                      int64
+	nowGiven                 bool
+	level                    int
+}
+
+func passCommand(e *env) *cobra.Command {
+	var o passOptions
+	cmd := &cobra.Command{
+		Use:   "pass",
+		Short: "read what is new, run the detectors, write alerts",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(e); err != nil {
+				return err
+			}
+			return runPass(cmd.Context(), o, e)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.db, "db", "/var/lib/cis490/fleet.db", "the database")
+	f.StringVar(&o.index, "index-path", "/var/lib/cis490/index.jsonl", "the receiver's index")
+	f.StringVar(&o.alerts, "alerts-path", "/var/lib/cis490/alerts.jsonl", "where alerts are appended")
+	f.StringVar(&o.unit, "journal-unit", "cis490-receiver", "the receiver's systemd unit")
+	f.StringVar(&o.directory, "journal-directory", "", "read the journal files in this directory (journalctl -D)")
+	f.StringVar(&o.export, "journal-export", "", "read a `FILE` made by journalctl -o export instead; - is standard input")
+	f.StringVar(&o.journal, "journal", "system", "none: there is no journal here")
+	f.DurationVar(&o.journalTimeout, "journal-timeout", 30*time.Second, "kill journalctl if it gives nothing for so long")
+	f.IntVar(&o.lookbackHours, "lookback-hours", 24, "a host that has not shipped for so long is not expected to")
+	f.IntVar(&o.silentMin, "silent-threshold-min", 30, "minutes without a ship that make a host silent")
+	f.IntVar(&o.recentMin, "recent-window-min", 30, "minutes of PUTs that fatal-only and unstamped look at")
+	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "part of PUTs that must have failed for fatal-only, 0 to 1")
+	f.IntVar(&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections below which a host is not judged")
+	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
+	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
+	return cmd
+}
+
+// check turns what was typed into values, or says what is wrong with it.
+func (o *passOptions) check(e *env) error {
+	o.now = e.now().UnixMicro()
+	if o.nowText != "" {
+		t, err := time.Parse(time.RFC3339, o.nowText)
+		if err != nil || t.UnixMicro() < 0 || t.UnixMicro() > store.MaxTime {
+			return fmt.Errorf("%w: --now %q is not an RFC 3339 time like 2026-05-01T06:37:53Z", errUsage, o.nowText)
+		}
+		o.now, o.nowGiven = t.UnixMicro(), true
+	}
+	for _, n := range []struct {
+		flag string
+		v    int
+	}{{"lookback-hours", o.lookbackHours}, {"silent-threshold-min", o.silentMin},
+		{"recent-window-min", o.recentMin}, {"fatal-min-count", o.fatalMinCount}} {
+		if n.v < 1 || n.v > 1_000_000 {
+			return fmt.Errorf("%w: --%s %d is not between 1 and 1000000", errUsage, n.flag, n.v)
+		}
+	}
+	if math.IsNaN(o.fatalRatio) || o.fatalRatio < 0 || o.fatalRatio > 1 {
+		return fmt.Errorf("%w: --fatal-ratio-threshold %v is not between 0 and 1", errUsage, o.fatalRatio)
+	}
+	if o.journal != "system" && o.journal != "none" {
+		return fmt.Errorf("%w: --journal %q is neither system nor none", errUsage, o.journal)
+	}
+	if o.export != "" && (o.journal == "none" || o.directory != "") {
+		return fmt.Errorf("%w: --journal-export excludes --journal none and --journal-directory", errUsage)
+	}
+	if o.journalTimeout <= 0 {
+		return fmt.Errorf("%w: --journal-timeout %s is not positive", errUsage, o.journalTimeout)
+	}
+	level, ok := levels[lower(o.logLevel)]
+	if !ok {
+		return fmt.Errorf("%w: --log-level %q is none of error, warning, info, debug", errUsage, o.logLevel)
+	}
+	o.level = level
+	return nil
+}
+
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// runPass does one pass under the lock, and says how it went.
+func runPass(ctx context.Context, o passOptions, e *env) error {
+	started := e.now()
+	log := newLogger(e, o.level)
+	syscall.Umask(0o027)
+	// A pass holds a few batches at a time; a tight collector keeps it small.
+	debug.SetGCPercent(50)
+	if d, err := os.Stat(filepath.Dir(o.db)); err != nil || !d.IsDir() {
+		return fmt.Errorf("%w: --db %s: there is no such directory", errUsage, o.db)
+	}
+	lock := flock.New(o.db+".lock", flock.SetPermissions(0o640))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return ran(fmt.Errorf("lock: %w", err))
+	}
+	if !locked {
+		log.say(levelInfo, "another pass is running on %s; this one leaves it the work", o.db)
+		return nil
+	}
+	defer lock.Unlock()
+	s, err := store.Open(ctx, o.db, store.Options{Now: started.UnixMicro()})
+	if err != nil {
+		return ran(err)
+	}
+	defer s.Close()
+	p := &pass{o: o, e: e, log: log, s: s, row: store.Pass{StartedAt: started.UnixMicro(), AsOf: o.now, Checked: s.Checked()}}
+	err = p.run(ctx)
+	interrupted := ctx.Err() != nil
+	p.finish(context.WithoutCancel(ctx), err, interrupted)
+	if wal, checkErr := s.Checkpoint(context.WithoutCancel(ctx)); checkErr != nil && err == nil {
+		err = checkErr
+	} else if wal > 16<<20 {
+		log.say(levelWarning, "the write-ahead log has %d MiB: a reader has kept the database open; end it to give the space back", wal>>20)
+	}
+	if interrupted {
+		log.say(levelInfo, "stopped by a signal between two batches; the next pass goes on from there")
+		return nil
+	}
+	if err != nil {
+		return ran(err)
+	}
+	if len(p.unread) > 0 {
+		return errUnread
+	}
+	return nil
+}
+
+// pass is one pass at work.
+type pass struct {
+	o      passOptions
+	e      *env
+	log    *logger
+	s      *store.Store
+	row    store.Pass
+	read   detect.Sources
+	unread []error
+	counts struct{ ships, puts, rejections, future int }
+}
+
+func (p *pass) run(ctx context.Context) error {
+	if err := p.s.BeginPass(ctx, &p.row); err != nil {
+		return err
+	}
+	if err := p.ingest(ctx); err != nil {
+		return err
+	}
+	adopted, err := report.Reconcile(ctx, p.s, p.o.alerts, p.o.now)
+	if err != nil && !errors.Is(err, report.ErrAlertsPath) {
+		return err
+	}
+	if err != nil {
+		p.sayUnread(err)
+	}
+	if adopted > 0 {
+		p.log.say(levelInfo, "adopted %d alert(s) that stood in %s", adopted, p.o.alerts)
+	}
+	alerts, err := p.detect(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := report.Export(ctx, p.s, p.o.alerts, p.o.now); errors.Is(err, report.ErrAlertsPath) {
+		if len(p.unread) == 0 {
+			p.sayUnread(err)
+		}
+	} else if err != nil {
+		return err
+	}
+	for _, a := range alerts {
+		p.log.say(levelWarning, "ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix)
+	}
+	p.row.NewAlerts = len(alerts)
+	return ctx.Err()
+}
+
+// ingest reads the sources. One that cannot be read does not stop the other.
+func (p *pass) ingest(ctx context.Context) error {
+	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Now: p.o.now, Progress: p.progress()})
+	p.row.IndexRows, p.row.Quarantined = result.Saved.Ships, result.Quarantined
+	if p.note(result); errors.Is(err, ingest.ErrUnread) {
+		p.sayUnread(err)
+	} else if err != nil {
+		return err
+	} else {
+		p.read.Index = true
+	}
+	switch {
+	case p.o.journal == "none":
+		return nil
+	case p.o.export != "":
+		result, err = ingest.Dump(ctx, p.s, p.o.export, p.o.unit, p.o.now, p.e.stdin)
+	default:
+		result, err = ingest.Journal(ctx, p.s, ingest.JournalOptions{Unit: p.o.unit, Directory: p.o.directory, Now: p.o.now, Timeout: p.o.journalTimeout})
+	}
+	p.row.JournalEntries = result.Read
+	if p.note(result); errors.Is(err, ingest.ErrUnread) {
+		p.sayUnread(err)
+	} else if err != nil {
+		return err
+	} else {
+		p.read.Journal = !result.Capped
+	}
+	return nil
+}
+
+func (p *pass) sayUnread(err error) {
+	p.unread = append(p.unread, err)
+	p.log.say(levelError, "%s", describe(err))
+}
+
+// note says what was odd about a source.
+func (p *pass) note(r ingest.Result) {
+	p.counts.ships += r.Saved.Ships
+	p.counts.puts += r.Saved.Puts
+	p.counts.rejections += r.Saved.Rejections
+	p.counts.future += r.Saved.Future
+	for _, g := range r.Gaps {
+		if g.Reason != store.GapUnread {
+			p.log.say(levelWarning, "gap (%s) from %s to %s: %s", g.Reason, store.FormatTime(g.From), store.FormatTime(g.To), g.Detail)
+		}
+	}
+	if r.Quarantined > 0 {
+		p.log.say(levelWarning, "%d line(s) could not be read as facts and were quarantined", r.Quarantined)
+	}
+	if r.Saved.Future > 0 {
+		p.log.say(levelWarning, "%d fact(s) are stamped more than 5 minutes ahead of the clock", r.Saved.Future)
+	}
+	if r.Torn != "" && p.o.now-r.TornAt > store.Hour {
+		p.log.say(levelWarning, "the last line of %s has been without its end for %d min", r.Torn, (p.o.now-r.TornAt)/store.Minute)
+	}
+	if r.Quiet != "" {
+		p.log.say(levelWarning, "%s", r.Quiet)
+	}
+	if r.Capped {
+		p.log.say(levelInfo, "the journal holds more than one pass reads; the next pass goes on")
+	}
+}
+
+// detect runs the detectors, unless the clock cannot be trusted.
+func (p *pass) detect(ctx context.Context) (alerts []store.Alert, err error) {
+	err = p.s.Update(ctx, func(tx *store.Tx) error {
+		if p.row.Hosts, err = tx.Hosts(); err != nil {
+			return err
+		}
+		newest, err := tx.NewestFact()
+		if err != nil {
+			return err
+		}
+		if p.o.now < earliestClock || !p.o.nowGiven && p.o.now+store.FutureTolerance < newest {
+			p.log.say(levelWarning, "the clock says %s, the newest fact %s: the detectors are held back until it is right",
+				store.FormatTime(p.o.now), store.FormatTime(newest))
+			return nil
+		}
+		if err := tx.CatchUp(p.o.now); err != nil {
+			return err
+		}
+		alerts, err = detect.Run(tx, p.thresholds(), p.read, p.o.now, p.row.ID)
+		return err
+	})
+	return alerts, err
+}
+
+func (p *pass) thresholds() detect.Thresholds {
+	return detect.Thresholds{
+		Lookback:        int64(p.o.lookbackHours) * store.Hour,
+		SilentThreshold: int64(p.o.silentMin) * store.Minute,
+		RecentWindow:    int64(p.o.recentMin) * store.Minute,
+		FatalRatio:      p.o.fatalRatio,
+		FatalMinCount:   p.o.fatalMinCount,
+	}
+}
+
+// progress shows how a big backlog comes along: a bar on a terminal, a line
+// every few seconds elsewhere, nothing for a pass that is done at once.
+func (p *pass) progress() ingest.Progress {
+	begun := p.e.now()
+	last := begun
+	return func(rows int, read, total int64) {
+		now := p.e.now()
+		if now.Sub(last) < 3*time.Second && !(isTerminal(p.e.stderr) && now.Sub(begun) > time.Second) {
+			return
+		}
+		last = now
+		share := 100 * float64(read) / math.Max(float64(total), 1)
+		rate := float64(rows) / now.Sub(begun).Seconds()
+		if isTerminal(p.e.stderr) {
+			fmt.Fprintf(p.e.stderr, "\r[%-30s] %3.0f%% %d rows, %.0f rows/s\x1b[K", bar(share), share, rows, rate)
+			if read >= total {
+				fmt.Fprint(p.e.stderr, "\r\x1b[K")
+			}
+			return
+		}
+		p.log.say(levelInfo, "index: %d rows, %.0f%% of the file, %.0f rows/s", rows, share, rate)
+	}
+}
+
+func bar(share float64) string {
+	n := min(max(int(share*30/100), 0), 30)
+	return "##############################"[:n]
+}
+
+// finish writes the pass's row and says the summary.
+func (p *pass) finish(ctx context.Context, err error, interrupted bool) {
+	outcome := store.OutcomeOK
+	switch {
+	case interrupted:
+		outcome = store.OutcomeInterrupted
+	case err != nil:
+		outcome = store.OutcomeFailed
+		p.row.Error.String, p.row.Error.Valid = err.Error(), true
+	case len(p.unread) > 0:
+		outcome = store.OutcomeUnread
+		joined := errors.Join(p.unread...).Error()
+		p.row.Error.String, p.row.Error.Valid = joined, true
+	}
+	finished := p.e.now()
+	p.row.Outcome.String, p.row.Outcome.Valid = outcome, true
+	p.row.FinishedAt.Int64, p.row.FinishedAt.Valid = finished.UnixMicro(), true
+	if p.row.ID != 0 {
+		if finishErr := p.s.FinishPass(ctx, &p.row); finishErr != nil && err == nil {
+			p.log.say(levelError, "the pass could not note its own end: %s", finishErr)
+		}
+	}
+	if err == nil {
+		p.log.say(levelInfo, "%d hosts; index: %d new rows; journal: %d entries, %d PUTs, %d rejections; %d new alert(s); %s",
+			p.row.Hosts, p.counts.ships, p.row.JournalEntries, p.counts.puts, p.counts.rejections, p.row.NewAlerts,
+			finished.Sub(time.UnixMicro(p.row.StartedAt)).Round(time.Millisecond))
+	}
+}

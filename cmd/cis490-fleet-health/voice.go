@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"github.com/cis490/fleet-health/store"
+	"golang.org/x/term"
+)
+
+// Levels of a log line, as syslog numbers them.
+const (
+	levelError   = 3
+	levelWarning = 4
+	levelInfo    = 6
+	levelDebug   = 7
+)
+
+var levels = map[string]int{"error": levelError, "warning": levelWarning, "warn": levelWarning, "info": levelInfo, "debug": levelDebug}
+
+var levelNames = map[int]string{levelError: "ERROR", levelWarning: "WARNING", levelInfo: "INFO", levelDebug: "DEBUG"}
+
+// logger writes one line a message to stderr: with a <N> priority if stderr is
+// the journal, with a time and a level elsewhere.
+type logger struct {
+	w       io.Writer
+	level   int
+	journal bool
+	e       *env
+}
+
+func newLogger(e *env, level int) *logger {
+	return &logger{w: e.stderr, level: level, e: e, journal: toJournal(e)}
+}
+
+// toJournal tells whether stderr is the stream that JOURNAL_STREAM names.
+func toJournal(e *env) bool {
+	f, ok := e.stderr.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && e.getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
+}
+
+func (l *logger) say(level int, format string, args ...any) {
+	if level > l.level {
+		return
+	}
+	// A line break would let a host's name begin a line of its own, with a
+	// priority of its own.
+	text := printable(fmt.Sprintf(format, args...))
+	if l.journal {
+		fmt.Fprintf(l.w, "<%d>%s\n", level, text)
+		return
+	}
+	fmt.Fprintf(l.w, "%s %s %s\n", l.e.now().Format("15:04:05"), levelNames[level], text)
+}
+
+// printable escapes every rune that a terminal should not get.
+func printable(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 && strings.ToValidUTF8(s, "") == s {
+		return s
+	}
+	quoted := strconv.Quote(s)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
+
+// cell is a host's name or another value from outside, quoted if it could be
+// mistaken for more than it is.
+func cell(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' || r == '"' }) < 0 && strings.ToValidUTF8(s, "") == s {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// describe adds the way out to errors that have one.
+func describe(err error) string {
+	text := strings.TrimSuffix(err.Error(), "\n")
+	switch {
+	case errors.Is(err, store.ErrCorrupt):
+		text += "; nothing was written to it: move it and its -wal and -shm aside together and run the pass again, which reads the index and the journal anew"
+	case errors.Is(err, store.ErrLocked):
+		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
+	}
+	return text
+}
