@@ -43,4 +43,4 @@ SELECT
 FROM hosts
 JOIN host_status ON host_status.host = hosts.name
 LEFT JOIN sums ON sums.host_id = hosts.id
-ORDER BY open_symptoms = '', host
+ORDER BY host_status.open_symptoms IS NULL, hosts.name
