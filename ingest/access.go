@@ -63,17 +63,28 @@ func accessLine(text []byte) (host string, status int32, ok bool) {
 		}
 		target, after := rest[:quote], rest[quote+1:]
 		version := bytes.LastIndex(target, []byte(" HTTP/"))
-		if version <= 0 || !isVersion(target[version+6:]) || len(after) < 4 || after[0] != ' ' {
+		if version <= 0 || !isVersion(target[version+6:]) {
 			continue
 		}
-		for _, c := range after[1:4] {
-			if c < '0' || c > '9' {
-				return "", 0, false
-			}
-			status = status*10 + int32(c-'0')
+		if status, ok = statusCode(after); !ok {
+			continue
 		}
 		return unescapeHost(text[:slash]), status, true
 	}
+}
+
+// statusCode reads three digits behind a space.
+func statusCode(after []byte) (status int32, ok bool) {
+	if len(after) < 4 || after[0] != ' ' {
+		return 0, false
+	}
+	for _, c := range after[1:4] {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		status = status*10 + int32(c-'0')
+	}
+	return status, true
 }
 
 func isVersion(b []byte) bool {

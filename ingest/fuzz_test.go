@@ -1,0 +1,204 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"testing"
+	"testing/iotest"
+	"time"
+	"unicode/utf8"
+)
+
+// FuzzIndexRow compares the reader of index lines with encoding/json and
+// package time.
+func FuzzIndexRow(f *testing.F) {
+	for _, seed := range []string{
+		`{"host_id":"a","received_at_wall":"2026-05-01T06:37:53.830599+00:00","code_commit":"c"}`,
+		`{"host_id":"\u00e9\ud83d\ude00","received_at_wall":"2026-05-01 06:37:53Z","x":[1,{"host_id":"b"},-1e+5,null,true]}`,
+		`{"host\u005fid":"a","host_id":null,"received_at_wall":"2026-02-29T00:00:00-12:30"}`,
+		`{"a":NaN,"b":-Infinity}`, `[]`, `"x"`, `{`, `{"a":01}`, " \t{}\r", `{"":""}{}`, `{"a":"\ud800"}`, "{\"a\":\"\x00\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		row, reason := parseIndexRow(line)
+		if !utf8.Valid(line) {
+			if reason != reasonNotUTF8 {
+				t.Fatalf("invalid UTF-8 gave %q", reason)
+			}
+			return
+		}
+		if !json.Valid(line) {
+			if reason != reasonNotJSON && !bytes.Contains(line, []byte("NaN")) && !bytes.Contains(line, []byte("Infinity")) {
+				t.Fatalf("no JSON gave %q", reason)
+			}
+			return
+		}
+		var members map[string]json.RawMessage
+		if json.Unmarshal(line, &members) != nil || members == nil {
+			if reason != reasonNotObject {
+				t.Fatalf("JSON that is no object gave %q", reason)
+			}
+			return
+		}
+		text := func(name string) (s string, there, isString bool) {
+			raw, there := members[name]
+			return s, there && string(raw) != "null", json.Unmarshal(raw, &s) == nil && len(raw) > 0 && raw[0] == '"'
+		}
+		stringOf := func(name string) (s string) {
+			json.Unmarshal(members[name], &s)
+			return s
+		}
+		_, hostThere, hostString := text("host_id")
+		_, atThere, atString := text("received_at_wall")
+		host, at := stringOf("host_id"), stringOf("received_at_wall")
+		want := ""
+		switch {
+		case !hostThere || hostString && host == "":
+			want = reasonNoHost
+		case !hostString:
+			want = reasonBadHost
+		case !atThere || atString && at == "":
+			want = reasonNoTime
+		case !atString:
+			want = reasonBadTime
+		}
+		if want != "" {
+			if reason != want {
+				t.Fatalf("got %q, want %q", reason, want)
+			}
+			return
+		}
+		when, err := time.Parse("2006-01-02T15:04:05.999999999Z07:00", at)
+		if reason != "" {
+			if reason != reasonBadTime || err == nil && when.UnixMicro() > 0 && when.Year() < 10000 && standard(at) {
+				t.Fatalf("got %q for %q", reason, at)
+			}
+			return
+		}
+		if err == nil && row.receivedAt != when.UnixMicro() {
+			t.Fatalf("%q is %d, not %d", at, when.UnixMicro(), row.receivedAt)
+		}
+		if string(row.host) != host || string(row.commit) != stringOf("code_commit") {
+			t.Fatalf("got %q and %q, want %q and %q", row.host, row.commit, host, stringOf("code_commit"))
+		}
+	})
+}
+
+// standard tells whether a time that package time accepts is one that Python's
+// fromisoformat accepts too: package time takes an hour of one digit, and
+// offsets of a day and more.
+func standard(at string) bool {
+	return regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`).MatchString(at)
+}
+
+// FuzzAccessLine compares the reader of access lines with a regular expression.
+func FuzzAccessLine(f *testing.F) {
+	for _, seed := range []string{
+		`INFO:     10.0.0.1:5 - "PUT /v1/episodes/lab-1/ep.tar.zst HTTP/1.1" 200 OK`,
+		`"PUT /v1/episodes/a%20b/x?y=z HTTP/2" 412`, `"PUT /v1/episodes//x HTTP/1.0" 412`,
+		`PUT /v1/episodes/a/b HTTP/x" 200 PUT /v1/episodes/c/d HTTP/1.1" 500`,
+		`PUT /v1/episodes/a/b HTTP/1.1" 2x0 "PUT /v1/episodes/c/d HTTP/1.1" 500`,
+		`PUT /v1/episodes/PUT /v1/episodes/a/b HTTP/1.1 HTTP/1.1" 201`,
+	} {
+		f.Add([]byte(seed))
+	}
+	pattern := regexp.MustCompile(`PUT /v1/episodes/([^/]+)/[^"]+ HTTP/[0-9.]+" ([0-9]{3})`)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		host, status, ok := accessLine(text)
+		match := pattern.FindSubmatch(text)
+		if ok != (match != nil) {
+			t.Fatalf("found is %v, want %v", ok, match != nil)
+		}
+		if !ok {
+			return
+		}
+		if want := unescapeHost(match[1]); host != want {
+			t.Fatalf("host %q, want %q", host, want)
+		}
+		if want, _ := strconv.Atoi(string(match[2])); int(status) != want {
+			t.Fatalf("status %d, want %d", status, want)
+		}
+		parseMessage(text, true)
+	})
+}
+
+// FuzzMessage compares the search for a missing commit header with one that
+// folds the whole line, and holds a rejection's message to its bound.
+func FuzzMessage(f *testing.F) {
+	for _, seed := range []string{
+		"WARNING host=a, missing X-Cis490-Code-Commit", "MISSING x-cIS490-CODE-COMMIT host= host=b",
+		"--missing x-missing x-cis490-code-commit host=\x1b[31mred\x1b[0m", "host=\u00a0", "\x1b[1;3",
+	} {
+		f.Add([]byte(seed), true)
+	}
+	f.Fuzz(func(t *testing.T, text []byte, warning bool) {
+		if got, want := containsFold(text, missingMark), bytes.Contains(asciiLower(text), missingMark); got != want {
+			t.Fatalf("missing header found is %v, want %v", got, want)
+		}
+		found, ok := parseMessage(text, warning)
+		if ok && found.status == 0 && !bytes.Contains(stripColour(text), []byte("host=")) {
+			t.Fatalf("host %q from a line that names none", found.host)
+		}
+		if b := bounded(found.message); len(b) > maxMessage || !utf8.ValidString(b) {
+			t.Fatalf("message %q", b)
+		}
+	})
+}
+
+func asciiLower(text []byte) []byte {
+	return bytes.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
+}
+
+// FuzzExportStream reads a stream whole, byte by byte, and again from behind
+// each entry: all three must give the same.
+func FuzzExportStream(f *testing.F) {
+	for _, seed := range []string{
+		"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1\nMESSAGE=x\n\n__REALTIME_TIMESTAMP=2\nMESSAGE\n\x03\x00\x00\x00\x00\x00\x00\x00a\nb\n\n",
+		"\n\n__REALTIME_TIMESTAMP=9\nPRIORITY=4\nMESSAGE=a\nMESSAGE=b\n\n", "MESSAGE\n\xff\xff\xff\xff\xff\xff\xff\xff", "=\n", "a=b\n\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		entries, ends, err := readEntries(bytes.NewReader(stream), 0)
+		slow, _, slowErr := readEntries(iotest.OneByteReader(bytes.NewReader(stream)), 0)
+		if fmt.Sprint(entries, err) != fmt.Sprint(slow, slowErr) {
+			t.Fatalf("byte by byte: %q, %v; whole: %q, %v", slow, slowErr, entries, err)
+		}
+		for i, end := range ends {
+			if end > int64(len(stream)) || i > 0 && end <= ends[i-1] {
+				t.Fatalf("entry %d ends at byte %d of %d, after %v", i, end, len(stream), ends)
+			}
+			rest, _, restErr := readEntries(bytes.NewReader(stream[end:]), end)
+			if fmt.Sprint(rest, restErr) != fmt.Sprint(entries[i+1:], err) {
+				t.Fatalf("behind entry %d: %q, %v; want %q, %v", i, rest, restErr, entries[i+1:], err)
+			}
+		}
+	})
+}
+
+// readEntries returns what next gives, rendered, and the offset behind each entry.
+func readEntries(r io.Reader, offset int64) (entries []string, ends []int64, err error) {
+	stream := newExportReader(r, offset)
+	for {
+		e, err := stream.next()
+		if errors.Is(err, io.EOF) {
+			return entries, ends, nil
+		}
+		if err != nil {
+			return entries, ends, err
+		}
+		entries = append(entries, fmt.Sprintf("%q %d %q %q %q", e.cursor, e.at, e.message, e.priority, e.unit))
+		ends = append(ends, stream.offset)
+	}
+}
