@@ -14,6 +14,7 @@ WITH latest AS (
     host_id,
     MAX(received_at)
   FROM ships
+  JOIN series ON series.id = series_id
   WHERE received_at >= :now / 3600000000 * 3600000000
     AND received_at <= :now
   GROUP BY host_id

@@ -66,7 +66,7 @@ func Index(ctx context.Context, s *store.Store, opts IndexOptions) (result Resul
 	}
 	defer current.Close()
 
-	r := &indexReader{s: s, opts: opts, source: source, result: &result, names: newNames()}
+	r := &indexReader{s: s, opts: opts, source: source, result: &result}
 	cursor, ok := parseFileCursor(stored.State)
 	if !ok || cursor.sameFile(current.info) && cursor.matches(current.file) ||
 		cursor.Offset > 0 && cursor.matches(current.file) {
@@ -118,7 +118,7 @@ type indexReader struct {
 	opts   IndexOptions
 	source int64
 	result *Result
-	names  *names
+	series seriesNames // the parser's
 }
 
 // drainOlder reads the rest of a file that is not the index any more. The first
@@ -191,6 +191,9 @@ func (r *indexReader) parse(ctx context.Context, f *indexFile, lines *lineReader
 	begin := lines.offset
 	for {
 		batch := &store.Batch{Source: r.source, Now: r.opts.Now, Recovered: true}
+		if len(r.series.list) > maxNames {
+			r.series = seriesNames{}
+		}
 		from, n := lines.offset, 0
 		var err error
 		for err == nil && n < chunkLines && lines.offset-from < chunkBytes {
@@ -211,7 +214,7 @@ func (r *indexReader) parse(ctx context.Context, f *indexFile, lines *lineReader
 		if n == 0 && state == c.String() {
 			batch = nil
 		} else {
-			batch.Hosts, batch.Commits, batch.State = r.names.hosts.list, r.names.commits.list, state
+			batch.Series, batch.State = r.series.list, state
 		}
 		select {
 		case out <- chunk{batch: batch, lines: n, read: lines.offset - begin, err: err}:
@@ -238,11 +241,8 @@ func (r *indexReader) parseLine(batch *store.Batch, l line) {
 			LineHash: hash, Position: l.offset, Length: l.length, Head: sample(text)})
 		return
 	}
-	ship := store.Ship{ReceivedAt: row.receivedAt, LineHash: hash, Host: r.names.hosts.id(row.host), Commit: -1}
-	if len(row.commit) > 0 {
-		ship.Commit = r.names.commits.id(row.commit[:min(len(row.commit), maxCommit)])
-	}
-	batch.Ships = append(batch.Ships, ship)
+	batch.Ships = append(batch.Ships, store.Ship{ReceivedAt: row.receivedAt, LineHash: hash,
+		Series: r.series.id(row.host, row.commit[:min(len(row.commit), maxCommit)])})
 }
 
 const (
@@ -251,30 +251,6 @@ const (
 )
 
 func sample(line []byte) []byte { return append([]byte(nil), line[:min(len(line), sampleBytes)]...) }
-
-// names gives each host and commit of a source a small number, so that a row
-// needs no string of its own.
-type names struct{ hosts, commits *interned }
-
-func newNames() *names { return &names{newInterned(), newInterned()} }
-
-type interned struct {
-	ids  map[string]int32
-	list []string
-}
-
-func newInterned() *interned { return &interned{ids: map[string]int32{}} }
-
-func (n *interned) id(name []byte) int32 {
-	id, ok := n.ids[string(name)]
-	if !ok {
-		id = int32(len(n.list))
-		s := string(name)
-		n.ids[s] = id
-		n.list = append(n.list, s)
-	}
-	return id
-}
 
 // openPlain opens a regular file without following a link or waiting for a FIFO.
 func openPlain(path string) (*indexFile, error) {

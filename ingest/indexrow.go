@@ -39,7 +39,7 @@ func parseIndexRow(line []byte) (row indexRow, reason string) {
 	s.space()
 	whole := s.object(func(name, value []byte, k kind) {
 		// The last of several members of one name counts, as in Python.
-		switch string(unquote(name)) {
+		switch string(name) {
 		case "host_id":
 			host, hostKind = value, k
 		case "received_at_wall":

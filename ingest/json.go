@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 )
 
@@ -17,9 +18,10 @@ const maxDepth = 10000
 
 // scanner checks JSON from b[i:].
 type scanner struct {
-	b     []byte
-	i     int
-	depth int
+	b       []byte
+	i       int
+	depth   int
+	escaped bool // the last string held a backslash
 }
 
 // kind of a JSON value.
@@ -34,7 +36,7 @@ const (
 )
 
 func (s *scanner) space() {
-	for s.i < len(s.b) {
+	for s.i < len(s.b) && s.b[s.i] <= ' ' {
 		switch s.b[s.i] {
 		case ' ', '\t', '\n', '\r':
 			s.i++
@@ -44,8 +46,8 @@ func (s *scanner) space() {
 	}
 }
 
-// object reads an object, and calls member with each name and value as they
-// stand. It reports whether one was there, whole.
+// object reads an object, and calls member with each name and with each value
+// as it stands. It reports whether one was there, whole.
 func (s *scanner) object(member func(name, value []byte, k kind)) bool {
 	if s.i >= len(s.b) || s.b[s.i] != '{' {
 		return false
@@ -66,7 +68,10 @@ func (s *scanner) object(member func(name, value []byte, k kind)) bool {
 		if !s.str() {
 			return false
 		}
-		name := s.b[nameStart:s.i]
+		name := s.b[nameStart+1 : s.i-1]
+		if s.escaped {
+			name = unquote(s.b[nameStart:s.i])
+		}
 		s.space()
 		if s.i >= len(s.b) || s.b[s.i] != ':' {
 			return false
@@ -174,41 +179,68 @@ func (s *scanner) word(w string) bool {
 	return true
 }
 
-// str reads a string, quotes included.
+// str reads a string, quotes included, and sets escaped.
 func (s *scanner) str() bool {
 	if s.i >= len(s.b) || s.b[s.i] != '"' {
 		return false
 	}
-	for i := s.i + 1; i < len(s.b); i++ {
-		switch c := s.b[i]; {
-		case c == '"':
+	s.escaped = false
+	for i := s.i + 1; ; {
+		// Eight bytes at a time, up to a byte that is not simply part of the string.
+		for i+8 <= len(s.b) && plain(binary.LittleEndian.Uint64(s.b[i:])) {
+			i += 8
+		}
+		for i < len(s.b) && s.b[i] != '"' && s.b[i] != '\\' && s.b[i] >= ' ' {
+			i++
+		}
+		if i >= len(s.b) || s.b[i] < ' ' {
+			return false
+		}
+		if s.b[i] == '"' {
 			s.i = i + 1
 			return true
-		case c < ' ':
+		}
+		s.escaped = true
+		n := escape(s.b[i:])
+		if n == 0 {
 			return false
-		case c == '\\':
-			i++
-			if i >= len(s.b) {
-				return false
-			}
-			switch s.b[i] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				if i+4 >= len(s.b) {
-					return false
-				}
-				for _, h := range s.b[i+1 : i+5] {
-					if !(h >= '0' && h <= '9' || h >= 'a' && h <= 'f' || h >= 'A' && h <= 'F') {
-						return false
-					}
-				}
-				i += 4
-			default:
-				return false
+		}
+		i += n
+	}
+}
+
+// plain tells whether none of eight bytes is a quote, a backslash or a control
+// character. A byte is zero exactly if subtracting 1 borrows into its high bit
+// while that bit was not set
+// (https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord).
+func plain(w uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := w^ones*'"', w^ones*'\\'
+	control := w - ones*' '
+	return ((quote-ones)&^quote|(backslash-ones)&^backslash|control&^w)&high == 0
+}
+
+// escape returns the length of the escape sequence at the beginning of b, 0 if
+// there is none.
+func escape(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if len(b) < 6 {
+			return 0
+		}
+		for _, h := range b[2:6] {
+			if !(h >= '0' && h <= '9' || h >= 'a' && h <= 'f' || h >= 'A' && h <= 'F') {
+				return 0
 			}
 		}
+		return 6
 	}
-	return false
+	return 0
 }
 
 func (s *scanner) number() bool {

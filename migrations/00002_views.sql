@@ -10,8 +10,9 @@ SELECT
   h.name AS host,
   c.name AS code_commit
 FROM ships AS s
-JOIN hosts AS h ON h.id = s.host_id
-LEFT JOIN code_commits AS c ON c.id = s.code_commit_id;
+JOIN series AS r ON r.id = s.series_id
+JOIN hosts AS h ON h.id = r.host_id
+LEFT JOIN code_commits AS c ON c.id = r.code_commit_id;
 
 CREATE VIEW put_log AS
 SELECT

@@ -65,7 +65,7 @@ func (tx *Tx) Evaluated(symptom string, now int64) error {
 
 // AlertsNotExported returns the alerts that are not in alerts.jsonl yet, oldest first.
 func (s *Store) AlertsNotExported(ctx context.Context) (alerts []Alert, err error) {
-	err = s.db.SelectContext(ctx, &alerts, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
+	err = s.conn.SelectContext(ctx, &alerts, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
 	return alerts, wrap(err)
 }
 

@@ -15,9 +15,9 @@ const FutureTolerance = 5 * Minute
 type Batch struct {
 	Source int64 // from Store.Source
 	Now    int64 // the clock of the pass, in microseconds
-	// Hosts and Commits are the names that the facts below point into.
+	// Series and Hosts are what the facts below point into.
+	Series      []Series
 	Hosts       []string
-	Commits     []string
 	Ships       []Ship
 	Puts        []Put
 	Rejections  []Rejection
@@ -48,7 +48,7 @@ func (s *Store) Save(ctx context.Context, b *Batch) (saved Saved, err error) {
 
 func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	hosts := make([]*host, len(b.Hosts))
-	commits := make([]int64, len(b.Commits))
+	series := make([]*series, len(b.Series))
 	newest := int64(0)
 	see := func(at int64) {
 		if at > b.Now+FutureTolerance {
@@ -60,22 +60,21 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	// Ships first: they decide which hosts are more than a made-up name.
 	for i := range b.Ships {
 		r := &b.Ships[i]
-		if err := tx.resolve(b, hosts, r.Host, true); err != nil {
-			return saved, err
-		}
-		if r.Commit >= 0 && commits[r.Commit] == 0 {
-			if commits[r.Commit], err = tx.commit(b.Commits[r.Commit]); err != nil {
+		if series[r.Series] == nil {
+			if series[r.Series], err = tx.resolveSeries(b.Source, b.Series[r.Series]); err != nil {
 				return saved, err
 			}
 		}
-		h := hosts[r.Host]
+		h := series[r.Series].host
 		h.saw(r.ReceivedAt, b.Now, &h.LastShip, &h.NextShip)
 		see(r.ReceivedAt)
 	}
 	for i := range b.Puts {
 		r := &b.Puts[i]
-		if err := tx.resolve(b, hosts, r.Host, false); err != nil {
-			return saved, err
+		if hosts[r.Host] == nil {
+			if hosts[r.Host], err = tx.host(b.Hosts[r.Host], false); err != nil {
+				return saved, err
+			}
 		}
 		h := hosts[r.Host]
 		h.saw(r.At, b.Now, &h.LastPut, &h.NextPut)
@@ -83,8 +82,10 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	}
 	for i := range b.Rejections {
 		r := &b.Rejections[i]
-		if err := tx.resolve(b, hosts, r.Host, false); err != nil {
-			return saved, err
+		if hosts[r.Host] == nil {
+			if hosts[r.Host], err = tx.host(b.Hosts[r.Host], false); err != nil {
+				return saved, err
+			}
 		}
 		h := hosts[r.Host]
 		if r.At < h.FirstSeen {
@@ -92,7 +93,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 		}
 		see(r.At)
 	}
-	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, hosts, commits); err != nil {
+	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, series); err != nil {
 		return saved, fmt.Errorf("store ships: %w", err)
 	}
 	if saved.Puts, err = tx.savePuts(b.Source, b.Puts, hosts); err != nil {
@@ -100,6 +101,11 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	}
 	if saved.Rejections, err = tx.saveRejections(b.Source, b.Rejections, hosts); err != nil {
 		return saved, fmt.Errorf("store rejections: %w", err)
+	}
+	for _, one := range series {
+		if one != nil {
+			hosts = append(hosts, one.host)
+		}
 	}
 	if err := tx.saveHosts(hosts); err != nil {
 		return saved, fmt.Errorf("store hosts: %w", err)
@@ -114,14 +120,6 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 		return saved, fmt.Errorf("store cursor: %w", err)
 	}
 	return saved, nil
-}
-
-// resolve looks the batch's i-th host up, once.
-func (tx *Tx) resolve(b *Batch, hosts []*host, i int32, ships bool) (err error) {
-	if hosts[i] == nil || ships && !hosts[i].shipped() {
-		hosts[i], err = tx.host(b.Hosts[i], ships)
-	}
-	return err
 }
 
 // touchedHours returns the hours of n facts, each once, in order.

@@ -1,53 +1,72 @@
 package store
 
 import (
-	"database/sql"
+	"context"
+	"database/sql/driver"
+	"fmt"
 	"strings"
 )
 
-// rowsPerStatement is how many rows one INSERT carries. Of 1 to 1,000 rows a
-// statement, 200 and more store over a million ships a second on a 2-core
-// x86-64, row by row a third of that.
+// rowsPerStatement is how many rows one INSERT carries. From 50 to 1,000 rows a
+// statement the rate is the same, row by row it is a fifth.
 const rowsPerStatement = 250
 
 // insertMany inserts n rows of so many columns with few statements, and
 // returns how many rows the database says it inserted or updated. row fills in
-// the i-th row. head ends before VALUES, tail comes after the last row.
-func (tx *Tx) insertMany(head, tail string, columns, n int, row func(i int, args []any)) (affected int, err error) {
-	var statement *sql.Stmt
-	prepared := 0
-	args := make([]any, columns*min(n, rowsPerStatement))
-	for i := 0; i < n; {
-		rows := min(n-i, rowsPerStatement)
-		if rows != prepared {
-			if statement != nil {
-				statement.Close()
-			}
-			if statement, err = tx.Prepare(head + values(columns, rows) + tail); err != nil {
-				return affected, err
-			}
-			prepared = rows
-		}
-		for j := range rows {
-			row(i+j, args[j*columns:(j+1)*columns])
-		}
-		result, err := statement.Exec(args[:rows*columns]...)
-		if err != nil {
-			statement.Close()
-			return affected, err
-		}
-		changed, err := result.RowsAffected()
-		if err != nil {
-			statement.Close()
-			return affected, err
-		}
-		affected += int(changed)
-		i += rows
+// the values of the i-th row. head ends before VALUES, tail comes after the
+// last row. It binds to the driver's statement itself: database/sql's own look
+// at each value would take a sixth of the time.
+func (tx *Tx) insertMany(head, tail string, columns, n int, row func(i int, values []driver.NamedValue)) (affected int, err error) {
+	err = tx.s.conn.Raw(func(conn any) error {
+		affected, err = insertOn(conn, head, tail, columns, n, row)
+		return err
+	})
+	return affected, err
+}
+
+func insertOn(conn any, head, tail string, columns, n int, row func(i int, values []driver.NamedValue)) (affected int, err error) {
+	prepare, ok := conn.(driver.ConnPrepareContext)
+	if !ok {
+		return 0, fmt.Errorf("driver %T does not prepare statements", conn)
 	}
-	if statement != nil {
-		return affected, statement.Close()
+	ctx := context.Background() // as in Update
+	args := make([]driver.NamedValue, columns*min(n, rowsPerStatement))
+	for i := range args {
+		args[i].Ordinal = i + 1
+	}
+	for done := 0; done < n; {
+		// As many statements of this size as fit: most of them, then the rest.
+		rows := min(n-done, rowsPerStatement)
+		statement, err := prepare.PrepareContext(ctx, head+values(columns, rows)+tail)
+		if err != nil {
+			return affected, err
+		}
+		for ; n-done >= rows && err == nil; done += rows {
+			for i := range rows {
+				row(done+i, args[i*columns:(i+1)*columns])
+			}
+			var result driver.Result
+			if result, err = statement.(driver.StmtExecContext).ExecContext(ctx, args[:rows*columns]); err == nil {
+				var changed int64
+				changed, err = result.RowsAffected()
+				affected += int(changed)
+			}
+		}
+		if closeErr := statement.Close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			return affected, err
+		}
 	}
 	return affected, nil
+}
+
+// setInts sets the first values of a row.
+func setInts(values []driver.NamedValue, ints ...int64) {
+	for i, v := range ints {
+		values[i].Value = v
+	}
 }
 
 // values writes rows of question marks: VALUES (?,?),(?,?).

@@ -29,7 +29,7 @@ func (s *Store) Source(ctx context.Context, stream string) (id int64, err error)
 		return id, nil
 	}
 	const find = "SELECT id FROM sources WHERE receiver = ? AND stream = ?"
-	err = s.db.GetContext(ctx, &id, find, Receiver, stream)
+	err = s.conn.GetContext(ctx, &id, find, Receiver, stream)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = s.Update(ctx, func(tx *Tx) error {
 			result, err := tx.Exec("INSERT INTO sources (receiver, stream) VALUES (?, ?)", Receiver, stream)
@@ -52,7 +52,7 @@ func (s *Store) Source(ctx context.Context, stream string) (id int64, err error)
 
 // Cursor returns how far a source has been read; the zero Cursor if never.
 func (s *Store) Cursor(ctx context.Context, source int64) (c Cursor, err error) {
-	err = s.db.GetContext(ctx, &c, `
+	err = s.conn.GetContext(ctx, &c, `
 		SELECT
 		  state,
 		  COALESCE(newest_at, 0) AS newest_at

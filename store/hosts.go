@@ -42,6 +42,7 @@ type host struct {
 	LastPut   int64  `db:"last_put_at"`
 	NextPut   int64  `db:"next_put_at"`
 	changed   bool
+	open      *shipHour // while ships are merged: the host's row of the hour at hand
 }
 
 func (h *host) shipped() bool { return h.LastShip != 0 || h.NextShip != 0 }
@@ -168,11 +169,12 @@ func (tx *Tx) CatchUp(now int64) error {
 		UPDATE hosts
 		SET
 		  last_ship_at = MAX(COALESCE(last_ship_at, 0), COALESCE((
-		    SELECT MAX(received_at) FROM ships
+		    SELECT MAX(received_at) FROM ships JOIN series ON series.id = series_id
 		    WHERE host_id = hosts.id AND received_at BETWEEN hosts.next_ship_at AND :now
 		  ), next_ship_at)),
 		  next_ship_at = (
-		    SELECT MIN(received_at) FROM ships WHERE host_id = hosts.id AND received_at > :now
+		    SELECT MIN(received_at) FROM ships JOIN series ON series.id = series_id
+		    WHERE host_id = hosts.id AND received_at > :now
 		  )
 		WHERE next_ship_at <= :now`, `
 		UPDATE hosts

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"database/sql/driver"
 	"slices"
 )
 
@@ -48,10 +49,9 @@ func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (inserted int, e
 		}
 		return cmp.Or(cmp.Compare(hosts[a.Host].ID, hosts[b.Host].ID), cmp.Compare(int64(a.CursorHash), int64(b.CursorHash)))
 	})
-	inserted, err = tx.insertMany(insertPuts, " ON CONFLICT DO NOTHING", 5, len(puts), func(i int, args []any) {
+	inserted, err = tx.insertMany(insertPuts, " ON CONFLICT DO NOTHING", 5, len(puts), func(i int, values []driver.NamedValue) {
 		r := &puts[i]
-		args[0], args[1], args[2], args[3], args[4] =
-			r.At, hosts[r.Host].ID, int64(r.CursorHash), int64(r.Status), source
+		setInts(values, r.At, hosts[r.Host].ID, int64(r.CursorHash), int64(r.Status), source)
 	})
 	if err != nil {
 		return 0, err
@@ -72,9 +72,9 @@ func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (inserted int, e
 	slices.SortFunc(keys, func(a, b key) int {
 		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.host, b.host), cmp.Compare(a.status, b.status))
 	})
-	_, err = tx.insertMany(mergePutHours, mergePutHoursConflict, 5, len(keys), func(i int, args []any) {
+	_, err = tx.insertMany(mergePutHours, mergePutHoursConflict, 5, len(keys), func(i int, values []driver.NamedValue) {
 		k := keys[i]
-		args[0], args[1], args[2], args[3], args[4] = k.hour, k.host, k.status, source, counts[k]
+		setInts(values, k.hour, k.host, k.status, source, counts[k])
 	})
 	return inserted, err
 }

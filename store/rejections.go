@@ -1,5 +1,7 @@
 package store
 
+import "database/sql/driver"
+
 // Rejection is one WARNING of the receiver about a host's PUT.
 type Rejection struct {
 	At         int64  // microseconds
@@ -38,10 +40,10 @@ func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host
 	if len(rejections) == 0 {
 		return 0, nil
 	}
-	inserted, err = tx.insertMany(insertRejections, " ON CONFLICT DO NOTHING", 6, len(rejections), func(i int, args []any) {
+	inserted, err = tx.insertMany(insertRejections, " ON CONFLICT DO NOTHING", 6, len(rejections), func(i int, values []driver.NamedValue) {
 		r := &rejections[i]
-		args[0], args[1], args[2] = r.At, hosts[r.Host].ID, int64(r.CursorHash)
-		args[3], args[4], args[5] = r.Reason, r.Message, source
+		setInts(values, r.At, hosts[r.Host].ID, int64(r.CursorHash))
+		values[3].Value, values[4].Value, values[5].Value = r.Reason, r.Message, source
 	})
 	if err != nil {
 		return 0, err

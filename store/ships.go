@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"database/sql/driver"
 	"slices"
 )
 
@@ -9,8 +10,7 @@ import (
 type Ship struct {
 	ReceivedAt int64  // microseconds
 	LineHash   uint64 // xxhash64 of the index line without its line end
-	Host       int32  // index into Batch.Hosts
-	Commit     int32  // index into Batch.Commits, -1 for none
+	Series     int32  // index into Batch.Series
 }
 
 // shipHour is a row of ship_hours: what the ships of one hour say of a host.
@@ -23,7 +23,7 @@ type shipHour struct {
 }
 
 const insertShips = `
-INSERT INTO ships (received_at, host_id, line_hash, code_commit_id, source_id)`
+INSERT INTO ships (received_at, series_id, line_hash)`
 
 const mergeShipHours = `
 INSERT INTO ship_hours
@@ -77,6 +77,7 @@ FROM (
     FIRST_VALUE(code_commit_id) OVER whole_hour AS first_commit_id,
     LAST_VALUE(code_commit_id) OVER whole_hour AS last_commit_id
   FROM ships
+  JOIN series ON series.id = series_id
   WHERE received_at >= ? * 3600000000 AND received_at < (? + 1) * 3600000000
   WINDOW
     in_order AS (PARTITION BY host_id, source_id ORDER BY received_at, line_hash),
@@ -88,33 +89,27 @@ FROM (
 GROUP BY host_id, source_id`
 
 // saveShips stores ships, and brings ship_hours to what the rows now say.
-func (tx *Tx) saveShips(source int64, ships []Ship, hosts []*host, commits []int64) (inserted int, err error) {
+func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted int, err error) {
 	if len(ships) == 0 {
 		return 0, nil
 	}
+	// The order of rebuildShipHours, which is nearly that of the key.
 	slices.SortFunc(ships, func(a, b Ship) int {
 		if a.ReceivedAt != b.ReceivedAt {
 			return cmp.Compare(a.ReceivedAt, b.ReceivedAt)
 		}
-		return cmp.Or(cmp.Compare(hosts[a.Host].ID, hosts[b.Host].ID), cmp.Compare(int64(a.LineHash), int64(b.LineHash)))
+		return cmp.Compare(int64(a.LineHash), int64(b.LineHash))
 	})
-	commitID := func(r *Ship) int64 {
-		if r.Commit < 0 {
-			return 0
-		}
-		return commits[r.Commit]
-	}
-	inserted, err = tx.insertMany(insertShips, " ON CONFLICT DO NOTHING", 5, len(ships), func(i int, args []any) {
+	inserted, err = tx.insertMany(insertShips, " ON CONFLICT DO NOTHING", 3, len(ships), func(i int, values []driver.NamedValue) {
 		r := &ships[i]
-		args[0], args[1], args[2], args[3], args[4] =
-			r.ReceivedAt, hosts[r.Host].ID, int64(r.LineHash), commitID(r), source
+		setInts(values, r.ReceivedAt, series[r.Series].id, int64(r.LineHash))
 	})
 	if err != nil {
 		return 0, err
 	}
 	hours := touchedHours(len(ships), func(i int) int64 { return ships[i].ReceivedAt })
 	if inserted == len(ships) {
-		if err := tx.mergeShipHours(source, ships, hosts, commitID); err != nil {
+		if err := tx.mergeShipHours(source, ships, series); err != nil {
 			return 0, err
 		}
 		if hours, err = tx.unmergedHours(hours); err != nil {
@@ -125,38 +120,35 @@ func (tx *Tx) saveShips(source int64, ships []Ship, hosts []*host, commits []int
 }
 
 // mergeShipHours adds ships, all of them new and in order, to their hours.
-func (tx *Tx) mergeShipHours(source int64, ships []Ship, hosts []*host, commitID func(*Ship) int64) error {
-	type key struct {
-		hour int64
-		host int64
-	}
-	var rows []shipHour
-	at := map[key]int{}
+func (tx *Tx) mergeShipHours(source int64, ships []Ship, series []*series) error {
+	var rows []*shipHour
 	for i := range ships {
-		r := &ships[i]
-		k, commit := key{r.ReceivedAt / Hour, hosts[r.Host].ID}, commitID(r)
-		n, ok := at[k]
-		if !ok {
-			at[k] = len(rows)
-			rows = append(rows, shipHour{hour: k.hour, host: k.host, ships: 1,
-				first: r.ReceivedAt, last: r.ReceivedAt, firstCommit: commit, lastCommit: commit})
-			continue
+		r, of := &ships[i], series[ships[i].Series]
+		row := of.host.open
+		if hour := r.ReceivedAt / Hour; row == nil || row.hour != hour {
+			row = &shipHour{hour: hour, host: of.host.ID, first: r.ReceivedAt, last: r.ReceivedAt,
+				firstCommit: of.commit, lastCommit: of.commit}
+			rows = append(rows, row)
+			of.host.open = row
 		}
-		row := &rows[n]
 		row.ships++
 		row.gap = max(row.gap, r.ReceivedAt-row.last)
-		if row.lastCommit != commit {
+		if row.lastCommit != of.commit {
 			row.changes++
 		}
-		row.last, row.lastCommit = r.ReceivedAt, commit
+		row.last, row.lastCommit = r.ReceivedAt, of.commit
 	}
-	slices.SortFunc(rows, func(a, b shipHour) int {
+	for _, of := range series {
+		if of != nil {
+			of.host.open = nil
+		}
+	}
+	slices.SortFunc(rows, func(a, b *shipHour) int {
 		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.host, b.host))
 	})
-	_, err := tx.insertMany(mergeShipHours, mergeShipHoursConflict, 10, len(rows), func(i int, args []any) {
-		r := &rows[i]
-		args[0], args[1], args[2], args[3], args[4] = r.hour, r.host, source, r.ships, r.first
-		args[5], args[6], args[7], args[8], args[9] = r.last, r.gap, r.firstCommit, r.lastCommit, r.changes
+	_, err := tx.insertMany(mergeShipHours, mergeShipHoursConflict, 10, len(rows), func(i int, values []driver.NamedValue) {
+		r := rows[i]
+		setInts(values, r.hour, r.host, source, r.ships, r.first, r.last, r.gap, r.firstCommit, r.lastCommit, r.changes)
 	})
 	return err
 }
@@ -186,23 +178,4 @@ func (tx *Tx) rebuildHours(table, rebuild string, hours []int64) error {
 		}
 	}
 	return nil
-}
-
-// commit returns the id of a code commit, and adds it if it is new.
-func (tx *Tx) commit(name string) (int64, error) {
-	if id, ok := tx.s.commits[name]; ok {
-		return id, nil
-	}
-	if _, err := tx.Exec("INSERT INTO code_commits (name) VALUES (?) ON CONFLICT DO NOTHING", name); err != nil {
-		return 0, err
-	}
-	var id int64
-	if err := tx.Get(&id, "SELECT id FROM code_commits WHERE name = ?", name); err != nil {
-		return 0, err
-	}
-	if tx.s.commits == nil {
-		tx.s.commits = map[string]int64{}
-	}
-	tx.s.commits[name] = id
-	return id, nil
 }

@@ -44,11 +44,13 @@ const BusyTimeout = 60 * time.Second
 // Store is an open database. Its methods are for one goroutine.
 type Store struct {
 	db      *sqlx.DB
+	conn    *sqlx.Conn // the one connection of db
 	path    string
 	checked bool
 	sources map[string]int64
-	hosts   *hostCache // nil until first used, and after a failed write
+	hosts   *hostCache // nil until first used, and after a failed write, as the caches below
 	commits map[string]int64
+	series  map[seriesKey]int64
 }
 
 // Options of Open. The zero value is right for a pass.
@@ -86,6 +88,10 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 			return nil, fmt.Errorf("%s: %w", path, wrap(err))
 		}
 	}
+	if s.conn, err = s.db.Connx(ctx); err != nil {
+		s.db.Close()
+		return nil, fmt.Errorf("%s: %w", path, wrap(err))
+	}
 	return s, nil
 }
 
@@ -106,11 +112,15 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	if err == nil && !current {
 		err = fmt.Errorf("%w: its schema is older than this program; the next pass migrates it", ErrPath)
 	}
+	var conn *sqlx.Conn
+	if err == nil {
+		conn, err = db.Connx(ctx)
+	}
 	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, wrap(err))
 	}
-	return &Store{db: db, path: path}, nil
+	return &Store{db: db, conn: conn, path: path}, nil
 }
 
 // connect opens one connection with the pragmas that every connection has:
@@ -184,16 +194,16 @@ func denied(path string, access uint32) error {
 }
 
 // Close closes the database.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error { return errors.Join(s.conn.Close(), s.db.Close()) }
 
 // Checkpoint moves what the write-ahead log holds into the database file and
 // empties the log. It returns the size in bytes that the log still has, which
 // is 0 unless a reader is using it.
 func (s *Store) Checkpoint(ctx context.Context) (walBytes int64, err error) {
-	if _, err := s.db.ExecContext(ctx, "PRAGMA busy_timeout = 100"); err != nil {
+	if _, err := s.conn.ExecContext(ctx, "PRAGMA busy_timeout = 100"); err != nil {
 		return 0, wrap(err)
 	}
-	if _, err := s.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+	if _, err := s.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 		return 0, fmt.Errorf("checkpoint: %w", wrap(err))
 	}
 	info, err := os.Stat(s.path + "-wal")
@@ -216,7 +226,7 @@ type Tx struct {
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	// The transaction outlives a cancelled context: a pass stops between
 	// transactions, never inside one.
-	tx, err := s.db.BeginTxx(context.WithoutCancel(ctx), nil)
+	tx, err := s.conn.BeginTxx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return wrap(err)
 	}
@@ -234,7 +244,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 
 // View runs fn on one consistent state of a database opened read-only.
 func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := s.db.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.conn.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return wrap(err)
 	}
@@ -243,7 +253,7 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // forget drops what was cached of tables whose write was rolled back.
-func (s *Store) forget() { s.hosts, s.commits, s.sources = nil, nil, nil }
+func (s *Store) forget() { s.hosts, s.commits, s.series, s.sources = nil, nil, nil, nil }
 
 // SelectNamed runs a query with :name parameters and scans its rows into dest,
 // a pointer to a slice of structs with db tags.

@@ -1,0 +1,56 @@
+package ingest
+
+import (
+	"strings"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// maxNames is how many names are kept from one batch to the next.
+const maxNames = 10_000
+
+// seriesNames gives each series of a file a small number, so that a row needs
+// no strings of its own. The zero value is ready for use.
+type seriesNames struct {
+	ids  map[string]int32
+	key  []byte
+	list []store.Series
+}
+
+// id takes a commit of at most 255 bytes.
+func (n *seriesNames) id(host, commit []byte) int32 {
+	n.key = append(append(append(n.key[:0], byte(len(commit))), commit...), host...)
+	id, ok := n.ids[string(n.key)]
+	if !ok {
+		if n.ids == nil {
+			n.ids = map[string]int32{}
+		}
+		id = int32(len(n.list))
+		n.ids[string(n.key)] = id
+		n.list = append(n.list, store.Series{Host: string(host), Commit: strings.ToValidUTF8(string(commit), "\uFFFD")})
+	}
+	return id
+}
+
+// names gives each host of the journal a small number.
+type names struct{ hosts *interned }
+
+func newNames() *names { return &names{newInterned()} }
+
+type interned struct {
+	ids  map[string]int32
+	list []string
+}
+
+func newInterned() *interned { return &interned{ids: map[string]int32{}} }
+
+func (n *interned) id(name []byte) int32 {
+	id, ok := n.ids[string(name)]
+	if !ok {
+		id = int32(len(n.list))
+		s := string(name)
+		n.ids[s] = id
+		n.list = append(n.list, s)
+	}
+	return id
+}
