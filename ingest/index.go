@@ -16,7 +16,7 @@ import (
 var ErrUnread = errors.New("source not read")
 
 const (
-	chunkLines = 50_000   // lines of the index behind which a batch is saved
+	chunkLines = 100_000  // lines of the index behind which a batch is saved
 	chunkBytes = 32 << 20 // bytes behind which a batch is saved, whatever they hold
 )
 

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"golang.org/x/sys/unix"
 )
 
 // JournalOptions says which journal to read.
@@ -168,6 +170,7 @@ func runJournalctl(ctx context.Context, opts JournalOptions, args []string, read
 	if err != nil {
 		return err
 	}
+	widen(out)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("journal %w: %w", ErrUnread, err)
 	}
@@ -196,6 +199,20 @@ func runJournalctl(ctx context.Context, opts JournalOptions, args []string, read
 		return fmt.Errorf("journal %w: journalctl: %w: %q", ErrUnread, waitErr, message)
 	}
 	return nil
+}
+
+// pipeBytes is what journalctl may print while a batch is stored: a batch's
+// time times its rate.
+const pipeBytes = 1 << 20
+
+// widen asks for a pipe of pipeBytes. Where the kernel grants less, journalctl
+// waits more.
+func widen(pipe io.ReadCloser) {
+	if f, ok := pipe.(*os.File); ok {
+		if conn, err := f.SyscallConn(); err == nil {
+			conn.Control(func(fd uintptr) { unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeBytes) })
+		}
+	}
 }
 
 // watchedReader puts a timer back whenever bytes come.

@@ -21,7 +21,7 @@ import (
 const journalRemote = "/lib/systemd/systemd-journal-remote"
 
 // need skips a test whose real part is not on this machine, and fails it in CI.
-func need(t *testing.T, path string) {
+func need(t testing.TB, path string) {
 	t.Helper()
 	if _, err := os.Stat(path); err == nil {
 		return
