@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -170,7 +171,7 @@ func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, gap
 			}
 			r.result.add(saved)
 			r.result.Read += chunk.lines
-			r.result.Quarantined += len(chunk.batch.Quarantined)
+			r.result.Quarantined += chunk.batch.Quarantine.Lines()
 			if r.opts.Progress != nil {
 				r.opts.Progress(r.result.Read, chunk.read, f.info.Size())
 			}
@@ -228,17 +229,16 @@ func (r *indexReader) parse(ctx context.Context, f *indexFile, lines *lineReader
 }
 
 func (r *indexReader) parseLine(batch *store.Batch, l line) {
-	if l.long {
-		batch.Quarantined = append(batch.Quarantined, store.Quarantined{Reason: reasonTooLong,
-			LineHash: l.hash, Position: l.offset, Length: l.length, Head: sample(l.head)})
-		return
+	text, hash, reason := l.head, l.hash, reasonTooLong
+	var row indexRow
+	if !l.long {
+		text = trimLine(l.head)
+		hash = xxhash.Sum64(text)
+		row, reason = parseIndexRow(text)
 	}
-	text := trimLine(l.head)
-	hash := xxhash.Sum64(text)
-	row, reason := parseIndexRow(text)
 	if reason != "" {
-		batch.Quarantined = append(batch.Quarantined, store.Quarantined{Reason: reason,
-			LineHash: hash, Position: l.offset, Length: l.length, Head: sample(text)})
+		batch.Quarantine.Add(store.Quarantined{Reason: reason, LineHash: hash, Position: l.offset, Length: l.length},
+			func() []byte { return bytes.Clone(text[:min(len(text), sampleBytes)]) })
 		return
 	}
 	batch.Ships = append(batch.Ships, store.Ship{ReceivedAt: row.receivedAt, LineHash: hash,
@@ -249,8 +249,6 @@ const (
 	sampleBytes = 64  // of a quarantined line that are kept
 	maxCommit   = 128 // bytes of a code commit that are kept
 )
-
-func sample(line []byte) []byte { return append([]byte(nil), line[:min(len(line), sampleBytes)]...) }
 
 // openPlain opens a regular file without following a link or waiting for a FIFO.
 func openPlain(path string) (*indexFile, error) {

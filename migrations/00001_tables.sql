@@ -143,12 +143,12 @@ CREATE TABLE gaps (
 CREATE TABLE quarantine (
   source_id INTEGER NOT NULL REFERENCES sources (id),
   reason    TEXT NOT NULL,
-  line_hash INTEGER NOT NULL,
   position  INTEGER NOT NULL,
+  line_hash INTEGER NOT NULL,
   length    INTEGER NOT NULL,
   head      BLOB NOT NULL,
   seen_at   INTEGER NOT NULL,
-  PRIMARY KEY (source_id, reason, line_hash)
+  PRIMARY KEY (source_id, reason, position, line_hash)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE quarantine_counts (

@@ -16,13 +16,13 @@ type Batch struct {
 	Source int64 // from Store.Source
 	Now    int64 // the clock of the pass, in microseconds
 	// Series and Hosts are what the facts below point into.
-	Series      []Series
-	Hosts       []string
-	Ships       []Ship
-	Puts        []Put
-	Rejections  []Rejection
-	Quarantined []Quarantined
-	Gaps        []Gap
+	Series     []Series
+	Hosts      []string
+	Ships      []Ship
+	Puts       []Put
+	Rejections []Rejection
+	Quarantine Quarantine
+	Gaps       []Gap
 	// Recovered tells that the source has been read on from its cursor, so that
 	// what its recoverable gaps hid is known now.
 	Recovered bool
@@ -110,7 +110,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	if err := tx.saveHosts(hosts); err != nil {
 		return saved, fmt.Errorf("store hosts: %w", err)
 	}
-	if err := tx.saveQuarantined(b.Source, b.Quarantined, b.Now); err != nil {
+	if err := tx.saveQuarantine(b.Source, &b.Quarantine, b.Now); err != nil {
 		return saved, fmt.Errorf("store quarantine: %w", err)
 	}
 	if err := tx.saveGaps(b.Source, b.Gaps, b.Recovered, b.Now); err != nil {
