@@ -3,6 +3,7 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -58,7 +59,7 @@ const maxAlertLine = 64 << 10
 // parseAlert reads a line of alerts.jsonl, ours or the predecessor's.
 func parseAlert(line []byte) (a store.Alert, ok bool) {
 	var l alertLine
-	if len(line) > maxAlertLine || json.Unmarshal(line, &l) != nil || l.DedupKey == "" || len(l.DedupKey) > 64 {
+	if !utf8.Valid(line) || json.Unmarshal(line, &l) != nil || l.DedupKey == "" || len(l.DedupKey) > 64 {
 		return a, false
 	}
 	at, ok := store.ParseTime(l.DetectedAt)
@@ -81,10 +82,11 @@ func AlertJSON(a store.Alert) string {
 func quoteASCII(b *strings.Builder, s string) {
 	b.WriteByte('"')
 	for _, r := range s {
+		short := strings.IndexRune("\"\\\n\r\t\f\b", r)
 		switch {
-		case r == '"' || r == '\\':
+		case short >= 0:
 			b.WriteByte('\\')
-			b.WriteRune(r)
+			b.WriteByte(`"\nrtfb`[short])
 		case r >= ' ' && r < 0x7f:
 			b.WriteRune(r)
 		case r > 0xffff:
@@ -127,67 +129,86 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 	if known.Offset == size && stored.State != "" {
 		return 0, nil
 	}
-	whole, alerts, err := readAlerts(f, known.Offset)
+	err = s.Update(ctx, func(tx *store.Tx) error {
+		whole, err := readAlerts(f, known.Offset, func(a store.Alert) error {
+			a.ExportedAt.Int64, a.ExportedAt.Valid = now, true
+			added, err := tx.AddAlert(a)
+			if added {
+				adopted++
+			} else if err == nil {
+				err = tx.MarkExported(a.DedupKey, now)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		switch {
+		case whole < size:
+			err = f.Truncate(whole)
+		case whole > size:
+			_, err = f.WriteAt([]byte("\n"), size)
+		}
+		if err != nil {
+			return err
+		}
+		// A crash may have come before the lines were synced.
+		if err := f.Sync(); err != nil {
+			return err
+		}
+		return moveTo(tx, source, f, whole, now)
+	})
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
-	if whole < size {
-		if err := f.Truncate(whole); err != nil {
-			return 0, fmt.Errorf("%s: cut the torn last line: %w", path, err)
+	return adopted, nil
+}
+
+// readAlerts gives out the alerts that stand in a file from an offset on, and
+// returns where the last whole line ends. A last line that is an alert but for
+// its newline is whole: then that place is one behind the file's end.
+func readAlerts(f io.ReaderAt, offset int64, found func(store.Alert) error) (whole int64, err error) {
+	lines := bufio.NewReaderSize(io.NewSectionReader(f, offset, 1<<62), maxAlertLine+1)
+	for whole = offset; ; {
+		line, err := lines.ReadSlice('\n')
+		length, long := len(line), errors.Is(err, bufio.ErrBufferFull)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			line, err = lines.ReadSlice('\n')
+			length += len(line)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, err
+		}
+		a, ok := store.Alert{}, false
+		if !long {
+			a, ok = parseAlert(bytes.TrimSuffix(line, []byte("\n")))
+		}
+		if err != nil && !ok {
+			return whole, nil
+		}
+		if ok {
+			if err := found(a); err != nil {
+				return 0, err
+			}
+		}
+		whole += int64(length)
+		if err != nil {
+			return whole + 1, nil
 		}
 	}
-	at, err := positionOf(f, whole)
+}
+
+// moveTo notes that the first bytes of the file agree with the table.
+func moveTo(tx *store.Tx, source int64, f io.ReaderAt, offset, now int64) error {
+	at, err := positionOf(f, offset)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
+		return err
 	}
 	state, err := json.Marshal(at)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	err = s.Update(ctx, func(tx *store.Tx) error {
-		for _, a := range alerts {
-			a.ExportedAt.Int64, a.ExportedAt.Valid = now, true
-			added, err := tx.AddAlert(a)
-			if err != nil {
-				return err
-			}
-			if added {
-				adopted++
-			} else if err := tx.MarkExported(a.DedupKey, now); err != nil {
-				return err
-			}
-		}
-		return tx.MoveCursor(source, string(state), now)
-	})
-	return adopted, err
-}
-
-// readAlerts reads the alerts from an offset on, and returns where the last
-// whole line ends. A last line that is an alert but for its newline is whole.
-func readAlerts(f *os.File, offset int64) (whole int64, alerts []store.Alert, err error) {
-	content, err := io.ReadAll(io.NewSectionReader(f, offset, 1<<62))
-	if err != nil {
-		return 0, nil, err
-	}
-	whole = offset
-	for len(content) > 0 {
-		line, rest, ended := bytes.Cut(content, []byte("\n"))
-		a, ok := parseAlert(line)
-		if !ended {
-			if !ok {
-				return whole, alerts, nil
-			}
-			if _, err := f.WriteAt([]byte("\n"), whole+int64(len(line))); err != nil {
-				return 0, nil, err
-			}
-		}
-		if ok && utf8.Valid(line) {
-			alerts = append(alerts, a)
-		}
-		whole += int64(len(line)) + 1
-		content = rest
-	}
-	return whole, alerts, nil
+	return tx.MoveCursor(source, string(state), now)
 }
 
 // Export appends the alerts that are not in alerts.jsonl yet, syncs it, and
@@ -202,7 +223,7 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 		return 0, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return 0, err
+		return 0, unusable(err)
 	}
 	f, size, err := openAlerts(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -218,6 +239,8 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 		return 0, fmt.Errorf("append alerts: %w", err)
 	}
 	if err := f.Sync(); err != nil {
+		// The next pass must not find lines that may never reach the disk.
+		f.Truncate(size)
 		return 0, fmt.Errorf("append alerts: %w", err)
 	}
 	if size == 0 {
@@ -225,21 +248,13 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 			return 0, err
 		}
 	}
-	at, err := positionOf(f, size+int64(lines.Len()))
-	if err != nil {
-		return 0, err
-	}
-	state, err := json.Marshal(at)
-	if err != nil {
-		return 0, err
-	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		for _, a := range alerts {
 			if err := tx.MarkExported(a.DedupKey, now); err != nil {
 				return err
 			}
 		}
-		return tx.MoveCursor(source, string(state), now)
+		return moveTo(tx, source, f, size+int64(lines.Len()), now)
 	})
 	return len(alerts), err
 }
@@ -249,11 +264,8 @@ func openAlerts(path string, flags int) (*os.File, int64, error) {
 	if errors.Is(err, fs.ErrNotExist) && flags&os.O_CREATE == 0 {
 		return nil, 0, err
 	}
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENXIO) {
-		return nil, 0, fmt.Errorf("%w: %w", ErrAlertsPath, err)
-	}
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, unusable(err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -264,6 +276,17 @@ func openAlerts(path string, flags int) (*os.File, int64, error) {
 		return nil, 0, err
 	}
 	return f, info.Size(), nil
+}
+
+// unusable marks those errors of opening that are the path's own fault, and
+// not the disk's.
+func unusable(err error) error {
+	for _, fault := range []error{fs.ErrPermission, syscall.ELOOP, syscall.EISDIR, syscall.ENOTDIR, syscall.ENXIO, syscall.ENAMETOOLONG} {
+		if errors.Is(err, fault) {
+			return fmt.Errorf("%w: %w", ErrAlertsPath, err)
+		}
+	}
+	return err
 }
 
 func syncDir(path string) error {

@@ -1,0 +1,273 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/google/go-cmp/cmp"
+)
+
+const now = 1777636800 * store.Second // 2026-05-01T12:00:00Z
+
+// need skips a test whose real part is not on this machine, and fails it in CI.
+func need(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil && os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing", program)
+	}
+	if err != nil {
+		t.Skipf("%s is missing", program)
+	}
+	return path
+}
+
+// alertsFile is an alerts.jsonl and the database behind it.
+type alertsFile struct {
+	*testing.T
+	s    *store.Store
+	path string
+}
+
+func newAlertsFile(t *testing.T) *alertsFile {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := store.Open(t.Context(), filepath.Join(dir, "fleet.db"), store.Options{Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return &alertsFile{t, s, filepath.Join(dir, "alerts.jsonl")}
+}
+
+// alert makes the n-th alert of a test.
+func alert(n int) store.Alert {
+	return store.Alert{DedupKey: fmt.Sprintf("%016x", n), Host: fmt.Sprintf("lab-%d", n), Symptom: "silent",
+		Detail: "nothing for 31 min", SuggestedFix: "look at it", DetectedAt: now - int64(n), LastFoundAt: now - int64(n)}
+}
+
+// raise adds alerts to the table.
+func (f *alertsFile) raise(ns ...int) {
+	f.Helper()
+	err := f.s.Update(f.Context(), func(tx *store.Tx) error {
+		for _, n := range ns {
+			if _, err := tx.AddAlert(alert(n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// pass does what a pass does with the file; it returns how many alerts it
+// adopted.
+func (f *alertsFile) pass() int {
+	f.Helper()
+	adopted, err := report.Reconcile(f.Context(), f.s, f.path, now)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := report.Export(f.Context(), f.s, f.path, now); err != nil {
+		f.Fatal(err)
+	}
+	return adopted
+}
+
+func (f *alertsFile) write(content string) {
+	f.Helper()
+	if err := os.WriteFile(f.path, []byte(content), 0o640); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *alertsFile) content() string {
+	f.Helper()
+	content, err := os.ReadFile(f.path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return string(content)
+}
+
+// lines is the content of a file that holds these alerts.
+func lines(ns ...int) string {
+	var b strings.Builder
+	for _, n := range ns {
+		b.WriteString(report.AlertJSON(alert(n)))
+	}
+	return b.String()
+}
+
+func (f *alertsFile) holds(want string) {
+	f.Helper()
+	if diff := cmp.Diff(want, f.content()); diff != "" {
+		f.Errorf("alerts.jsonl (-want +got):\n%s", diff)
+	}
+}
+
+// TestAlertsFileAfterAnAccident does something to alerts.jsonl between two
+// passes, of which the first exported alerts 1 and 2 and the second has alert 3.
+func TestAlertsFileAfterAnAccident(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		accident func(f *alertsFile)
+		want     string
+	}{
+		{"nothing happened", func(f *alertsFile) {}, lines(1, 2, 3)},
+		{"a torn line is cut off", func(f *alertsFile) { f.write(lines(1, 2) + lines(3)[:40]) }, lines(1, 2, 3)},
+		{"a line was appended but not marked", func(f *alertsFile) { f.write(lines(1, 2, 3)) }, lines(1, 2, 3)},
+		{"a line was appended without its newline", func(f *alertsFile) { f.write(strings.TrimSuffix(lines(1, 2, 3), "\n")) }, lines(1, 2, 3)},
+		{"a line was marked but is not there", func(f *alertsFile) { f.write(lines(1)) }, lines(1, 3)},
+		{"the last line that was marked is torn", func(f *alertsFile) { f.write(lines(1) + lines(2)[:30]) }, lines(1, 3)},
+		{"the file was deleted", func(f *alertsFile) { os.Remove(f.path) }, lines(3)},
+		{"the file was emptied", func(f *alertsFile) { f.write("") }, lines(3)},
+		{"the file was renamed away", func(f *alertsFile) { os.Rename(f.path, f.path+".1") }, lines(3)},
+		{"the file was copied and truncated", func(f *alertsFile) {
+			os.WriteFile(f.path+".1", []byte(f.content()), 0o640)
+			os.Truncate(f.path, 0)
+		}, lines(3)},
+		{"the file was rotated, and something else was appended to the new one", func(f *alertsFile) {
+			os.Rename(f.path, f.path+".1")
+			f.write(lines(7))
+		}, lines(7, 3)},
+		{"somebody took a line out", func(f *alertsFile) { f.write(lines(2)) }, lines(2, 3)},
+		{"somebody added a remark", func(f *alertsFile) { f.write("# seen\n" + lines(1) + "ok\n" + lines(2)) },
+			"# seen\n" + lines(1) + "ok\n" + lines(2, 3)},
+		{"somebody changed a letter", func(f *alertsFile) { f.write(strings.Replace(lines(1, 2), "31 min", "32 min", 1)) },
+			strings.Replace(lines(1, 2), "31 min", "32 min", 1) + lines(3)},
+		{"it has a line of a megabyte", func(f *alertsFile) { f.write(lines(1, 2) + strings.Repeat("x", 1<<20) + "\n") },
+			lines(1, 2) + strings.Repeat("x", 1<<20) + "\n" + lines(3)},
+		{"it was replaced by other bytes of the same length", func(f *alertsFile) { f.write(strings.Repeat("y", len(lines(1, 2))-1) + "\n") },
+			strings.Repeat("y", len(lines(1, 2))-1) + "\n" + lines(3)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newAlertsFile(t)
+			f.raise(1, 2)
+			f.pass()
+			f.holds(lines(1, 2))
+			c.accident(f)
+			f.raise(3)
+			f.pass()
+			f.holds(c.want)
+			// Nothing is appended again by the passes to come.
+			f.pass()
+			f.holds(c.want)
+			f.raise(4)
+			f.pass()
+			f.holds(c.want + lines(4))
+		})
+	}
+}
+
+// TestACrashAnywhereInTheExport cuts what an export appends at every byte, as
+// a crash before the mark may leave it.
+func TestACrashAnywhereInTheExport(t *testing.T) {
+	t.Parallel()
+	f := newAlertsFile(t)
+	before := ""
+	for n, cut := 1, 0; cut <= len(lines(n, n+1)); n, cut = n+2, cut+3 {
+		f.raise(n, n+1)
+		f.write(before + lines(n, n+1)[:cut])
+		f.pass()
+		before += lines(n, n+1)
+		f.holds(before)
+	}
+}
+
+// predecessors is a file that the predecessor left: its times have no fraction
+// when that is zero, and its sentences are other ones.
+const predecessors = `{"host": "lab-1", "symptom": "silent", "detail": "old words \u2014 1", "suggested_fix": "x", "detected_at_wall": "2026-05-01T12:00:00+00:00", "dedup_key": "0000000000000001"}
+{"host": "lab-2", "symptom": "silent", "detail": "old words", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59.999999+00:00", "dedup_key": "0000000000000002"}
+{"host": "lab-5", "symptom": "silent", "detail": "no key", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59.999999+00:00"}
+[]
+{"host": "lab-6", "dedup_key": "0000000000000006", "detected_at_wall": "soon"}
+`
+
+func TestThePredecessorsFileIsAdoptedOnce(t *testing.T) {
+	t.Parallel()
+	f := newAlertsFile(t)
+	f.write(predecessors)
+	if adopted := f.pass(); adopted != 2 {
+		t.Errorf("adopted %d alerts, want 2", adopted)
+	}
+	f.raise(1, 3) // 1 is in the file: it does not fire twice
+	if adopted := f.pass(); adopted != 0 {
+		t.Errorf("adopted %d alerts again", adopted)
+	}
+	f.holds(predecessors + lines(3))
+	f.write(lines(9) + predecessors + lines(3)) // the whole file is read anew
+	if adopted := f.pass(); adopted != 1 {
+		t.Errorf("adopted %d alerts of an edited file, want 1", adopted)
+	}
+	var details []string
+	err := f.s.Update(t.Context(), func(tx *store.Tx) error {
+		return tx.Select(&details, "SELECT detail FROM alerts WHERE dedup_key IN ('0000000000000001', '0000000000000002') ORDER BY id")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"old words — 1", "old words"}, details); diff != "" {
+		t.Errorf("details of adopted alerts (-want +got):\n%s", diff)
+	}
+}
+
+// pythonDriver checks, for each line of standard input, that its time can be
+// read, and writes it as Python would.
+const pythonDriver = `
+import datetime, json, sys
+for line in sys.stdin.buffer:
+    row = json.loads(line)
+    at = datetime.datetime.fromisoformat(row["detected_at_wall"])
+    assert at.utcoffset() == datetime.timedelta(0), line
+    assert list(row) == ["host", "symptom", "detail", "suggested_fix", "detected_at_wall", "dedup_key"], line
+    print(int(at.timestamp()), json.dumps(row))
+`
+
+// TestAlertLinesAreWhatPythonWrites: a newline in a value was written as
+// \u000a, where Python writes \n.
+func TestAlertLinesAreWhatPythonWrites(t *testing.T) {
+	t.Parallel()
+	python := need(t, "python3")
+	r := rand.New(rand.NewPCG(3, 1))
+	odd := []rune("aZ09 |\"\\/\b\f\n\r\t\x00\x1b\x7f\u0080\u00e9\u00a7\u00d7\u2028\u202e\ufeff\uffff\U0001f600\U0010ffff<>&'=")
+	text := func() string {
+		var b strings.Builder
+		for range r.IntN(12) {
+			b.WriteRune(odd[r.IntN(len(odd))])
+		}
+		return b.String()
+	}
+	var ours, want bytes.Buffer
+	for range 2000 {
+		a := store.Alert{Host: text(), Symptom: text(), Detail: text(), SuggestedFix: text(), DedupKey: text(), DetectedAt: r.Int64N(store.MaxTime)}
+		ours.WriteString(report.AlertJSON(a))
+		fmt.Fprintf(&want, "%d %s", a.DetectedAt/store.Second, report.AlertJSON(a))
+		var back map[string]string
+		if err := json.Unmarshal([]byte(report.AlertJSON(a)), &back); err != nil || back["host"] != a.Host || back["detail"] != a.Detail {
+			t.Fatalf("%q does not say what %+v does (%v)", report.AlertJSON(a), a, err)
+		}
+	}
+	cmd := exec.Command(python, "-c", pythonDriver)
+	cmd.Stdin = &ours
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.String(), string(out)); diff != "" {
+		t.Errorf("lines differ (-ours +Python's):\n%s", diff)
+	}
+}
