@@ -25,7 +25,12 @@ const (
 // cannot write. current is false for an older schema; checked tells whether
 // the whole file was read.
 func checkBeforeWriting(ctx context.Context, path string, now int64) (current, checked bool, err error) {
-	db, err := connect(path, "mode=ro", BusyTimeout)
+	dsn := "mode=ro"
+	if _, err := os.Stat(path + "-shm"); err == nil {
+		// SQLite would otherwise write the index of the log anew.
+		dsn += "&readonly_shm=1"
+	}
+	db, err := connect(path, dsn, BusyTimeout)
 	if err != nil {
 		return false, false, fmt.Errorf("%s: %w", path, wrap(err))
 	}
@@ -42,18 +47,20 @@ func checkBeforeWriting(ctx context.Context, path string, now int64) (current, c
 // checkIdentity refuses a database of another program, and one that is newer
 // than this binary: goose would accept both.
 func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
-	var id, tables int64
+	var id, foreign int64
 	if err := db.GetContext(ctx, &id, "PRAGMA application_id"); err != nil {
 		return false, err
 	}
-	if err := db.GetContext(ctx, &tables, "SELECT COUNT(*) FROM sqlite_schema"); err != nil {
+	// goose creates its own table before the first migration runs.
+	err = db.GetContext(ctx, &foreign,
+		"SELECT COUNT(*) FROM sqlite_schema WHERE tbl_name NOT IN ('goose_db_version', 'sqlite_sequence')")
+	if err != nil {
 		return false, err
 	}
+	if id == 0 && foreign == 0 {
+		return false, nil
+	}
 	if id != applicationID {
-		// goose creates its own table before the first migration runs.
-		if tables == 0 || id == 0 && onlyGoose(ctx, db) {
-			return false, nil
-		}
 		return false, fmt.Errorf("%w: it belongs to another program", ErrCorrupt)
 	}
 	var version sql.NullInt64
@@ -70,13 +77,6 @@ func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 			ErrNewer, version.Int64, latest)
 	}
 	return version.Int64 == latest, nil
-}
-
-func onlyGoose(ctx context.Context, db *sqlx.DB) bool {
-	var others int64
-	err := db.GetContext(ctx, &others,
-		"SELECT COUNT(*) FROM sqlite_schema WHERE tbl_name NOT IN ('goose_db_version', 'sqlite_sequence')")
-	return err == nil && others == 0
 }
 
 // checkWhole runs SQLite's quick_check: always on a small database, once a day

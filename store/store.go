@@ -183,6 +183,12 @@ func lookAt(path string, access uint32) (exists bool, err error) {
 			return true, err
 		}
 	}
+	if info.Size() == 0 {
+		// SQLite fills a new database's first page before it makes a -wal.
+		if _, err := os.Stat(path + "-wal"); err == nil {
+			return true, fmt.Errorf("%s: %w: it is empty, but has a write-ahead log", path, ErrCorrupt)
+		}
+	}
 	return info.Size() > 0, denied(path, access)
 }
 
