@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/cis490/fleet-health/store"
 	"golang.org/x/term"
@@ -67,13 +68,21 @@ func (l *logger) say(level int, format string, args ...any) {
 	fmt.Fprintf(l.w, "%s %s %s\n", l.e.now().Format("15:04:05"), levelNames[level], text)
 }
 
-// printable escapes every rune that a terminal should not get.
+// printable escapes every rune that a terminal should not get, and leaves the
+// others as they are: a value that cell has quoted stays so.
 func printable(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 && strings.ToValidUTF8(s, "") == s {
-		return s
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		if unicode.IsPrint(r) && !(r == utf8.RuneError && size == 1) {
+			b.WriteRune(r)
+		} else {
+			quoted := strconv.Quote(s[:size])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		s = s[size:]
 	}
-	quoted := strconv.Quote(s)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+	return b.String()
 }
 
 // cell is a host's name or another value from outside, quoted if it could be
