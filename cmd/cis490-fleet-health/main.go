@@ -57,6 +57,8 @@ func run(ctx context.Context, args []string, e *env) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version,
+		// They would make two more lines of the one that says what is wrong.
+		DisableSuggestions: true,
 	}
 	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
 	root.SetOut(e.stdout)

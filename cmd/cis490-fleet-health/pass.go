@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -71,13 +73,13 @@ func passCommand(e *env) *cobra.Command {
 
 // check turns what was typed into values, or says what is wrong with it.
 func (o *passOptions) check(e *env) error {
-	o.now = e.now().UnixMicro()
-	if o.nowText != "" {
-		t, err := time.Parse(time.RFC3339, o.nowText)
-		if err != nil || t.UnixMicro() < 0 || t.UnixMicro() > store.MaxTime {
-			return fmt.Errorf("%w: --now %q is not an RFC 3339 time like 2026-05-01T06:37:53Z", errUsage, o.nowText)
-		}
-		o.now, o.nowGiven = t.UnixMicro(), true
+	now, err := parseNow(o.nowText, e)
+	if err != nil {
+		return err
+	}
+	o.now, o.nowGiven = now, o.nowText != ""
+	if err := o.checkPaths(); err != nil {
+		return err
 	}
 	for _, n := range []struct {
 		flag string
@@ -97,10 +99,13 @@ func (o *passOptions) check(e *env) error {
 	if o.export != "" && (o.journal == "none" || o.directory != "") {
 		return fmt.Errorf("%w: --journal-export excludes --journal none and --journal-directory", errUsage)
 	}
+	if o.directory != "" && o.journal == "none" {
+		return fmt.Errorf("%w: --journal-directory excludes --journal none", errUsage)
+	}
 	if o.journalTimeout <= 0 {
 		return fmt.Errorf("%w: --journal-timeout %s is not positive", errUsage, o.journalTimeout)
 	}
-	level, ok := levels[lower(o.logLevel)]
+	level, ok := levels[strings.ToLower(o.logLevel)]
 	if !ok {
 		return fmt.Errorf("%w: --log-level %q is none of error, warning, info, debug", errUsage, o.logLevel)
 	}
@@ -108,14 +113,34 @@ func (o *passOptions) check(e *env) error {
 	return nil
 }
 
-func lower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
+// checkPaths refuses a path that is missing, and one that is given twice: an
+// alert appended to the index would be read as an episode.
+func (o *passOptions) checkPaths() error {
+	flags := map[string]string{}
+	for _, p := range []struct{ flag, path string }{{"db", o.db}, {"index-path", o.index}, {"alerts-path", o.alerts},
+		{"journal-export", o.export}} {
+		if p.path == "" && p.flag != "journal-export" {
+			return fmt.Errorf("%w: --%s is empty", errUsage, p.flag)
 		}
+		path := filepath.Clean(p.path)
+		if other, taken := flags[path]; taken && p.path != "" {
+			return fmt.Errorf("%w: --%s and --%s are the same file %s", errUsage, other, p.flag, path)
+		}
+		flags[path] = p.flag
 	}
-	return string(b)
+	return nil
+}
+
+// parseNow reads --now; without it, it is the clock's time.
+func parseNow(text string, e *env) (int64, error) {
+	if text == "" {
+		return e.now().UnixMicro(), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.UnixMicro() < 0 || t.UnixMicro() > store.MaxTime {
+		return 0, fmt.Errorf("%w: --now %q is not an RFC 3339 time like 2026-05-01T06:37:53Z", errUsage, text)
+	}
+	return t.UnixMicro(), nil
 }
 
 // runPass does one pass under the lock, and says how it went.
@@ -130,6 +155,9 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	}
 	lock := flock.New(o.db+".lock", flock.SetPermissions(0o640))
 	locked, err := lock.TryLock()
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", store.ErrPath, err)
+	}
 	if err != nil {
 		return ran(fmt.Errorf("lock: %w", err))
 	}
@@ -145,7 +173,7 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	defer s.Close()
 	p := &pass{o: o, e: e, log: log, s: s, row: store.Pass{StartedAt: started.UnixMicro(), AsOf: o.now, Checked: s.Checked()}}
 	err = p.run(ctx)
-	interrupted := ctx.Err() != nil
+	interrupted := ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled))
 	p.finish(context.WithoutCancel(ctx), err, interrupted)
 	if wal, checkErr := s.Checkpoint(context.WithoutCancel(ctx)); checkErr != nil && err == nil {
 		err = checkErr
@@ -185,10 +213,11 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	adopted, err := report.Reconcile(ctx, p.s, p.o.alerts, p.o.now)
-	if err != nil && !errors.Is(err, report.ErrAlertsPath) {
+	unusable := errors.Is(err, report.ErrAlertsPath)
+	if err != nil && !unusable {
 		return err
 	}
-	if err != nil {
+	if unusable {
 		p.sayUnread(err)
 	}
 	if adopted > 0 {
@@ -199,7 +228,7 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	if _, err := report.Export(ctx, p.s, p.o.alerts, p.o.now); errors.Is(err, report.ErrAlertsPath) {
-		if len(p.unread) == 0 {
+		if !unusable {
 			p.sayUnread(err)
 		}
 	} else if err != nil {

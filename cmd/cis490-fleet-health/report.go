@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"time"
-
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"github.com/spf13/cobra"
@@ -16,13 +13,9 @@ func reportCommand(e *env) *cobra.Command {
 		Short: "show the fleet, a row per host, troubled hosts first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			now := e.now().UnixMicro()
-			if nowText != "" {
-				t, err := time.Parse(time.RFC3339, nowText)
-				if err != nil {
-					return fmt.Errorf("%w: --now %q is not an RFC 3339 time like 2026-05-01T06:37:53Z", errUsage, nowText)
-				}
-				now = t.UnixMicro()
+			now, err := parseNow(nowText, e)
+			if err != nil {
+				return err
 			}
 			s, err := store.OpenReadOnly(cmd.Context(), db)
 			if err != nil {
