@@ -44,6 +44,7 @@ type env struct {
 }
 
 func main() {
+	syscall.Umask(0o027) // the group may read what is written, others may not
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], &env{os.Stdin, os.Stdout, os.Stderr, os.Getenv, time.Now}))

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cis490/fleet-health/detect"
@@ -147,7 +146,6 @@ func parseNow(text string, e *env) (int64, error) {
 func runPass(ctx context.Context, o passOptions, e *env) error {
 	started := e.now()
 	log := newLogger(e, o.level)
-	syscall.Umask(0o027)
 	// A pass holds a few batches at a time; a tight collector keeps it small.
 	debug.SetGCPercent(50)
 	if d, err := os.Stat(filepath.Dir(o.db)); err != nil || !d.IsDir() {
