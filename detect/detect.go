@@ -137,10 +137,13 @@ func findFatalOnly(tx *store.Tx, t Thresholds, now int64) (found []Finding, err 
 	err = tx.SelectNamed(&rows, fatalOnlySQL, map[string]any{"now": now, "window": t.RecentWindow,
 		"min_count": t.FatalMinCount, "ratio": t.FatalRatio})
 	for _, r := range rows {
+		fix := fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '5 minutes ago'`; a 412 is a refused code commit, "+
+			"mostly a diverged HEAD: FIXYOURSELF.md §B", r.Host)
+		if r.Host == store.OverflowHost || r.Host == store.InvalidHost {
+			fix = "on the receiver, `journalctl -u cis490-receiver --since '1 hour ago'` shows which address makes up these host names; block it"
+		}
 		found = append(found, Finding{r.Host, FatalOnly,
-			fmt.Sprintf("%d PUT(s) and not one accepted: %d × 4xx, %d × 5xx, 0 × 2xx", r.P4xx+r.P5xx, r.P4xx, r.P5xx),
-			fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '5 minutes ago'`; a 412 is a refused code commit, "+
-				"mostly a diverged HEAD: FIXYOURSELF.md §B", r.Host)})
+			fmt.Sprintf("%d PUT(s) and not one accepted: %d × 4xx, %d × 5xx, 0 × 2xx", r.P4xx+r.P5xx, r.P4xx, r.P5xx), fix})
 	}
 	return found, err
 }

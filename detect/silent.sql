@@ -1,6 +1,7 @@
 -- silent: hosts that shipped within the lookback, but not within the threshold.
 -- Parameters, all in microseconds: :now, :lookback, :threshold. Whole hours come
 -- from the rollup, the hour that :now stands in from its ships up to :now.
+-- '(invalid)' stands for many names, none of which is expected to ship.
 WITH latest AS (
   SELECT
     host_id,
@@ -34,4 +35,5 @@ JOIN hosts ON hosts.id = last_ship.host_id
 WHERE last_ship.at >= :now - :lookback
   AND :now - last_ship.at > :threshold
   AND hosts.retired_at IS NULL
+  AND hosts.name <> '(invalid)'
 ORDER BY hosts.name

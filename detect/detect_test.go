@@ -1,0 +1,266 @@
+package detect_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/store"
+	"github.com/google/go-cmp/cmp"
+)
+
+const now = 1777636800*store.Second + 17*store.Minute // 2026-05-01T12:17:00Z
+
+var thresholds = detect.Thresholds{Lookback: 24 * store.Hour, SilentThreshold: 30 * store.Minute,
+	RecentWindow: 30 * store.Minute, FatalRatio: 0.95, FatalMinCount: 10}
+
+// TestKeyIsThePredecessors: the keys were computed with the predecessor's formula.
+func TestKeyIsThePredecessors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		host, symptom string
+		at            int64
+		want          string
+	}{
+		{"lab-1", "silent", 1777636800 * store.Second, "86f1d562664bb153"},
+		{"lab-1", "silent", 1777640399*store.Second + 999_999, "86f1d562664bb153"}, // the hour's last microsecond
+		{"lab é|x", "fatal-only", 1798761599 * store.Second, "75266abf4ebeaeb2"},
+		{"", "unstamped", 0, "fcecf6736055257c"},
+	} {
+		if got := detect.Key(c.host, c.symptom, c.at); got != c.want {
+			t.Errorf("key of %q, %q at %d is %s, want %s", c.host, c.symptom, c.at, got, c.want)
+		}
+	}
+}
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	finding := detect.Finding{Host: "lab-1", Symptom: detect.Silent, Detail: "now"}
+	stored := func(host, symptom string, at int64) *store.Alert {
+		return &store.Alert{DedupKey: detect.Key(host, symptom, at), Host: host, Symptom: symptom, DetectedAt: at}
+	}
+	adopted := stored("lab-1", detect.Silent, now)
+	adopted.Host, adopted.Symptom, adopted.Detail, adopted.DetectedAt = "", "", "in other words", now-store.Hour
+	const hour = 1777636800 * store.Second
+	for _, c := range []struct {
+		name   string
+		stored *store.Alert
+		now    int64
+		want   detect.Reason
+	}{
+		{"a finding without a stored alert is alerted", nil, now, detect.AlertNow},
+		{"a finding alerted earlier in the hour is not alerted again", stored("lab-1", detect.Silent, hour), now, detect.AlreadyThisHour},
+		{"a finding alerted at this very time is not alerted again", stored("lab-1", detect.Silent, now), now, detect.AlreadyThisHour},
+		{"an alert of the hour's first microsecond holds until its last", stored("lab-1", detect.Silent, hour), hour + store.Hour - 1, detect.AlreadyThisHour},
+		{"an alert of the last hour does not hold in this one", stored("lab-1", detect.Silent, hour-1), hour, detect.AlertNow},
+		{"an alert of the same hour of yesterday does not hold", stored("lab-1", detect.Silent, now-24*store.Hour), now, detect.AlertNow},
+		{"an alert from after a clock went back does not hold in its past", stored("lab-1", detect.Silent, now+store.Hour), now, detect.AlertNow},
+		{"another host's alert does not hold", stored("lab-2", detect.Silent, now), now, detect.AlertNow},
+		{"another symptom's alert does not hold", stored("lab-1", detect.FatalOnly, now), now, detect.AlertNow},
+		{"an adopted alert holds by its key, whatever else it says", adopted, now, detect.AlreadyThisHour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := detect.Decide(finding, c.stored, c.now); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// fleet is a database with facts of hosts in it.
+type fleet struct {
+	*testing.T
+	path string
+	s    *store.Store
+	b    store.Batch
+	n    uint64
+}
+
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fleet.db")
+	s, err := store.Open(t.Context(), path, store.Options{Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	source, err := s.Source(t.Context(), store.StreamJournal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fleet{T: t, path: path, s: s, b: store.Batch{Source: source, Now: now}}
+}
+
+func (f *fleet) host(name string) int32 {
+	f.n++
+	f.b.Hosts = append(f.b.Hosts, name)
+	return int32(len(f.b.Hosts) - 1)
+}
+
+func (f *fleet) ship(name string, at int64) {
+	f.b.Ships = append(f.b.Ships, store.Ship{ReceivedAt: at, Host: f.host(name), LineHash: f.n, Commit: -1})
+}
+
+func (f *fleet) puts(name string, n int, at int64, status int32) {
+	for range n {
+		f.b.Puts = append(f.b.Puts, store.Put{At: at, Host: f.host(name), CursorHash: f.n, Status: status})
+	}
+}
+
+func (f *fleet) rejections(name string, n int, at int64, reason string) {
+	for range n {
+		f.b.Rejections = append(f.b.Rejections, store.Rejection{At: at, Host: f.host(name), CursorHash: f.n, Reason: reason})
+	}
+}
+
+// detect saves the facts and runs the detectors; it returns "host symptom" of
+// each new alert.
+func (f *fleet) detect(read detect.Sources, at int64) (found []string) {
+	f.Helper()
+	f.b.Now = at
+	if _, err := f.s.Save(f.Context(), &f.b); err != nil {
+		f.Fatal(err)
+	}
+	f.b = store.Batch{Source: f.b.Source}
+	err := f.s.Update(f.Context(), func(tx *store.Tx) error {
+		alerts, err := detect.Run(tx, thresholds, read, at, 0)
+		for _, a := range alerts {
+			found = append(found, a.Host+" "+a.Symptom)
+		}
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return found
+}
+
+var bothRead = detect.Sources{Index: true, Journal: true}
+
+func (f *fleet) finds(want ...string) {
+	f.Helper()
+	if diff := cmp.Diff(want, f.detect(bothRead, now)); diff != "" {
+		f.Errorf("alerts (-want +got):\n%s", diff)
+	}
+}
+
+// TestTheEdgesOfEachDetector puts facts on both sides of every threshold.
+func TestTheEdgesOfEachDetector(t *testing.T) {
+	t.Parallel()
+	const minute = store.Minute
+	for _, c := range []struct {
+		name  string
+		facts func(*fleet)
+		want  []string
+	}{
+		{"a last ship exactly the threshold ago is not silent", func(f *fleet) { f.ship("a", now-30*minute) }, nil},
+		{"a last ship a microsecond longer ago is silent", func(f *fleet) { f.ship("a", now-30*minute-1) }, []string{"a silent"}},
+		{"a last ship exactly the lookback ago is silent", func(f *fleet) { f.ship("a", now-24*60*minute) }, []string{"a silent"}},
+		{"a last ship before the lookback is no longer expected", func(f *fleet) { f.ship("a", now-24*60*minute-1) }, nil},
+		{"a ship now is not silent", func(f *fleet) { f.ship("a", now-40*minute); f.ship("a", now) }, nil},
+		{"a ship from the future does not hide silence", func(f *fleet) { f.ship("a", now-40*minute); f.ship("a", now+1); f.ship("a", now+90*minute) }, []string{"a silent"}},
+		{"ships from the future alone say nothing", func(f *fleet) { f.ship("a", now+1); f.ship("a", now+90*minute) }, nil},
+
+		{"ten failures are fatal", func(f *fleet) { f.puts("a", 5, now, 412); f.puts("a", 5, now, 503) }, []string{"a fatal-only"}},
+		{"nine failures are too few", func(f *fleet) { f.puts("a", 9, now, 412) }, nil},
+		{"nine failures and a redirection are too few", func(f *fleet) { f.puts("a", 9, now, 412); f.puts("a", 5, now, 304) }, nil},
+		{"ten failures among redirections are fatal", func(f *fleet) { f.puts("a", 10, now, 412); f.puts("a", 50, now, 304) }, []string{"a fatal-only"}},
+		{"one success among many failures is not fatal", func(f *fleet) { f.puts("a", 200, now, 412); f.puts("a", 1, now, 299) }, nil},
+		{"a failure at the window's beginning counts", func(f *fleet) { f.puts("a", 10, now-30*minute, 499) }, []string{"a fatal-only"}},
+		{"a failure before the window does not", func(f *fleet) { f.puts("a", 9, now, 499); f.puts("a", 1, now-30*minute-1, 499) }, nil},
+		{"a failure from the future does not", func(f *fleet) { f.puts("a", 9, now, 599); f.puts("a", 1, now+1, 599) }, nil},
+		{"a success before the window does not help", func(f *fleet) { f.puts("a", 10, now, 400); f.puts("a", 1, now-30*minute-1, 200) }, []string{"a fatal-only"}},
+
+		{"ten rejections for the header are unstamped", func(f *fleet) { f.rejections("a", 10, now-30*minute, store.ReasonUnstamped) }, []string{"a unstamped"}},
+		{"nine are too few", func(f *fleet) {
+			f.rejections("a", 9, now, store.ReasonUnstamped)
+			f.rejections("a", 9, now, store.ReasonOther)
+		}, nil},
+		{"those before the window and from the future do not count", func(f *fleet) {
+			f.rejections("a", 9, now, store.ReasonUnstamped)
+			f.rejections("a", 5, now-30*minute-1, store.ReasonUnstamped)
+			f.rejections("a", 5, now+1, store.ReasonUnstamped)
+		}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
+			c.facts(f)
+			f.finds(c.want...)
+		})
+	}
+}
+
+func TestADetectorIsHeldBackWithoutItsSource(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.ship("a", now-40*store.Minute)
+	f.puts("a", 10, now, 400)
+	f.rejections("a", 10, now, store.ReasonUnstamped)
+	if found := f.detect(detect.Sources{}, now); found != nil {
+		t.Errorf("found %q without a source", found)
+	}
+	if diff := cmp.Diff([]string{"a silent"}, f.detect(detect.Sources{Index: true}, now)); diff != "" {
+		t.Errorf("with the index only (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a fatal-only", "a unstamped"}, f.detect(bothRead, now)); diff != "" {
+		t.Errorf("with both (-want +got):\n%s", diff)
+	}
+}
+
+// TestNamesThatStandForManyAreOneAlertAnHour: the hosts beyond the bound, and
+// the invalid names, were alerted as fatal-only and as unstamped, and invalid
+// names in the index as silent.
+func TestNamesThatStandForManyAreOneAlertAnHour(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	for i := range store.MaxNeverShipped + 30 {
+		name := fmt.Sprintf("made-up-%04d", i)
+		f.puts(name, 1, now-20*store.Minute, 404)
+		f.rejections(name, 1, now-10*store.Minute, store.ReasonUnstamped)
+	}
+	for i := range 30 {
+		name := fmt.Sprintf("/made/up/%04d", i)
+		f.ship(name, now-2*store.Hour)
+		f.puts(name, 1, now-20*store.Minute, 404)
+		f.rejections(name, 1, now-10*store.Minute, store.ReasonUnstamped)
+	}
+	f.finds("(invalid) fatal-only", "(overflow) fatal-only")
+	// The PUTs have left the window, the rejections not yet.
+	if found := f.detect(bothRead, now+15*store.Minute); found != nil {
+		t.Errorf("found %q in the same hour", found)
+	}
+}
+
+// TestTheQueriesRunByHand gives them to Debian's sqlite3, as an operator does.
+func TestTheQueriesRunByHand(t *testing.T) {
+	t.Parallel()
+	sqlite3, err := exec.LookPath("sqlite3")
+	if err != nil && os.Getenv("CI") != "" {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Skip(err)
+	}
+	f := newFleet(t)
+	f.ship("a", now-40*store.Minute)
+	f.puts("a", 10, now, 412)
+	f.rejections("a", 11, now, store.ReasonUnstamped)
+	f.finds("a silent", "a fatal-only", "a unstamped")
+	for query, want := range map[string]string{
+		"silent.sql":     fmt.Sprintf("a|%d\n", now-40*store.Minute),
+		"fatal_only.sql": "a|10|0\n",
+		"unstamped.sql":  "a|11\n",
+	} {
+		cmd := exec.Command(sqlite3, "-readonly", f.path, fmt.Sprintf(".param set :now %d", now),
+			fmt.Sprintf(".param set :window %d", thresholds.RecentWindow), fmt.Sprintf(".param set :threshold %d", thresholds.SilentThreshold),
+			fmt.Sprintf(".param set :lookback %d", thresholds.Lookback), ".param set :min_count 10", ".param set :ratio 0.95", ".read "+query)
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != want {
+			t.Errorf("%s says %q (%v), want %q", query, out, err, want)
+		}
+	}
+}
