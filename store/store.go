@@ -28,7 +28,8 @@ import (
 
 // Errors that Open and every method may return, wrapped with what happened.
 var (
-	// ErrCorrupt: the file is not a whole database of this program. Nothing was written.
+	// ErrCorrupt: the file is not a whole database of this program. Open has written
+	// nothing to it; a fault found later has rolled its transaction back.
 	ErrCorrupt = errors.New("the database is corrupt or not a database of this program")
 	// ErrNewer: a newer version of the program has migrated the database. Nothing was written.
 	ErrNewer = errors.New("the database was written by a newer version of this program")
@@ -278,6 +279,12 @@ func wrap(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return err
+	}
+	switch e.Code() {
+	case sqlitelib.SQLITE_CONSTRAINT_UNIQUE, sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY:
+		// Every insert looks first, or says what happens on a conflict: an index
+		// and its table contradict one another, which quick_check does not see.
+		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
 	}
 	switch e.Code() & 0xff {
 	case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB:

@@ -104,7 +104,7 @@ func describe(err error) string {
 	text := strings.TrimSuffix(err.Error(), "\n")
 	switch {
 	case errors.Is(err, store.ErrCorrupt):
-		text += "; nothing was written to it: move it and its -wal and -shm aside together and run the pass again, which reads the index and the journal anew"
+		text += "; move it and its -wal and -shm aside together and run the pass again, which reads the index and the journal anew"
 	case errors.Is(err, store.ErrLocked):
 		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
 	}

@@ -1,0 +1,134 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestAFailedSaveLeavesEverything breaks a batch at its end: neither its rows
+// nor its cursor may stay, and the next try stores all of it.
+func TestAFailedSaveLeavesEverything(t *testing.T) {
+	t.Parallel()
+	for _, table := range []string{"cursors", "gaps", "quarantine", "rejection_hours", "put_hours", "ship_hours"} {
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			s, _ := mustOpen(t)
+			source := mustSource(t, s, store.StreamIndex)
+			batch := func() *store.Batch {
+				return &store.Batch{Source: source, Now: now, State: "behind", Hosts: []string{"a", "b"}, Commits: []string{"c"},
+					Ships:       []store.Ship{{ReceivedAt: now, LineHash: 1}},
+					Puts:        []store.Put{{At: now, CursorHash: 2, Host: 1, Status: 200}},
+					Rejections:  []store.Rejection{{At: now, CursorHash: 3, Host: 1, Reason: store.ReasonOther}},
+					Quarantined: []store.Quarantined{{Reason: "not-json"}},
+					Gaps:        []store.Gap{{Reason: store.GapRotated, From: now, To: now}}}
+			}
+			script := func(sql string) {
+				t.Helper()
+				err := s.Update(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(sql); return err })
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			script("CREATE TRIGGER broken BEFORE INSERT ON " + table + " BEGIN SELECT RAISE(ABORT, 'broken'); END")
+			if _, err := s.Save(t.Context(), batch()); err == nil {
+				t.Fatal("the broken batch was saved")
+			}
+			if cursor, err := s.Cursor(t.Context(), source); err != nil || cursor != (store.Cursor{}) {
+				t.Errorf("the cursor stands at %+v (%v)", cursor, err)
+			}
+			for _, table := range []string{"ships", "puts", "rejections", "hosts", "code_commits", "ship_hours", "put_hours", "rejection_hours", "gaps", "quarantine"} {
+				if n := mustSelect[int](t, s, "SELECT COUNT(*) FROM "+table); n[0] != 0 {
+					t.Errorf("%d rows stay in %s", n[0], table)
+				}
+			}
+			script("DROP TRIGGER broken")
+			saved := mustSave(t, s, batch())
+			if diff := cmp.Diff(store.Saved{Ships: 1, Puts: 1, Rejections: 1}, saved); diff != "" {
+				t.Errorf("the second try (-want +got):\n%s", diff)
+			}
+			hosts := mustSelect[string](t, s, "SELECT host FROM ship_log UNION ALL SELECT host FROM put_log UNION ALL SELECT host FROM rejection_log")
+			if diff := cmp.Diff([]string{"a", "b", "b"}, hosts); diff != "" {
+				t.Errorf("hosts of the facts (-want +got):\n%s", diff)
+			}
+			if cursor, err := s.Cursor(t.Context(), source); err != nil || cursor.State != "behind" {
+				t.Errorf("the cursor stands at %+v (%v)", cursor, err)
+			}
+		})
+	}
+}
+
+// TestMadeUpHostNamesAreBounded: a scanner fills neither the disk nor the table
+// of hosts, and a host that ships is always known by its name.
+func TestMadeUpHostNamesAreBounded(t *testing.T) {
+	t.Parallel()
+	s, path := mustOpen(t)
+	source := mustSource(t, s, store.StreamJournal)
+	put := func(s *store.Store, names ...string) {
+		t.Helper()
+		b := &store.Batch{Source: source, Now: now, Hosts: names}
+		for i, name := range names {
+			b.Puts = append(b.Puts, store.Put{At: now, CursorHash: uint64(i) + uint64(len(name))<<32, Host: int32(i), Status: 404})
+		}
+		mustSave(t, s, b)
+	}
+	known := func(s *store.Store) (n int) {
+		t.Helper()
+		if err := s.Update(t.Context(), func(tx *store.Tx) (err error) { n, err = tx.Hosts(); return err }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	putsOf := func(s *store.Store, host string) int {
+		t.Helper()
+		return mustSelect[int](t, s, "SELECT COUNT(*) FROM put_log WHERE host = ?", host)[0]
+	}
+	var scan []string
+	for i := range 1500 {
+		scan = append(scan, fmt.Sprintf("made-up-%d", i))
+	}
+	put(s, scan[:600]...)
+	put(s, scan[600:]...)
+	if n := known(s); n != store.MaxNeverShipped {
+		t.Errorf("%d hosts are known, want %d", n, store.MaxNeverShipped)
+	}
+	if n := putsOf(s, store.OverflowHost); n != 500 {
+		t.Errorf("%d PUTs are under %s, want 500", n, store.OverflowHost)
+	}
+	// The bound holds for the next pass too.
+	s.Close()
+	s = mustReopen(t, path)
+	put(s, "one-more")
+	if n := putsOf(s, store.OverflowHost); n != 501 {
+		t.Errorf("%d PUTs are under %s, want 501", n, store.OverflowHost)
+	}
+	// Hosts that ship are freed from the bound: one that was tracked makes room
+	// for another, and one that was not gets its name.
+	mustSave(t, s, &store.Batch{Source: source, Now: now, Hosts: []string{"made-up-7", "made-up-1400", "lab-1"},
+		Ships: []store.Ship{{ReceivedAt: now, Host: 0, Commit: -1}, {ReceivedAt: now, Host: 1, Commit: -1},
+			{ReceivedAt: now, Host: 2, Commit: -1}, {ReceivedAt: now + 9*store.Hour, Host: 2, Commit: -1}}})
+	put(s, "a", "bb", "made-up-1400", "lab-1")
+	want := map[string]int{"a": 1, "bb": 0, "made-up-7": 1, "made-up-1400": 1, "lab-1": 1, store.OverflowHost: 502}
+	for host, n := range want {
+		if got := putsOf(s, host); got != n {
+			t.Errorf("%d PUTs are under %s, want %d", got, host, n)
+		}
+	}
+	if n := known(s); n != store.MaxNeverShipped+3 {
+		t.Errorf("%d hosts are known, want %d", n, store.MaxNeverShipped+3)
+	}
+}
+
+func TestValidHost(t *testing.T) {
+	t.Parallel()
+	long := fmt.Sprintf("%0255d", 1)
+	for name, want := range map[string]bool{"lab-1": true, "é☃": true, "a b": true, long: true, "\u202e": true, "..": true,
+		"": false, long + "1": false, "a/b": false, "/": false, "a\nb": false, "\x1b[2J": false, "\x00": false, "\x7f": false,
+		"\u0085": false, "\xff": false, "a\xc3": false} {
+		if got := store.ValidHost(name); got != want {
+			t.Errorf("ValidHost(%q) is %v, want %v", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package store_test
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/google/go-cmp/cmp"
+)
+
+// publicViews are the columns that ad-hoc SQL relies on; a view may have more.
+var publicViews = map[string]string{
+	"ship_log":      "received_at host code_commit",
+	"put_log":       "at host status",
+	"rejection_log": "at host reason message",
+	"host_status":   "host last_ship_at last_put_at",
+	"host_hourly":   "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
+	"alert_log":     "detected_at host symptom detail suggested_fix dedup_key exported_at",
+	"gap_log":       "source from_at to_at reason detail",
+	"pass_log":      "started_at finished_at outcome",
+}
+
+// TestViewsReadTheSameInDebiansSQLite: one expression in one view that SQLite
+// 3.40 does not know makes every query of its command line fail.
+func TestViewsReadTheSameInDebiansSQLite(t *testing.T) {
+	t.Parallel()
+	sqlite3 := need(t, "sqlite3")
+	s, path := mustOpen(t)
+	fillEveryTable(t, s)
+	var views []string
+	for _, view := range mustSelect[string](t, s, "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name") {
+		views = append(views, view)
+		query := "SELECT * FROM " + view + " ORDER BY 1, 2, 3"
+		columns, ours := ask(t, s, query)
+		for _, column := range strings.Fields(publicViews[view]) {
+			if !slices.Contains(columns, column) {
+				t.Errorf("%s has no column %s", view, column)
+			}
+		}
+		if !strings.Contains(ours, "\n") {
+			t.Errorf("%s is empty: nothing to compare", view)
+		}
+		out, err := exec.Command(sqlite3, "-readonly", "-nullvalue", "NULL", "-separator", "|", path, query).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", view, err, out)
+		}
+		if diff := cmp.Diff(ours, string(out)); diff != "" {
+			t.Errorf("%s (-program +sqlite3):\n%s", view, diff)
+		}
+	}
+	for view := range publicViews {
+		if !slices.Contains(views, view) {
+			t.Errorf("there is no view %s", view)
+		}
+	}
+	_, status := ask(t, s, "SELECT * FROM host_status WHERE host = 'never-shipped'")
+	if want := "never-shipped|NULL|2026-05-01T11:59:59.000000Z|2026-05-01T11:59:59.000000Z|fatal-only unstamped\n"; status != want {
+		t.Errorf("host_status says %q, want %q", status, want)
+	}
+	_, ship := ask(t, s, "SELECT * FROM ship_log ORDER BY 1")
+	if want := "2026-05-01T11:59:59.000007Z|a|NULL\n2026-05-01T12:00:00.000000Z|a|4f1c\n"; ship != want {
+		t.Errorf("ship_log says %q, want %q", ship, want)
+	}
+}
+
+// ask runs a query in the program, and writes its rows as sqlite3 does.
+func ask(t *testing.T, s *store.Store, query string) (columns []string, text string) {
+	t.Helper()
+	var b strings.Builder
+	err := s.Update(t.Context(), func(tx *store.Tx) error {
+		rows, err := tx.Queryx(query)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		if columns, err = rows.Columns(); err != nil {
+			return err
+		}
+		for rows.Next() {
+			values, err := rows.SliceScan()
+			if err != nil {
+				return err
+			}
+			for i, value := range values {
+				if i > 0 {
+					b.WriteByte('|')
+				}
+				if value == nil {
+					value = "NULL"
+				}
+				fmt.Fprint(&b, value)
+			}
+			b.WriteByte('\n')
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return columns, b.String()
+}
+
+// fillEveryTable stores facts, gaps, alerts and passes, finished and exported
+// ones and others.
+func fillEveryTable(t *testing.T, s *store.Store) {
+	t.Helper()
+	const second = store.Second
+	mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, State: "{}",
+		Hosts: []string{"a", "never-shipped", "é | ☃ '\"", "\x00"}, Commits: []string{"4f1c"},
+		Ships: []store.Ship{{ReceivedAt: now - second + 7, LineHash: 1, Commit: -1}, {ReceivedAt: now, LineHash: 1 << 63}},
+		Puts: []store.Put{{At: now - second, CursorHash: 2, Host: 1, Status: 412}, {At: now, CursorHash: 3, Host: 2, Status: 200},
+			{At: now, CursorHash: 4, Host: 3, Status: 599}, {At: now, CursorHash: 5, Host: 3, Status: 302}},
+		Rejections: []store.Rejection{{At: now, CursorHash: 6, Host: 1, Reason: store.ReasonUnstamped, Message: "m"},
+			{At: now + 1, CursorHash: 7, Host: 1, Reason: store.ReasonOther, Message: ""}},
+		Quarantined: []store.Quarantined{{Reason: "not-json", LineHash: 8, Length: 3, Head: []byte("\xff\x00x")}},
+		Gaps:        []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
+	})
+	mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, Recovered: true,
+		Gaps: []store.Gap{{Reason: store.GapRotated, From: 1, To: now, Detail: "e"}}})
+	pass := store.Pass{StartedAt: now, AsOf: now}
+	if err := s.BeginPass(t.Context(), &pass); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Update(t.Context(), func(tx *store.Tx) error {
+		for i, symptom := range []string{"unstamped", "silent", "fatal-only"} {
+			alert := store.Alert{DedupKey: fmt.Sprint(i), Host: "never-shipped", Symptom: symptom, DetectedAt: now, LastFoundAt: now}
+			alert.PassID.Int64, alert.PassID.Valid = pass.ID, i > 0
+			if _, err := tx.AddAlert(alert); err != nil {
+				return err
+			}
+			if err := tx.Evaluated(symptom, now+int64(i%2)); err != nil { // silent was not found the last time
+				return err
+			}
+		}
+		return tx.MarkExported("0", now)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass.Outcome.String, pass.Outcome.Valid = store.OutcomeOK, true
+	pass.FinishedAt.Int64, pass.FinishedAt.Valid = now+1, true
+	if err := s.FinishPass(t.Context(), &pass); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.BeginPass(t.Context(), &store.Pass{StartedAt: now + 2, AsOf: now}); err != nil {
+		t.Fatal(err)
+	}
+}
