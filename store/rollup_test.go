@@ -1,0 +1,227 @@
+package store_test
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cis490/fleet-health/store"
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+// fact is a raw row of any of the three tables, as the test knows it.
+type fact struct {
+	table, host string
+	source      int64
+	at          int64
+	hash        uint64
+	text        string // commit, status or reason
+}
+
+// key is what makes two readings of a fact the same.
+func (f fact) key() string { return fmt.Sprintf("%s %d %s %x", f.table, f.at, f.host, f.hash) }
+
+// randomFacts makes facts of one source: some in order, some late, some of the
+// same microsecond, some from the future.
+func randomFacts(r *rand.Rand, source, clock int64) (facts []fact) {
+	at := clock - r.Int64N(3*store.Hour)
+	for range r.IntN(60) {
+		at += r.Int64N(4 * store.Minute)
+		stamp := at
+		switch r.IntN(10) {
+		case 0:
+			stamp -= r.Int64N(4 * store.Hour)
+		case 1:
+			stamp += r.Int64N(6 * store.Hour)
+		case 2:
+			stamp -= stamp % store.Hour // on the hour, many at once
+		}
+		f := fact{source: source, at: stamp, hash: r.Uint64N(3) << 62,
+			host: []string{"a", "b", "c", store.InvalidHost}[r.IntN(4)]}
+		switch f.table = []string{"ships", "puts", "rejections"}[r.IntN(3)]; f.table {
+		case "ships":
+			f.text = []string{"", "one", "two"}[r.IntN(3)]
+		case "puts":
+			f.text = []string{"200", "201", "404", "503"}[r.IntN(4)]
+		case "rejections":
+			f.text = []string{store.ReasonUnstamped, store.ReasonOther}[r.IntN(2)]
+		}
+		facts = append(facts, f)
+	}
+	return facts
+}
+
+// batchOf makes a batch of facts.
+func batchOf(facts []fact, source, clock int64) *store.Batch {
+	b := &store.Batch{Source: source, Now: clock}
+	for i, f := range facts {
+		name := f.host
+		if name == store.InvalidHost {
+			name = strings.Repeat("/", i+1)
+		}
+		b.Hosts = append(b.Hosts, name)
+		b.Commits = append(b.Commits, f.text)
+		switch f.table {
+		case "ships":
+			ship := store.Ship{ReceivedAt: f.at, LineHash: f.hash, Host: int32(i), Commit: int32(i)}
+			if f.text == "" {
+				ship.Commit = -1
+			}
+			b.Ships = append(b.Ships, ship)
+		case "puts":
+			var status int32
+			fmt.Sscan(f.text, &status)
+			b.Puts = append(b.Puts, store.Put{At: f.at, CursorHash: f.hash, Host: int32(i), Status: status})
+		case "rejections":
+			b.Rejections = append(b.Rejections, store.Rejection{At: f.at, CursorHash: f.hash, Host: int32(i), Reason: f.text})
+		}
+	}
+	return b
+}
+
+// TestRollupsEqualTheRawRows saves random batches, of several sources, with
+// duplicates, out of order, and from the future, and computes from the facts
+// what the tables must hold.
+func TestRollupsEqualTheRawRows(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(seed, 2))
+			s, _ := mustOpen(t)
+			sources := []int64{mustSource(t, s, store.StreamIndex), mustSource(t, s, store.StreamJournal), mustSource(t, s, "another")}
+			known := map[string]fact{}
+			var all []fact
+			clock := now
+			for range 3 + r.IntN(10) {
+				clock += r.Int64N(2 * store.Hour)
+				source := sources[r.IntN(len(sources))]
+				var facts []fact
+				seen := map[string]bool{}
+				for _, f := range randomFacts(r, source, clock) {
+					// A key has one meaning: the hash is of all that the fact says.
+					if old, ok := known[f.key()]; ok {
+						f.text = old.text
+					} else if seen[f.key()] {
+						continue
+					}
+					seen[f.key()] = true
+					facts = append(facts, f)
+				}
+				for range r.IntN(20) {
+					if len(facts) > 0 {
+						facts = append(facts, facts[r.IntN(len(facts))])
+					}
+					if len(all) > 0 {
+						facts = append(facts, all[r.IntN(len(all))])
+					}
+				}
+				fresh := 0
+				for _, f := range facts {
+					if f.source = source; known[f.key()].table == "" {
+						known[f.key()] = f
+						all = append(all, f)
+						fresh++
+					}
+				}
+				saved := mustSave(t, s, batchOf(facts, source, clock))
+				if got := saved.Ships + saved.Puts + saved.Rejections; got != fresh {
+					t.Errorf("stored %d facts, want %d", got, fresh)
+				}
+				if r.IntN(3) == 0 {
+					if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.CatchUp(clock) }); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.CatchUp(clock) }); err != nil {
+				t.Fatal(err)
+			}
+			if diff := gocmp.Diff(computed(all, clock), stored(t, s)); diff != "" {
+				t.Errorf("tables differ (-computed +stored):\n%s", diff)
+			}
+		})
+	}
+}
+
+// stored returns what the rollups and hosts hold.
+func stored(t *testing.T, s *store.Store) []string {
+	t.Helper()
+	rows := mustSelect[string](t, s, `
+		SELECT 'ships ' || hour || ' ' || h.name || ' ' || source_id || ': ' || ships || ' ' || first_at || ' ' || last_at
+		  || ' gap ' || longest_gap || ' commits ' || COALESCE(f.name, '-') || ' ' || COALESCE(l.name, '-') || ' ' || commit_changes
+		FROM ship_hours
+		JOIN hosts AS h ON h.id = host_id
+		LEFT JOIN code_commits AS f ON f.id = first_commit_id
+		LEFT JOIN code_commits AS l ON l.id = last_commit_id
+		UNION ALL
+		SELECT 'puts ' || hour || ' ' || name || ' ' || source_id || ' ' || status || ': ' || puts
+		FROM put_hours JOIN hosts ON hosts.id = host_id
+		UNION ALL
+		SELECT 'rejections ' || hour || ' ' || name || ' ' || source_id || ' ' || reason || ': ' || rejections
+		FROM rejection_hours JOIN hosts ON hosts.id = host_id
+		UNION ALL
+		SELECT 'host ' || name || ': ' || first_seen_at || ' ship ' || COALESCE(last_ship_at, 0) || ' ' || COALESCE(next_ship_at, 0)
+		  || ' put ' || COALESCE(last_put_at, 0) || ' ' || COALESCE(next_put_at, 0)
+		FROM hosts`)
+	slices.Sort(rows)
+	return rows
+}
+
+// computed says what the rollups and hosts must hold.
+func computed(facts []fact, clock int64) (rows []string) {
+	facts = slices.Clone(facts)
+	slices.SortFunc(facts, func(a, b fact) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(int64(a.hash), int64(b.hash)))
+	})
+	orDash := func(s string) string {
+		if s == "" {
+			return "-"
+		}
+		return s
+	}
+	counts := map[string]int{}
+	shipHours := map[string][]fact{}
+	hosts := map[string][]fact{}
+	for _, f := range facts {
+		group := fmt.Sprintf("%s %d %s %d", f.table, f.at/store.Hour, f.host, f.source)
+		if f.table == "ships" {
+			shipHours[group] = append(shipHours[group], f)
+		} else {
+			counts[group+" "+f.text]++
+		}
+		hosts[f.host] = append(hosts[f.host], f)
+	}
+	for group, n := range counts {
+		rows = append(rows, fmt.Sprintf("%s: %d", group, n))
+	}
+	for group, ships := range shipHours {
+		gap, changes := int64(0), 0
+		for i := 1; i < len(ships); i++ {
+			gap = max(gap, ships[i].at-ships[i-1].at)
+			if ships[i].text != ships[i-1].text {
+				changes++
+			}
+		}
+		first, last := ships[0], ships[len(ships)-1]
+		rows = append(rows, fmt.Sprintf("%s: %d %d %d gap %d commits %s %s %d", group, len(ships), first.at, last.at, gap,
+			orDash(first.text), orDash(last.text), changes))
+	}
+	for host, facts := range hosts {
+		past, next := map[string]int64{}, map[string]int64{}
+		for _, f := range facts {
+			if f.at <= clock {
+				past[f.table] = f.at
+			} else if next[f.table] == 0 {
+				next[f.table] = f.at
+			}
+		}
+		rows = append(rows, fmt.Sprintf("host %s: %d ship %d %d put %d %d", host, facts[0].at,
+			past["ships"], next["ships"], past["puts"], next["puts"]))
+	}
+	slices.Sort(rows)
+	return rows
+}
