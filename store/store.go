@@ -291,6 +291,8 @@ func wrap(err error) error {
 		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
 	case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
 		return fmt.Errorf("%w (%w)", ErrLocked, err)
+	case sqlitelib.SQLITE_INTERRUPT:
+		return fmt.Errorf("%w (%w)", context.Canceled, err)
 	}
 	return err
 }

@@ -165,6 +165,10 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	}
 	defer lock.Unlock()
 	s, err := store.Open(ctx, o.db, store.Options{Now: started.UnixMicro()})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		log.say(levelInfo, "stopped by a signal before anything was read")
+		return nil
+	}
 	if err != nil {
 		return ran(err)
 	}
