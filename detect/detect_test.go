@@ -102,7 +102,9 @@ func (f *fleet) host(name string) int32 {
 }
 
 func (f *fleet) ship(name string, at int64) {
-	f.b.Ships = append(f.b.Ships, store.Ship{ReceivedAt: at, Host: f.host(name), LineHash: f.n, Commit: -1})
+	f.n++
+	f.b.Ships = append(f.b.Ships, store.Ship{ReceivedAt: at, Series: int32(len(f.b.Series)), LineHash: f.n})
+	f.b.Series = append(f.b.Series, store.Series{Host: name})
 }
 
 func (f *fleet) puts(name string, n int, at int64, status int32) {

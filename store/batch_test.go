@@ -18,12 +18,13 @@ func TestAFailedSaveLeavesEverything(t *testing.T) {
 			s, _ := mustOpen(t)
 			source := mustSource(t, s, store.StreamIndex)
 			batch := func() *store.Batch {
-				return &store.Batch{Source: source, Now: now, State: "behind", Hosts: []string{"a", "b"}, Commits: []string{"c"},
-					Ships:       []store.Ship{{ReceivedAt: now, LineHash: 1}},
-					Puts:        []store.Put{{At: now, CursorHash: 2, Host: 1, Status: 200}},
-					Rejections:  []store.Rejection{{At: now, CursorHash: 3, Host: 1, Reason: store.ReasonOther}},
-					Quarantined: []store.Quarantined{{Reason: "not-json"}},
-					Gaps:        []store.Gap{{Reason: store.GapRotated, From: now, To: now}}}
+				b := &store.Batch{Source: source, Now: now, State: "behind", Hosts: []string{"b"}, Series: []store.Series{{Host: "a", Commit: "c"}},
+					Ships:      []store.Ship{{ReceivedAt: now, LineHash: 1}},
+					Puts:       []store.Put{{At: now, CursorHash: 2, Status: 200}},
+					Rejections: []store.Rejection{{At: now, CursorHash: 3, Reason: store.ReasonOther}},
+					Gaps:       []store.Gap{{Reason: store.GapRotated, From: now, To: now}}}
+				b.Quarantine.Add(store.Quarantined{Reason: "not-json"}, func() []byte { return nil })
+				return b
 			}
 			script := func(sql string) {
 				t.Helper()
@@ -39,7 +40,7 @@ func TestAFailedSaveLeavesEverything(t *testing.T) {
 			if cursor, err := s.Cursor(t.Context(), source); err != nil || cursor != (store.Cursor{}) {
 				t.Errorf("the cursor stands at %+v (%v)", cursor, err)
 			}
-			for _, table := range []string{"ships", "puts", "rejections", "hosts", "code_commits", "ship_hours", "put_hours", "rejection_hours", "gaps", "quarantine"} {
+			for _, table := range []string{"ships", "puts", "rejections", "hosts", "series", "code_commits", "ship_hours", "put_hours", "rejection_hours", "gaps", "quarantine"} {
 				if n := mustSelect[int](t, s, "SELECT COUNT(*) FROM "+table); n[0] != 0 {
 					t.Errorf("%d rows stay in %s", n[0], table)
 				}
@@ -106,9 +107,9 @@ func TestMadeUpHostNamesAreBounded(t *testing.T) {
 	}
 	// Hosts that ship are freed from the bound: one that was tracked makes room
 	// for another, and one that was not gets its name.
-	mustSave(t, s, &store.Batch{Source: source, Now: now, Hosts: []string{"made-up-7", "made-up-1400", "lab-1"},
-		Ships: []store.Ship{{ReceivedAt: now, Host: 0, Commit: -1}, {ReceivedAt: now, Host: 1, Commit: -1},
-			{ReceivedAt: now, Host: 2, Commit: -1}, {ReceivedAt: now + 9*store.Hour, Host: 2, Commit: -1}}})
+	mustSave(t, s, &store.Batch{Source: source, Now: now, Series: []store.Series{{Host: "made-up-7"}, {Host: "made-up-1400"}, {Host: "lab-1"}},
+		Ships: []store.Ship{{ReceivedAt: now, Series: 0}, {ReceivedAt: now, Series: 1}, {ReceivedAt: now, Series: 2},
+			{ReceivedAt: now + 9*store.Hour, Series: 2}}})
 	put(s, "a", "bb", "made-up-1400", "lab-1")
 	want := map[string]int{"a": 1, "bb": 0, "made-up-7": 1, "made-up-1400": 1, "lab-1": 1, store.OverflowHost: 502}
 	for host, n := range want {

@@ -140,8 +140,8 @@ func TestAWriterInTheWay(t *testing.T) {
 	defer s.Close()
 	source := mustSource(t, s, store.StreamIndex)
 	batch := func() *store.Batch {
-		return &store.Batch{Source: source, Now: now, Hosts: []string{"a"}, State: "one",
-			Ships: []store.Ship{{ReceivedAt: now - 1, LineHash: 1, Commit: -1}}}
+		return &store.Batch{Source: source, Now: now, Series: []store.Series{{Host: "a"}}, State: "one",
+			Ships: []store.Ship{{ReceivedAt: now - 1, LineHash: 1}}}
 	}
 	operator := mustReopen(t, path)
 	err = operator.Update(t.Context(), func(*store.Tx) error {
@@ -181,8 +181,8 @@ func TestAReaderInTheWay(t *testing.T) {
 		if err := tx.Get(&before, "SELECT COUNT(*) FROM ship_log"); err != nil {
 			return err
 		}
-		mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, Hosts: []string{"a"},
-			Ships: []store.Ship{{ReceivedAt: now, LineHash: 1, Commit: -1}}})
+		mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, Series: []store.Series{{Host: "a"}},
+			Ships: []store.Ship{{ReceivedAt: now, LineHash: 1}}})
 		if size, err := s.Checkpoint(t.Context()); err != nil || size == 0 {
 			t.Errorf("checkpoint under a reader: %d bytes, %v; want some bytes", size, err)
 		}
@@ -219,8 +219,8 @@ func TestReadersWhoMayNotWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, Hosts: []string{"a"},
-		Ships: []store.Ship{{ReceivedAt: now, LineHash: 1, Commit: -1}}})
+	mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, Series: []store.Series{{Host: "a"}},
+		Ships: []store.Ship{{ReceivedAt: now, LineHash: 1}}})
 	for _, file := range []string{path, path + "-wal", path + "-shm"} {
 		if err := os.Chmod(file, 0o644); err != nil {
 			t.Fatal(err)
@@ -259,8 +259,8 @@ func TestMutatedDatabases(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 1))
 	batch := &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now}
 	for i := range 400 {
-		batch.Hosts = append(batch.Hosts, fmt.Sprintf("lab-%d", i))
-		batch.Ships = append(batch.Ships, store.Ship{ReceivedAt: now - r.Int64N(store.Hour), LineHash: r.Uint64(), Host: int32(i), Commit: -1})
+		batch.Series = append(batch.Series, store.Series{Host: fmt.Sprintf("lab-%d", i)})
+		batch.Ships = append(batch.Ships, store.Ship{ReceivedAt: now - r.Int64N(store.Hour), LineHash: r.Uint64(), Series: int32(i)})
 	}
 	mustSave(t, s, batch)
 	if _, err := s.Checkpoint(t.Context()); err != nil {

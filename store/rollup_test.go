@@ -22,7 +22,13 @@ type fact struct {
 }
 
 // key is what makes two readings of a fact the same.
-func (f fact) key() string { return fmt.Sprintf("%s %d %s %x", f.table, f.at, f.host, f.hash) }
+func (f fact) key() string {
+	key := fmt.Sprintf("%s %d %s %x", f.table, f.at, f.host, f.hash)
+	if f.table == "ships" {
+		key += fmt.Sprintf(" %d %s", f.source, f.text) // its series
+	}
+	return key
+}
 
 // randomFacts makes facts of one source: some in order, some late, some of the
 // same microsecond, some from the future.
@@ -43,7 +49,9 @@ func randomFacts(r *rand.Rand, source, clock int64) (facts []fact) {
 			host: []string{"a", "b", "c", store.InvalidHost}[r.IntN(4)]}
 		switch f.table = []string{"ships", "puts", "rejections"}[r.IntN(3)]; f.table {
 		case "ships":
-			f.text = []string{"", "one", "two"}[r.IntN(3)]
+			commit := r.IntN(3)
+			f.text = []string{"", "one", "two"}[commit]
+			f.hash += uint64(commit) // which is of all that the line says
 		case "puts":
 			f.text = []string{"200", "201", "404", "503"}[r.IntN(4)]
 		case "rejections":
@@ -63,14 +71,10 @@ func batchOf(facts []fact, source, clock int64) *store.Batch {
 			name = strings.Repeat("/", i+1)
 		}
 		b.Hosts = append(b.Hosts, name)
-		b.Commits = append(b.Commits, f.text)
+		b.Series = append(b.Series, store.Series{Host: name, Commit: f.text})
 		switch f.table {
 		case "ships":
-			ship := store.Ship{ReceivedAt: f.at, LineHash: f.hash, Host: int32(i), Commit: int32(i)}
-			if f.text == "" {
-				ship.Commit = -1
-			}
-			b.Ships = append(b.Ships, ship)
+			b.Ships = append(b.Ships, store.Ship{ReceivedAt: f.at, LineHash: f.hash, Series: int32(i)})
 		case "puts":
 			var status int32
 			fmt.Sscan(f.text, &status)

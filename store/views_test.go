@@ -108,16 +108,17 @@ func ask(t *testing.T, s *store.Store, query string) (columns []string, text str
 func fillEveryTable(t *testing.T, s *store.Store) {
 	t.Helper()
 	const second = store.Second
-	mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, State: "{}",
-		Hosts: []string{"a", "never-shipped", "é | ☃ '\"", "\x00"}, Commits: []string{"4f1c"},
-		Ships: []store.Ship{{ReceivedAt: now - second + 7, LineHash: 1, Commit: -1}, {ReceivedAt: now, LineHash: 1 << 63}},
+	batch := &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, State: "{}",
+		Hosts: []string{"a", "never-shipped", "é | ☃ '\"", "\x00"}, Series: []store.Series{{Host: "a", Commit: "4f1c"}, {Host: "a"}},
+		Ships: []store.Ship{{ReceivedAt: now - second + 7, LineHash: 1, Series: 1}, {ReceivedAt: now, LineHash: 1 << 63}},
 		Puts: []store.Put{{At: now - second, CursorHash: 2, Host: 1, Status: 412}, {At: now, CursorHash: 3, Host: 2, Status: 200},
 			{At: now, CursorHash: 4, Host: 3, Status: 599}, {At: now, CursorHash: 5, Host: 3, Status: 302}},
 		Rejections: []store.Rejection{{At: now, CursorHash: 6, Host: 1, Reason: store.ReasonUnstamped, Message: "m"},
 			{At: now + 1, CursorHash: 7, Host: 1, Reason: store.ReasonOther, Message: ""}},
-		Quarantined: []store.Quarantined{{Reason: "not-json", LineHash: 8, Length: 3, Head: []byte("\xff\x00x")}},
-		Gaps:        []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
-	})
+		Gaps: []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
+	}
+	batch.Quarantine.Add(store.Quarantined{Reason: "not-json", LineHash: 8, Length: 3}, func() []byte { return []byte("\xff\x00x") })
+	mustSave(t, s, batch)
 	mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, Recovered: true,
 		Gaps: []store.Gap{{Reason: store.GapRotated, From: 1, To: now, Detail: "e"}}})
 	pass := store.Pass{StartedAt: now, AsOf: now}
