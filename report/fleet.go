@@ -27,7 +27,7 @@ type fleetRow struct {
 // Fleet writes a table of the fleet as of now, troubled hosts first.
 func Fleet(tx *store.Tx, w io.Writer, now int64) error {
 	var rows []fleetRow
-	err := tx.SelectNamed(&rows, fleetSQL, map[string]any{"from_hour": (now - 24*store.Hour) / store.Hour, "to_hour": now / store.Hour})
+	err := tx.SelectNamed(&rows, fleetSQL, map[string]any{"now": now})
 	if err != nil {
 		return err
 	}
