@@ -76,7 +76,8 @@ SELECT
     FROM (
       SELECT DISTINCT a.symptom
       FROM detectors AS d
-      JOIN alerts AS a ON a.symptom = d.symptom AND a.last_found_at = d.evaluated_at
+      -- CROSS keeps the order: the three detectors, then the alerts found then.
+      CROSS JOIN alerts AS a ON a.symptom = d.symptom AND a.last_found_at = d.evaluated_at
       WHERE a.host = h.name
       ORDER BY a.symptom
     )

@@ -66,6 +66,16 @@ func TestViewsReadTheSameInDebiansSQLite(t *testing.T) {
 	}
 }
 
+// TestHostStatusReadsOnlyOpenAlerts: it read all alerts ever raised, once a host.
+func TestHostStatusReadsOnlyOpenAlerts(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	_, plan := ask(t, s, "EXPLAIN QUERY PLAN SELECT * FROM host_status")
+	if !strings.Contains(plan, "SEARCH a USING INDEX alerts_by_last_found") {
+		t.Errorf("the plan does not seek alerts by their time:\n%s", plan)
+	}
+}
+
 // ask runs a query in the program, and writes its rows as sqlite3 does.
 func ask(t *testing.T, s *store.Store, query string) (columns []string, text string) {
 	t.Helper()
