@@ -15,6 +15,7 @@ counted AS (
   SELECT host_id, 1, 0, 0, 0, 0
   FROM ends
   JOIN ships ON received_at BETWEEN from_at AND to_at
+  JOIN series ON series.id = series_id
   UNION ALL
   SELECT
     host_id,

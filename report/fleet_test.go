@@ -43,13 +43,13 @@ func TestTheFleetCountsTheLastDay(t *testing.T) {
 	t.Parallel()
 	const asOf = now + 20*store.Minute + 5 // 12:20
 	const day = 24 * store.Hour
-	b := &store.Batch{Now: asOf, Hosts: []string{"a"}}
+	b := &store.Batch{Now: asOf, Hosts: []string{"a"}, Series: []store.Series{{Host: "a"}}}
 	// Two facts inside the day at either end of it, and one in the middle; one
 	// just outside at either end, and two far outside.
 	for i, at := range []int64{asOf - day + 1, asOf - day + 30*store.Minute, asOf - 12*store.Hour, asOf - 20*store.Minute, asOf,
 		asOf - day, asOf + 1, asOf - day - 3*store.Hour, asOf + 2*store.Hour} {
 		n := uint64(i)
-		b.Ships = append(b.Ships, store.Ship{ReceivedAt: at, LineHash: n, Commit: -1})
+		b.Ships = append(b.Ships, store.Ship{ReceivedAt: at, LineHash: n})
 		for j, status := range []int32{204, 302, 404, 418, 503} {
 			b.Puts = append(b.Puts, store.Put{At: at, CursorHash: n<<8 + uint64(j), Status: status})
 		}
