@@ -66,7 +66,7 @@ func (tx *Tx) Evaluated(symptom string, now int64) error {
 // AlertsNotExported returns the alerts that are not in alerts.jsonl yet, oldest first.
 func (s *Store) AlertsNotExported(ctx context.Context) (alerts []Alert, err error) {
 	err = s.conn.SelectContext(ctx, &alerts, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
-	return alerts, wrap(err)
+	return alerts, s.wrap(err)
 }
 
 // MarkExported notes that the alert with a dedup key stands in alerts.jsonl.

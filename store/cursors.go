@@ -41,7 +41,7 @@ func (s *Store) Source(ctx context.Context, stream string) (id int64, err error)
 		})
 	}
 	if err != nil {
-		return 0, wrap(err)
+		return 0, s.wrap(err)
 	}
 	if s.sources == nil {
 		s.sources = map[string]int64{}
@@ -61,7 +61,7 @@ func (s *Store) Cursor(ctx context.Context, source int64) (c Cursor, err error) 
 	if errors.Is(err, sql.ErrNoRows) {
 		return Cursor{}, nil
 	}
-	return c, wrap(err)
+	return c, s.wrap(err)
 }
 
 // NewestFact returns the newest fact of all sources that was not ahead of the

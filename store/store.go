@@ -35,6 +35,8 @@ var (
 	ErrNewer = errors.New("the database was written by a newer version of this program")
 	// ErrLocked: another process kept a write transaction open for the whole busy timeout.
 	ErrLocked = errors.New("another process holds a write transaction on the database")
+	// ErrFull: there is no room for what was to be written. It was not.
+	ErrFull = errors.New("no room on the disk")
 	// ErrPath: the path cannot be a database: no directory, a directory, a FIFO, no permission.
 	ErrPath = errors.New("the database cannot be opened")
 )
@@ -208,10 +210,10 @@ func (s *Store) Close() error { return errors.Join(s.conn.Close(), s.db.Close())
 // is 0 unless a reader is using it.
 func (s *Store) Checkpoint(ctx context.Context) (walBytes int64, err error) {
 	if _, err := s.conn.ExecContext(ctx, "PRAGMA busy_timeout = 100"); err != nil {
-		return 0, wrap(err)
+		return 0, s.wrap(err)
 	}
 	if _, err := s.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-		return 0, fmt.Errorf("checkpoint: %w", wrap(err))
+		return 0, s.wrap(fmt.Errorf("checkpoint: %w", err))
 	}
 	info, err := os.Stat(s.path + "-wal")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -235,16 +237,16 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	// transactions, never inside one.
 	tx, err := s.conn.BeginTxx(context.WithoutCancel(ctx), nil)
 	if err != nil {
-		return wrap(err)
+		return s.wrap(err)
 	}
 	defer tx.Rollback()
 	if err := fn(&Tx{Tx: tx, s: s}); err != nil {
 		s.forget()
-		return wrap(err)
+		return s.wrap(err)
 	}
 	if err := tx.Commit(); err != nil {
 		s.forget()
-		return wrap(err)
+		return s.wrap(err)
 	}
 	return nil
 }
@@ -253,10 +255,10 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 	tx, err := s.conn.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return wrap(err)
+		return s.wrap(err)
 	}
 	defer tx.Rollback()
-	return wrap(fn(&Tx{Tx: tx, s: s}))
+	return s.wrap(fn(&Tx{Tx: tx, s: s}))
 }
 
 // forget drops what was cached of tables whose write was rolled back.
@@ -271,6 +273,14 @@ func (tx *Tx) SelectNamed(dest any, query string, params map[string]any) error {
 		args = append(args, sql.Named(name, value))
 	}
 	return tx.Select(dest, query, args...)
+}
+
+// wrap names the database in what SQLite says of it.
+func (s *Store) wrap(err error) error {
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
+		return fmt.Errorf("%s: %w", s.path, wrap(err))
+	}
+	return err
 }
 
 // wrap turns what SQLite says about the state of a database into this
@@ -291,6 +301,8 @@ func wrap(err error) error {
 		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
 	case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
 		return fmt.Errorf("%w (%w)", ErrLocked, err)
+	case sqlitelib.SQLITE_FULL:
+		return fmt.Errorf("%w (%w)", ErrFull, err)
 	case sqlitelib.SQLITE_INTERRUPT:
 		return fmt.Errorf("%w (%w)", context.Canceled, err)
 	}

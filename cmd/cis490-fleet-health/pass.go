@@ -33,23 +33,40 @@ type passOptions struct {
 	recentMin, fatalMinCount int
 	fatalRatio               float64
 	nowText, logLevel        string
+	rebuild                  bool
 	now                      int64
 	nowGiven                 bool
 	level                    int
 }
 
 func passCommand(e *env) *cobra.Command {
-	var o passOptions
-	cmd := &cobra.Command{
+	return passLike(e, &cobra.Command{
 		Use:   "pass",
 		Short: "read what is new, run the detectors, write alerts",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(e); err != nil {
-				return err
-			}
-			return runPass(cmd.Context(), o, e)
-		},
+	}, false)
+}
+
+func rebuildCommand(e *env) *cobra.Command {
+	return passLike(e, &cobra.Command{
+		Use:   "rebuild",
+		Short: "move the database aside, and make it anew from the index, the journal and alerts.jsonl",
+		Long: `Move the database aside, with its -wal and -shm, and do a pass into a new one.
+
+The pass reads the whole index and its rotated siblings as far as they are named
+like it, the journal as far back as it goes, and takes the alerts that stand in
+alerts.jsonl as its own, so that none fires twice. Nothing is deleted.`,
+	}, true)
+}
+
+// passLike gives a command the flags of the pass, and its work.
+func passLike(e *env, cmd *cobra.Command, rebuild bool) *cobra.Command {
+	o := passOptions{rebuild: rebuild}
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := o.check(e); err != nil {
+			return err
+		}
+		return runPass(cmd.Context(), o, e)
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.db, "db", "/var/lib/cis490/fleet.db", "the database")
@@ -164,6 +181,15 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 		return nil
 	}
 	defer lock.Unlock()
+	if o.rebuild {
+		aside, err := store.MoveAside(o.db, started)
+		if err != nil {
+			return ran(err)
+		}
+		if aside != "" {
+			log.say(levelInfo, "the old database is %s now", aside)
+		}
+	}
 	s, err := store.Open(ctx, o.db, store.Options{Now: started.UnixMicro()})
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		log.say(levelInfo, "stopped by a signal before anything was read")

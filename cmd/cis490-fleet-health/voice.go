@@ -104,7 +104,9 @@ func describe(err error) string {
 	text := strings.TrimSuffix(err.Error(), "\n")
 	switch {
 	case errors.Is(err, store.ErrCorrupt):
-		text += "; move it and its -wal and -shm aside together and run the pass again, which reads the index and the journal anew"
+		text += "; `cis490-fleet-health rebuild` with the flags of the pass moves it aside and reads the index and the journal anew"
+	case errors.Is(err, store.ErrFull) || errors.Is(err, syscall.ENOSPC):
+		text += "; make room: the next pass goes on from where this one stopped"
 	case errors.Is(err, store.ErrLocked):
 		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
 	}
