@@ -12,6 +12,7 @@ import (
 	"github.com/cis490/fleet-health/migrations"
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
+	sqlitelib "modernc.org/sqlite/lib"
 )
 
 const (
@@ -25,23 +26,61 @@ const (
 // cannot write. current is false for an older schema; checked tells whether
 // the whole file was read.
 func checkBeforeWriting(ctx context.Context, path string, now int64) (current, checked bool, err error) {
-	dsn := "mode=ro"
-	if _, err := os.Stat(path + "-shm"); err == nil {
-		// SQLite would otherwise write the index of the log anew.
-		dsn += "&readonly_shm=1"
+	peeked := peek(ctx, path)
+	if errors.Is(peeked, ErrNewer) {
+		return false, false, peeked
 	}
-	db, err := connect(path, dsn, BusyTimeout)
+	current, checked, err = check(ctx, path, now)
+	if isCode(err, sqlitelib.SQLITE_READONLY_ROLLBACK) && peeked == nil {
+		if err = rollBack(ctx, path); err == nil {
+			current, checked, err = check(ctx, path, now)
+		}
+	}
 	if err != nil {
 		return false, false, fmt.Errorf("%s: %w", path, wrap(err))
 	}
+	return current, checked, nil
+}
+
+// peek looks at the database file alone, without its log and without a lock,
+// so that not even the log's index, the -shm, is written. What it says may be
+// out of date, or wrong in the middle of a checkpoint; but a version that is
+// too new has been there.
+func peek(ctx context.Context, path string) error {
+	db, err := connect(path, "mode=ro&immutable=1", BusyTimeout)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := checkIdentity(ctx, db); err != nil {
+		return fmt.Errorf("%s: %w", path, wrap(err))
+	}
+	return nil
+}
+
+func check(ctx context.Context, path string, now int64) (current, checked bool, err error) {
+	db, err := connect(path, "mode=ro", BusyTimeout)
+	if err != nil {
+		return false, false, err
+	}
 	defer db.Close()
 	if current, err = checkIdentity(ctx, db); err != nil {
-		return false, false, fmt.Errorf("%s: %w", path, wrap(err))
+		return false, false, err
 	}
-	if checked, err = checkWhole(ctx, db, path, current, now); err != nil {
-		return false, false, fmt.Errorf("%s: %w", path, wrap(err))
+	checked, err = checkWhole(ctx, db, path, current, now)
+	return current, checked, err
+}
+
+// rollBack takes back a transaction that a crash has left in a rollback
+// journal: before it is in WAL mode, a database has one.
+func rollBack(ctx context.Context, path string) error {
+	db, err := connect(path, "mode=rw", BusyTimeout)
+	if err != nil {
+		return err
 	}
-	return current, checked, nil
+	defer db.Close()
+	_, err = checkIdentity(ctx, db)
+	return err
 }
 
 // checkIdentity refuses a database of another program, and one that is newer

@@ -308,3 +308,8 @@ func wrap(err error) error {
 	}
 	return err
 }
+
+func isCode(err error, code int) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == code
+}
