@@ -66,7 +66,24 @@ func run(ctx context.Context, args []string, e *env) int {
 	root.SetErr(e.stderr)
 	root.SetArgs(args)
 	root.AddCommand(passCommand(e), rebuildCommand(e), demoCommand(e), reportCommand(e), versionCommand(e))
+	refuseUnknownTopics(root)
 	return exitCode(e, root.ExecuteContext(ctx))
+}
+
+// refuseUnknownTopics makes cobra's own commands fail on a name that they do not
+// know; by themselves they print their help then, and exit with 0.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error { _, _, err := root.Find(args); return err }
+		case "completion":
+			cmd.Args = cobra.NoArgs
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 }
 
 // errUsage: the command line is wrong.
