@@ -41,17 +41,20 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition knows [root]: may this process become another user? Where the
-// tests must not be skipped, it has to.
-func condition(name string) (bool, error) {
-	if name != "root" {
+// condition knows [root], may this process become another user, and
+// [has:PROGRAM]. Where the tests must not be skipped, both must hold.
+func condition(name string) (met bool, err error) {
+	if program, ok := strings.CutPrefix(name, "has:"); ok {
+		_, err = exec.LookPath(program)
+	} else if name != "root" {
 		return false, fmt.Errorf("unknown condition %q", name)
+	} else if os.Geteuid() != 0 {
+		err = errors.New("not root")
 	}
-	root := os.Geteuid() == 0
-	if !root && os.Getenv("CI") != "" {
-		return false, errors.New("not root")
+	if os.Getenv("CI") != "" {
+		return err == nil, err
 	}
-	return root, nil
+	return err == nil, nil
 }
 
 // openToOthers lets another user get at the script's files and at the program.
