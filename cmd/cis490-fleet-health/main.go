@@ -47,6 +47,8 @@ func main() {
 	syscall.Umask(0o027) // the group may read what is written, others may not
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second signal ends a pass that cannot stop, because it waits for input.
+	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], &env{os.Stdin, os.Stdout, os.Stderr, os.Getenv, time.Now}))
 }
 

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,5 +87,51 @@ func TestASignalStopsAPassCleanly(t *testing.T) {
 	code, said := aPass(t, ctx, dir)
 	if code != exitOK || !strings.Contains(said, "INFO stopped by a signal") || strings.Count(said, "\n") != 1 {
 		t.Errorf("exit %d\n%s", code, said)
+	}
+}
+
+// TestASecondSignalEndsAPassThatWaits: a pass that waits for its standard input
+// was deaf to every signal but SIGKILL.
+func TestASecondSignalEndsAPassThatWaits(t *testing.T) {
+	t.Parallel()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	input, dump, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dump.Close()
+	dir := t.TempDir()
+	index := filepath.Join(dir, "index.jsonl")
+	if err := os.WriteFile(index, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The test's own program is this one too, under its name.
+	cmd := &exec.Cmd{Path: program, Args: []string{"cis490-fleet-health", "pass", "--db", filepath.Join(dir, "fleet.db"),
+		"--index-path", index, "--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal-export", "-"}, Stdin: input}
+	err = cmd.Start()
+	input.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	// More than a pipe holds: once it is written, the pass is reading it.
+	if _, err := dump.Write(append([]byte("MESSAGE="), make([]byte, 1<<20)...)); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.After(30 * time.Second)
+	for tick := time.Tick(5 * time.Millisecond); ; {
+		select {
+		case <-tick:
+			cmd.Process.Signal(syscall.SIGTERM)
+		case <-ended:
+			return
+		case <-deadline:
+			cmd.Process.Kill()
+			t.Fatal("it did not end")
+		}
 	}
 }
