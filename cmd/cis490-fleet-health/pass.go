@@ -177,6 +177,9 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 		return ran(fmt.Errorf("lock: %w", err))
 	}
 	if !locked {
+		if o.rebuild {
+			return ran(fmt.Errorf("another pass is running on %s: nothing was moved; run rebuild again when it has ended", o.db))
+		}
 		log.say(levelInfo, "another pass is running on %s; this one leaves it the work", o.db)
 		return nil
 	}
