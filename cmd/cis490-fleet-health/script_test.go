@@ -143,12 +143,12 @@ func contents(ts *testscript.TestScript) map[string]string {
 	return files
 }
 
-// locked runs a command while another process holds a lock file:
+// locked is exits while another process holds a lock file:
 //
-//	locked FILE command…
+//	locked FILE CODE command…
 func locked(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: locked FILE command…")
+	if len(args) < 1 {
+		ts.Fatalf("usage: locked FILE CODE command…")
 	}
 	lock := flock.New(ts.MkAbs(args[0]))
 	ok, err := lock.TryLock()
@@ -157,5 +157,5 @@ func locked(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s is locked already", args[0])
 	}
 	defer lock.Unlock()
-	ts.Check(ts.Exec(args[1], args[2:]...))
+	exits(ts, neg, args[1:])
 }
