@@ -10,19 +10,19 @@ type Gap struct {
 
 // Reasons of a gap.
 const (
-	GapTruncated   = "truncated"       // the index was cut short, or copied and cut
-	GapRewritten   = "rewritten"       // other bytes stand where we had read
-	GapRotated     = "rotated-away"    // the index was replaced and the old file is gone
-	GapVacuumed    = "vacuumed"        // journal entries after the cursor were deleted
-	GapCursorLost  = "cursor-lost"     // journalctl refused the cursor
-	GapClockStep   = "clock-step"      // the journal went back in time
-	GapRateLimited = "rate-limited"    // journald dropped entries of the unit
-	GapUnread      = "source-unread"   // the source could not be read; recoverable
-	GapTornStream  = "torn-in-journal" // an export stream ended inside an entry
+	GapTruncated   = "truncated"     // the index was cut short, or copied and cut
+	GapRewritten   = "rewritten"     // other bytes stand where we had read
+	GapRotated     = "rotated-away"  // the index was replaced and the old file is gone
+	GapVacuumed    = "vacuumed"      // journal entries after the cursor were deleted
+	GapCursorLost  = "cursor-lost"   // journalctl refused the cursor
+	GapClockStep   = "clock-step"    // the journal went back in time
+	GapRateLimited = "rate-limited"  // journald dropped entries of the unit
+	GapUnread      = "source-unread" // the source could not be read; recoverable
 )
 
 // saveGaps adds gaps; one that is known already (same reason, same beginning)
-// only grows. recovered closes the gaps that reading on has filled.
+// only grows, and so does an open one in which the source could not be read.
+// recovered closes the gaps that reading on has filled.
 func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) error {
 	if recovered {
 		_, err := tx.Exec(`
@@ -34,6 +34,15 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 		}
 	}
 	for _, g := range gaps {
+		if g.Reason == GapUnread {
+			grown, err := tx.growUnread(source, g)
+			if err != nil {
+				return err
+			}
+			if grown {
+				continue
+			}
+		}
 		_, err := tx.Exec(`
 			INSERT INTO gaps (source_id, reason, from_at, to_at, detail)
 			VALUES (?, ?, ?, ?, ?)
@@ -47,4 +56,20 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 		}
 	}
 	return nil
+}
+
+// growUnread lets the open gap of an unread source, if there is one, grow: a
+// source that stays unreadable is one gap, not one for each pass.
+func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
+	result, err := tx.Exec(`
+		UPDATE gaps
+		SET
+		  to_at = MAX(to_at, ?),
+		  detail = ?
+		WHERE source_id = ? AND reason = ? AND recovered_at IS NULL`, g.To, g.Detail, source, g.Reason)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
 }
