@@ -18,11 +18,17 @@ var errStream = errors.New("not Journal Export Format")
 // splits what a service prints at 48 KiB.
 const maxField = 64 << 10
 
+// maxEntry is how long an entry may be, in bytes. journald takes none over
+// 1 GiB; what goes on for longer is no entry, and would never end.
+const maxEntry = 2 << 30
+
 // entry is what the program reads of a journal entry. The slices are valid
 // until the next entry is read.
 type entry struct {
 	cursor    []byte
-	at        int64 // __REALTIME_TIMESTAMP, microseconds
+	at        int64  // __REALTIME_TIMESTAMP, microseconds
+	boot      []byte // _BOOT_ID
+	monotonic int64  // __MONOTONIC_TIMESTAMP, microseconds since the boot; 0 if absent
 	message   []byte
 	priority  byte // '0' to '7', 0 if absent
 	pid       []byte
@@ -40,14 +46,17 @@ type exportReader struct {
 	pos    int64
 	fields map[string]*[]byte
 	entry  entry
+	begin  int64 // of the current entry and the blank lines before it
 	at     []byte
+	mono   []byte
 	prio   []byte
 }
 
 func newExportReader(r io.Reader, offset int64) *exportReader {
 	e := &exportReader{r: bufio.NewReaderSize(r, bufferSize), offset: offset, pos: offset}
 	e.fields = map[string]*[]byte{
-		"__CURSOR": &e.entry.cursor, "__REALTIME_TIMESTAMP": &e.at, "MESSAGE": &e.entry.message,
+		"__CURSOR": &e.entry.cursor, "__REALTIME_TIMESTAMP": &e.at,
+		"__MONOTONIC_TIMESTAMP": &e.mono, "_BOOT_ID": &e.entry.boot, "MESSAGE": &e.entry.message,
 		"PRIORITY": &e.prio, "_PID": &e.entry.pid, "_SYSTEMD_UNIT": &e.entry.unit,
 		"OBJECT_SYSTEMD_UNIT": &e.entry.object, "MESSAGE_ID": &e.entry.messageID, "N_DROPPED": &e.entry.dropped,
 	}
@@ -61,6 +70,7 @@ func (e *exportReader) next() (*entry, error) {
 		*field = (*field)[:0]
 	}
 	e.entry.at, e.entry.priority = 0, 0
+	e.begin = e.pos
 	empty := true
 	for {
 		name, err := e.field()
@@ -83,6 +93,7 @@ func (e *exportReader) next() (*entry, error) {
 			return nil, fmt.Errorf("%w: byte %d: an entry without a time", errStream, e.pos)
 		}
 		e.entry.at = at
+		e.entry.monotonic, _ = strconv.ParseInt(string(e.mono), 10, 64)
 		if len(e.prio) == 1 {
 			e.entry.priority = e.prio[0]
 		}
@@ -101,7 +112,9 @@ func (e *exportReader) field() (bool, error) {
 		}
 		return false, err
 	}
-	e.pos += int64(len(text))
+	if e.pos += int64(len(text)); e.pos-e.begin > maxEntry {
+		return false, e.tooLong()
+	}
 	if len(text) == 1 {
 		return false, nil
 	}
@@ -117,6 +130,9 @@ func (e *exportReader) field() (bool, error) {
 	for long {
 		text, err = e.r.ReadSlice('\n')
 		e.pos += int64(len(text))
+		if e.pos-e.begin > maxEntry {
+			return false, e.tooLong()
+		}
 		long = errors.Is(err, bufio.ErrBufferFull)
 		if err != nil && !long {
 			return false, io.ErrUnexpectedEOF
@@ -136,8 +152,8 @@ func (e *exportReader) binary(name []byte) error {
 		return io.ErrUnexpectedEOF
 	}
 	length := binary.LittleEndian.Uint64(head[:])
-	if length > 1<<40 {
-		return fmt.Errorf("%w: byte %d: a field of %d bytes", errStream, e.pos, length)
+	if length > maxEntry || e.pos-e.begin+int64(length) > maxEntry {
+		return e.tooLong()
 	}
 	e.pos += 8 + int64(length) + 1
 	kept := min(length, maxField)
@@ -156,6 +172,10 @@ func (e *exportReader) binary(name []byte) error {
 		return fmt.Errorf("%w: byte %d", errStream, e.pos-1)
 	}
 	return nil
+}
+
+func (e *exportReader) tooLong() error {
+	return fmt.Errorf("%w: byte %d: an entry of more than %d bytes", errStream, e.begin, int64(maxEntry))
 }
 
 // keep stores a field's value; of a repeated field the first counts.

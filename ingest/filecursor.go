@@ -38,8 +38,10 @@ type fileCursor struct {
 // parseFileCursor reads a stored cursor. ok is false for none, and for one of
 // another version of the scheme.
 func parseFileCursor(state string) (c fileCursor, ok bool) {
-	err := json.Unmarshal([]byte(state), &c)
-	return c, err == nil && c.Version == cursorVersion
+	if err := json.Unmarshal([]byte(state), &c); err != nil || c.Version != cursorVersion {
+		return fileCursor{}, false
+	}
+	return c, true
 }
 
 func (c fileCursor) String() string {

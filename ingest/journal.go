@@ -1,197 +1,277 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
+	"maps"
+	"slices"
+	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/cis490/fleet-health/store"
 )
 
 const (
 	chunkEntries = 20_000    // journal entries behind which a batch is saved
 	maxEntries   = 5_000_000 // of one pass; the rest is left to the next
-	// droppedID is the MESSAGE_ID of "Suppressed N messages from …", SD_MESSAGE_JOURNAL_DROPPED.
-	droppedID = "a596d6fe7bfa4994828e72309e95d61e"
+	// overlap is how far before a point in time the journal is read again when
+	// the cursor cannot be used. What is known is left out.
+	overlap = 24 * store.Hour
 )
 
-// journalCursor is how far the journal was read.
+// JournalOptions says which journal to read.
+type JournalOptions struct {
+	Unit       string
+	Directory  string        // as journalctl -D; "" is the system's journal
+	Now        int64         // the clock of the pass, in microseconds
+	Timeout    time.Duration // without a byte from journalctl, after which it is killed
+	Command    string        // the journalctl to run; "" finds it in PATH
+	SystemDirs []string      // where the system's journal files lie; nil means the machine's own
+	MaxEntries int           // to read in one call; 0 means five million
+}
+
+// journalCursor is how far the journal was read. Only within one boot is the
+// journal's order sure: it follows sequence numbers or the monotonic clock
+// there, but may put entries of a later boot, whose clock was behind, before
+// those of an earlier one. So it is known of each boot how far it was read.
 type journalCursor struct {
-	Version int    `json:"v"`
-	Cursor  string `json:"cursor"` // __CURSOR of the last entry
-	At      int64  `json:"at"`     // its time, in microseconds
+	Version int              `json:"v"`
+	Cursor  string           `json:"cursor"` // __CURSOR of the last entry, "" before the first
+	At      int64            `json:"at"`     // its time, in microseconds
+	Boot    string           `json:"boot"`   // its boot
+	Boots   map[string]int64 `json:"boots"`  // the boots read, each with the monotonic time of its last entry
+	Fresh   []string         `json:"fresh"`  // those of them that were met behind a cursor: what stands before it is unread
 }
 
+// parseJournalCursor reads a stored cursor. ok is false for none, and for one
+// that cannot be read.
 func parseJournalCursor(state string) (c journalCursor, ok bool) {
-	err := json.Unmarshal([]byte(state), &c)
-	return c, err == nil && c.Version == cursorVersion && c.Cursor != ""
-}
-
-// journalReader turns entries into batches.
-type journalReader struct {
-	s      *store.Store
-	source int64
-	unit   string
-	now    int64
-	names  *names
-	result *Result
-	batch  *store.Batch
-	last   int64 // time of the entry before
-	seen   int   // entries since the last batch
-}
-
-func newJournalReader(s *store.Store, source int64, unit string, now int64, result *Result) *journalReader {
-	if !strings.Contains(unit, ".") {
-		unit += ".service"
+	if err := json.Unmarshal([]byte(state), &c); err != nil || c.Version != cursorVersion {
+		return journalCursor{Version: cursorVersion}, false
 	}
-	r := &journalReader{s: s, source: source, unit: unit, now: now, names: newNames(), result: result}
-	r.reset()
-	return r
+	return c, true
 }
 
-func (r *journalReader) reset() {
-	r.batch = &store.Batch{Source: r.source, Now: r.now}
-	r.seen = 0
+func (c journalCursor) String() string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return ""
+	}
+	return string(b)
 }
 
-// add takes what an entry says into the batch.
-func (r *journalReader) add(e *entry) {
-	r.result.Read++
-	r.seen++
-	defer func() { r.last = e.at }()
-	if string(e.messageID) == droppedID {
-		r.dropped(e)
-		return
+// Journal reads what the journal has got since the last pass, with journalctl.
+func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result Result, err error) {
+	source, err := s.Source(ctx, store.StreamJournal)
+	if err != nil {
+		return result, err
 	}
-	if string(e.pid) == "1" || len(e.unit) > 0 && string(e.unit) != r.unit {
-		return
+	stored, err := s.Cursor(ctx, source)
+	if err != nil {
+		return result, err
 	}
-	warning := e.priority != 0 && e.priority <= '4'
-	text, n := e.message, uint64(0)
-	for len(text) > 0 {
-		one, rest, _ := bytes.Cut(text, []byte("\n"))
-		text = rest
-		if f, ok := parseMessage(one, warning); ok {
-			host := r.names.hosts.id([]byte(f.host))
-			hash := xxhash.Sum64(e.cursor) + n
-			n++
-			if f.status != 0 {
-				r.batch.Puts = append(r.batch.Puts, store.Put{At: e.at, CursorHash: hash, Host: host, Status: f.status})
-				continue
-			}
-			reason := store.ReasonOther
-			if f.unstamped {
-				reason = store.ReasonUnstamped
-			}
-			r.batch.Rejections = append(r.batch.Rejections, store.Rejection{At: e.at, CursorHash: hash,
-				Host: host, Reason: reason, Message: bounded(f.message)})
+	if opts.MaxEntries == 0 {
+		opts.MaxEntries = maxEntries
+	}
+	begin, ok := parseJournalCursor(stored.State)
+	r := &journalFollower{entryReader: newEntryReader(s, source, opts.Unit, opts.Now, &result), opts: opts, begin: begin, at: begin}
+	r.at.Boots = maps.Clone(begin.Boots)
+	if opts.Directory == "" {
+		err = systemJournalReadable(opts.SystemDirs)
+	}
+	if err == nil {
+		if !ok && stored.State != "" {
+			r.lost(stored.NewestAt, "the stored position cannot be read; all of the journal was read again")
+		}
+		err = r.read(ctx)
+	}
+	if err == nil {
+		return result, r.save(ctx, r.at.String(), !result.Capped)
+	}
+	if errors.Is(err, ErrUnread) {
+		// What was parsed counts. The gap stays open until a pass gets through.
+		from := r.at.At
+		if from == 0 || from > opts.Now {
+			from = opts.Now
+		}
+		r.gap(store.Gap{Reason: store.GapUnread, From: from, To: opts.Now, Detail: "the journal could not be read to its end"})
+		if saveErr := r.save(ctx, r.at.String(), false); saveErr != nil {
+			return result, saveErr
 		}
 	}
+	return result, err
 }
 
-// dropped notes that journald threw entries of the unit away.
-func (r *journalReader) dropped(e *entry) {
-	if len(e.object) > 0 && string(e.object) != r.unit {
-		return
-	}
-	n, err := strconv.ParseInt(string(e.dropped), 10, 64)
-	if err != nil {
-		n = 0
-	}
-	from := r.last
-	if from == 0 || from > e.at {
-		from = e.at
-	}
-	r.gap(store.Gap{Reason: store.GapRateLimited, From: from, To: e.at,
-		Detail: fmt.Sprintf("journald dropped %d entries of the unit; raise RateLimitBurst= for it", n)})
+// journalFollower reads on from a cursor.
+type journalFollower struct {
+	*entryReader
+	opts     JournalOptions
+	begin    journalCursor // where the pass began
+	at       journalCursor // where it is
+	behind   bool          // reading what was written after the cursor's entry
+	accepted bool          // journalctl has given an entry
+	passed   bool          // the cursor's own entry has come, or what stands in its place
+	stepped  bool          // that the clock went back has been noted
 }
 
-func (r *journalReader) gap(g store.Gap) {
-	r.batch.Gaps = append(r.batch.Gaps, g)
-	r.result.Gaps = append(r.result.Gaps, g)
-}
-
-// save stores the batch with the position behind it.
-func (r *journalReader) save(ctx context.Context, state string, recovered bool) error {
-	r.batch.Hosts, r.batch.State, r.batch.Recovered = r.names.hosts.list, state, recovered
-	saved, err := r.s.Save(ctx, r.batch)
-	if err != nil {
+func (r *journalFollower) read(ctx context.Context) error {
+	if r.begin.Cursor == "" {
+		err := r.follow(ctx)
+		if err == nil && !r.accepted {
+			r.result.Quiet = fmt.Sprintf("the journal has no entry of unit %s: is the name right?", r.unit)
+		}
 		return err
 	}
-	r.result.add(saved)
-	r.reset()
-	return ctx.Err()
+	r.behind = true
+	// Not --after-cursor: with a filter it loses an entry if the cursor's own
+	// entry was deleted (systemd issue 30288). --cursor begins with that entry.
+	err := r.follow(ctx, "--cursor="+r.begin.Cursor)
+	if errors.Is(err, errExit) && !r.accepted {
+		return r.seekByTime(ctx, err)
+	}
+	if err != nil || r.result.Capped {
+		return err
+	}
+	return r.lookBack(ctx)
 }
 
-// Dump reads a `journalctl -o export` dump. A file is read on from where the
-// last pass stopped in it; a stream is read whole. What is known is left out.
-func Dump(ctx context.Context, s *store.Store, path, unit string, now int64, stdin io.Reader) (result Result, err error) {
-	journal, err := s.Source(ctx, store.StreamJournal)
-	if err != nil {
-		return result, err
+// seekByTime is for a cursor with which journalctl fails. If it fails without
+// it too, the cursor was not the reason, and is kept.
+func (r *journalFollower) seekByTime(ctx context.Context, refusal error) error {
+	r.behind = false
+	r.at = journalCursor{Version: cursorVersion, At: r.begin.At}
+	err := r.follow(ctx, since(min(r.begin.At, r.now)-overlap))
+	if errors.Is(err, ErrUnread) && !r.accepted {
+		r.at = r.begin
+		return refusal
 	}
-	position, err := s.Source(ctx, store.StreamExport)
-	if err != nil {
-		return result, err
+	if err == nil || errors.Is(err, ErrUnread) {
+		r.lost(r.begin.At, "journalctl did not accept the cursor; the 24 hours before it were read again")
 	}
-	input, state, offset := stdin, func(int64) string { return "" }, int64(0)
-	if path != "-" {
-		f, err := openPlain(path)
+	return err
+}
+
+func since(at int64) string {
+	at = max(at, 0)
+	return fmt.Sprintf("--since=@%d.%06d", at/store.Second, at%store.Second)
+}
+
+func (r *journalFollower) lost(from int64, detail string) {
+	if from == 0 || from > r.now {
+		from = r.now
+	}
+	r.gap(store.Gap{Reason: store.GapCursorLost, From: from, To: r.now, Detail: detail})
+}
+
+// lookBack reads what journalctl puts before the cursor although it was
+// written after it: the beginning of boots met behind the cursor, and when
+// nothing came, boots that are not known at all.
+func (r *journalFollower) lookBack(ctx context.Context) error {
+	var matches []string
+	for _, boot := range r.at.Fresh {
+		matches = append(matches, "_BOOT_ID="+boot)
+	}
+	if r.result.Read == 0 {
+		boots, err := listBoots(ctx, r.opts)
 		if err != nil {
-			return result, fmt.Errorf("journal export %w: %w", ErrUnread, err)
-		}
-		defer f.Close()
-		stored, err := s.Cursor(ctx, position)
-		if err != nil {
-			return result, err
-		}
-		if c, ok := parseFileCursor(stored.State); ok && c.Offset > 0 && c.matches(f.file) {
-			offset = c.Offset
-		}
-		if _, err := f.file.Seek(offset, io.SeekStart); err != nil {
-			return result, fmt.Errorf("journal export %w: %w", ErrUnread, err)
-		}
-		input = f.file
-		state = func(at int64) string {
-			tail := make([]byte, min(tailBytes, at))
-			f.file.ReadAt(tail, at-int64(len(tail)))
-			return cursorAt(f.info, at, f.head(), tail).String()
-		}
-	}
-	r := newJournalReader(s, journal, unit, now, &result)
-	stream := newExportReader(input, offset)
-	// The rows belong to the journal, the position to the dump: it moves behind
-	// them, and the natural keys make the stretch between harmless.
-	commit := func() error {
-		if err := r.save(ctx, "", false); err != nil {
 			return err
 		}
-		if text := state(stream.offset); text != "" {
-			return s.Update(ctx, func(tx *store.Tx) error { return tx.MoveCursor(position, text, now) })
+		maps.DeleteFunc(r.at.Boots, func(boot string, _ int64) bool { return boot != r.at.Boot && !slices.Contains(boots, boot) })
+		for _, boot := range boots {
+			if _, known := r.at.Boots[boot]; !known {
+				matches = append(matches, "_BOOT_ID="+boot)
+			}
 		}
+	}
+	if len(matches) == 0 {
 		return nil
 	}
-	for {
-		e, err := stream.next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return result, commit()
-		case err != nil:
-			if saveErr := commit(); saveErr != nil {
-				return result, saveErr
-			}
-			return result, fmt.Errorf("journal export %w: %s: %w", ErrUnread, path, err)
-		}
-		if r.add(e); r.seen >= chunkEntries {
-			if err := commit(); err != nil {
-				return result, err
-			}
-		}
+	err := r.follow(ctx, matches...)
+	if err == nil {
+		r.at.Fresh = nil
 	}
+	return err
+}
+
+// follow reads entries from a starting point to the end of the journal.
+func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
+	return runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), func(out io.Reader) error {
+		stream := newExportReader(out, 0)
+		began := r.at.Cursor
+		for n := 0; ; n++ {
+			e, err := stream.next()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			r.accepted = true
+			if r.behind && string(e.cursor) == r.begin.Cursor {
+				r.passed, r.last = true, e.at
+				r.know(e)
+				continue
+			}
+			if n >= r.opts.MaxEntries {
+				r.result.Capped = true
+				return nil
+			}
+			r.add(e)
+			r.advance(e)
+			if n+1 == r.opts.MaxEntries && r.at.Cursor == began {
+				r.moveTo(e) // or the next pass would get no further
+			}
+			if r.seen >= chunkEntries {
+				if err := r.save(ctx, r.at.String(), false); err != nil {
+					return err
+				}
+			}
+		}
+	})
+}
+
+// advance moves the position to an entry that is new. What has been read comes
+// again in three cases: journalctl may begin before the cursor if two files of
+// one boot number their entries on their own; it puts an earlier boot behind
+// the cursor until the clock has caught up; and lookBack asks for whole boots.
+func (r *journalFollower) advance(e *entry) {
+	last, known := r.at.Boots[string(e.boot)]
+	isNew := !known || e.monotonic > last || string(e.boot) == r.at.Boot && (r.passed || e.monotonic == last)
+	if r.behind && !r.stepped && e.at < r.begin.At-store.Minute && (isNew || slices.Contains(r.at.Fresh, string(e.boot))) {
+		r.stepped = true
+		r.gap(store.Gap{Reason: store.GapClockStep, From: e.at, To: r.begin.At,
+			Detail: "the journal's clock went back; what it says of this time may be of either turn"})
+	}
+	if !isNew {
+		return
+	}
+	if r.behind && !r.passed {
+		r.passed = true
+		r.gap(store.Gap{Reason: store.GapVacuumed, From: r.begin.At, To: max(r.begin.At, e.at),
+			Detail: "the journal does not hold the cursor's entry any more; entries after it may have been deleted"})
+	}
+	r.result.Read++
+	r.know(e)
+	// A position in the future would put all that is written once the clock is
+	// right again before the cursor.
+	if e.at <= r.now+store.FutureTolerance || r.at.Cursor == "" {
+		r.moveTo(e)
+	}
+}
+
+func (r *journalFollower) moveTo(e *entry) {
+	r.at.Cursor, r.at.At, r.at.Boot = string(e.cursor), e.at, string(e.boot)
+}
+
+func (r *journalFollower) know(e *entry) {
+	last, known := r.at.Boots[string(e.boot)]
+	if r.at.Boots == nil {
+		r.at.Boots = map[string]int64{}
+	}
+	if !known && r.behind {
+		r.at.Fresh = append(r.at.Fresh, string(e.boot))
+	}
+	r.at.Boots[string(e.boot)] = max(last, e.monotonic)
 }

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,155 +14,48 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cis490/fleet-health/store"
 	"golang.org/x/sys/unix"
 )
 
-// JournalOptions says which journal to read.
-type JournalOptions struct {
-	Unit      string
-	Directory string        // as journalctl -D; "" is the system's journal
-	Now       int64         // the clock of the pass, in microseconds
-	Timeout   time.Duration // without a byte from journalctl, after which it is killed
+// errExit: journalctl ended by itself and said that it had failed.
+var errExit = errors.New("journalctl failed")
+
+// entryArgs asks journalctl for the entries of a unit.
+func entryArgs(opts JournalOptions) []string {
+	return []string{"--unit=" + opts.Unit, "--output=export", "--all",
+		"--output-fields=MESSAGE,MESSAGE_ID,N_DROPPED,PRIORITY,_PID,_SYSTEMD_UNIT,OBJECT_SYSTEMD_UNIT"}
 }
 
-// overlap is how far before a point in time the journal is read again when the
-// cursor cannot be used. What is known is left out.
-const overlap = 24 * store.Hour
-
-// Journal reads what the journal has got since the last pass, with journalctl.
-func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result Result, err error) {
-	source, err := s.Source(ctx, store.StreamJournal)
-	if err != nil {
-		return result, err
-	}
-	stored, err := s.Cursor(ctx, source)
-	if err != nil {
-		return result, err
-	}
-	r := newJournalReader(s, source, opts.Unit, opts.Now, &result)
-	c, have := parseJournalCursor(stored.State)
-	var seek []string
-	if have {
-		// Not --after-cursor: with a filter it loses an entry if the cursor's own
-		// entry was deleted (systemd issue 30288). --cursor begins with that entry.
-		seek = []string{"--cursor=" + c.Cursor}
-	}
-	err = r.follow(ctx, opts, seek, c, have)
-	switch {
-	case errors.Is(err, ErrUnread) && have && result.Read == 0 && errors.Is(err, errSeek):
-		r.gap(store.Gap{Reason: store.GapCursorLost, From: c.At, To: opts.Now,
-			Detail: "journalctl did not accept the cursor; the last 24 hours before it were read again"})
-		err = r.follow(ctx, opts, []string{since(c.At - overlap)}, c, false)
-	case err == nil && have && result.Read == 0:
-		err = r.lookBack(ctx, opts, c)
-	case err == nil && result.Read == 0:
-		result.Quiet = fmt.Sprintf("the journal has no entry of unit %s: is the name right, and may this user read the system journal?", r.unit)
-	}
-	if errors.Is(err, ErrUnread) {
-		from := c.At
-		if from == 0 {
-			from = opts.Now
+// listBoots returns the boots of which the journal holds entries, of any unit,
+// in no order.
+func listBoots(ctx context.Context, opts JournalOptions) (boots []string, err error) {
+	err = runJournalctl(ctx, opts, []string{"--field=_BOOT_ID"}, func(out io.Reader) error {
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if id := lines.Text(); isBootID(id) {
+				boots = append(boots, id)
+			}
 		}
-		r.gap(store.Gap{Reason: store.GapUnread, From: from, To: opts.Now, Detail: "journalctl failed"})
-		if saveErr := r.save(ctx, "", false); saveErr != nil {
-			return result, saveErr
-		}
-	}
-	return result, err
-}
-
-// lookBack is for a cursor behind which nothing came. If the journal now ends
-// before the cursor, the clock went back: read by time instead.
-func (r *journalReader) lookBack(ctx context.Context, opts JournalOptions, c journalCursor) error {
-	newest := int64(0)
-	err := runJournalctl(ctx, opts, []string{"--lines=1"}, func(out io.Reader) error {
-		e, err := newExportReader(out, 0).next()
-		if err == nil {
-			newest = e.at
-		} else if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return err
+		return lines.Err()
 	})
-	if err != nil || newest == 0 || newest >= c.At {
-		return err
-	}
-	r.gap(store.Gap{Reason: store.GapClockStep, From: newest, To: c.At,
-		Detail: "the journal ends before the cursor: its clock went back; its last 24 hours were read again"})
-	return r.follow(ctx, opts, []string{since(newest - overlap)}, c, false)
+	return boots, err
 }
 
-func since(at int64) string {
-	at = max(at, 0)
-	return fmt.Sprintf("--since=@%d.%06d", at/store.Second, at%store.Second)
+func isBootID(id string) bool {
+	return len(id) == 32 && strings.Trim(id, "0123456789abcdef") == ""
 }
-
-// follow reads entries from a starting point to the end of the journal.
-func (r *journalReader) follow(ctx context.Context, opts JournalOptions, seek []string, c journalCursor, inclusive bool) error {
-	position := ""
-	err := runJournalctl(ctx, opts, seek, func(out io.Reader) error {
-		stream := newExportReader(out, 0)
-		for first := true; ; first = false {
-			e, err := stream.next()
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if first && inclusive {
-				if string(e.cursor) == c.Cursor {
-					// Not counted, but the source has been read on.
-					r.last = e.at
-					position = string(c.state(e, opts.Now))
-					continue
-				}
-				r.gap(store.Gap{Reason: store.GapVacuumed, From: c.At, To: max(c.At, e.at),
-					Detail: "the journal does not hold the cursor's entry any more; entries after it may have been deleted"})
-			}
-			r.add(e)
-			if e.at <= opts.Now+store.FutureTolerance || position == "" {
-				position = c.state(e, opts.Now)
-			}
-			if r.result.Read >= maxEntries {
-				r.result.Capped = true
-				return nil
-			}
-			if r.seen >= chunkEntries {
-				if err := r.save(ctx, position, true); err != nil {
-					return err
-				}
-			}
-		}
-	})
-	if err != nil && !errors.Is(err, ErrUnread) {
-		return err
-	}
-	if position != "" || len(r.batch.Gaps) > 0 {
-		if saveErr := r.save(ctx, position, err == nil); saveErr != nil {
-			return saveErr
-		}
-	}
-	return err
-}
-
-func (journalCursor) state(e *entry, now int64) string {
-	return fmt.Sprintf(`{"v":%d,"cursor":%q,"at":%d}`, cursorVersion, e.cursor, min(e.at, now+store.FutureTolerance))
-}
-
-var errSeek = errors.New("cursor refused")
 
 // runJournalctl runs journalctl in a process group of its own, gives its output
 // to read, and kills the group when read returns early, when ctx ends, or when
 // nothing comes for the timeout. What fails in journalctl is ErrUnread.
-func runJournalctl(ctx context.Context, opts JournalOptions, args []string, read func(io.Reader) error) error {
-	args = append([]string{"--unit=" + opts.Unit, "--output=export", "--all", "--no-pager", "--quiet",
-		"--output-fields=MESSAGE,MESSAGE_ID,N_DROPPED,PRIORITY,_PID,_SYSTEMD_UNIT,OBJECT_SYSTEMD_UNIT"}, args...)
+func runJournalctl(parent context.Context, opts JournalOptions, args []string, read func(io.Reader) error) error {
+	args = append([]string{"--no-pager", "--quiet"}, args...)
 	if opts.Directory != "" {
 		args = append(args, "--directory="+opts.Directory)
 	}
-	cmd := exec.CommandContext(ctx, "journalctl", args...)
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	cmd := exec.CommandContext(ctx, cmp.Or(opts.Command, "journalctl"), args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
@@ -172,33 +67,48 @@ func runJournalctl(ctx context.Context, opts JournalOptions, args []string, read
 	}
 	widen(out)
 	if err := cmd.Start(); err != nil {
+		if parent.Err() != nil {
+			return parent.Err()
+		}
 		return fmt.Errorf("journal %w: %w", ErrUnread, err)
 	}
-	watched := &watchedReader{r: out, timeout: opts.Timeout}
-	watched.timer = time.AfterFunc(opts.Timeout, func() { cmd.Cancel() })
+	// A child of journalctl that has left its group would keep the pipe open.
+	defer context.AfterFunc(ctx, func() { out.Close() })()
+	watched := &watchedReader{r: out, timeout: opts.Timeout, expire: func() { cancel(errTimeout) }}
 	readErr := read(watched)
-	inTime := watched.timer.Stop()
 	if readErr != nil || !watched.ended {
-		cmd.Cancel()
+		cancel(errEnough)
 	}
+	timer := time.AfterFunc(opts.Timeout, watched.expire)
 	waitErr := cmd.Wait()
+	timer.Stop()
 	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case !inTime:
+	case parent.Err() != nil:
+		return parent.Err()
+	case context.Cause(ctx) == errTimeout:
 		return fmt.Errorf("journal %w: journalctl gave nothing for %s and was killed", ErrUnread, opts.Timeout)
-	case readErr != nil && (errors.Is(readErr, errStream) || errors.Is(readErr, io.ErrUnexpectedEOF)):
-		return fmt.Errorf("journal %w: journalctl: %w", ErrUnread, readErr)
+	case errors.Is(readErr, errStream) || errors.Is(readErr, io.ErrUnexpectedEOF):
+		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, readErr, said(&stderr))
 	case readErr != nil:
 		return readErr
 	case waitErr != nil && watched.ended:
-		message := strings.TrimSpace(stderr.String())
-		if strings.Contains(message, "Failed to seek to cursor") {
-			return fmt.Errorf("journal %w: %w", ErrUnread, errSeek)
-		}
-		return fmt.Errorf("journal %w: journalctl: %w: %q", ErrUnread, waitErr, message)
+		return fmt.Errorf("journal %w: %w: %w%s", ErrUnread, errExit, waitErr, said(&stderr))
 	}
 	return nil
+}
+
+// Why runJournalctl has ended its own child.
+var (
+	errTimeout = errors.New("journalctl gave nothing")
+	errEnough  = errors.New("no more is wanted of journalctl")
+)
+
+// said quotes what the command printed as errors: it may hold anything.
+func said(stderr *bounder) string {
+	if message := strings.TrimSpace(stderr.String()); message != "" {
+		return fmt.Sprintf(": %q", message)
+	}
+	return ""
 }
 
 // pipeBytes is what journalctl may print while a batch is stored: a batch's
@@ -215,19 +125,20 @@ func widen(pipe io.ReadCloser) {
 	}
 }
 
-// watchedReader puts a timer back whenever bytes come.
+// watchedReader calls expire when a read gives nothing for the timeout. The
+// time that its caller needs for what it has read does not count: a pass may
+// wait for the database.
 type watchedReader struct {
 	r       io.Reader
-	timer   *time.Timer
 	timeout time.Duration
+	expire  func()
 	ended   bool
 }
 
 func (w *watchedReader) Read(p []byte) (int, error) {
+	timer := time.AfterFunc(w.timeout, w.expire)
 	n, err := w.r.Read(p)
-	if n > 0 && w.timer.Stop() {
-		w.timer.Reset(w.timeout)
-	}
+	timer.Stop()
 	w.ended = w.ended || err != nil
 	return n, err
 }

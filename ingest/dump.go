@@ -1,0 +1,111 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// Dump reads a `journalctl -o export` dump. A file is read on from where the
+// last pass stopped in it; a stream is read whole. What is known is left out.
+// The rows belong to the journal, the position and its gaps to the dump.
+func Dump(ctx context.Context, s *store.Store, path, unit string, now int64, stdin io.Reader) (result Result, err error) {
+	journal, err := s.Source(ctx, store.StreamJournal)
+	if err != nil {
+		return result, err
+	}
+	source, err := s.Source(ctx, store.StreamExport)
+	if err != nil {
+		return result, err
+	}
+	stored, err := s.Cursor(ctx, source)
+	if err != nil {
+		return result, err
+	}
+	d := &dumpReader{entryReader: newEntryReader(s, journal, unit, now, &result), source: source}
+	err = d.open(path, stored.State, stdin)
+	if d.file != nil {
+		defer d.file.Close()
+	}
+	if err == nil {
+		err = d.read(ctx)
+	}
+	if errors.Is(err, ErrUnread) {
+		g := store.Gap{Reason: store.GapUnread, From: now, To: now, Detail: "the journal export could not be read to its end"}
+		result.Gaps = append(result.Gaps, g)
+		if _, saveErr := s.Save(ctx, &store.Batch{Source: source, Now: now, Gaps: []store.Gap{g}}); saveErr != nil {
+			return result, saveErr
+		}
+	}
+	return result, err
+}
+
+type dumpReader struct {
+	*entryReader
+	source int64      // of the position
+	file   *indexFile // nil for a stream
+	path   string
+	stream *exportReader
+}
+
+func (d *dumpReader) open(path, state string, stdin io.Reader) (err error) {
+	d.path = path
+	if path == "-" {
+		d.stream = newExportReader(stdin, 0)
+		return nil
+	}
+	if d.file, err = openPlain(path); err != nil {
+		return fmt.Errorf("journal export %w: %w", ErrUnread, err)
+	}
+	offset := int64(0)
+	if c, ok := parseFileCursor(state); ok && c.matches(d.file.file) {
+		offset = c.Offset
+	}
+	if _, err := d.file.file.Seek(offset, io.SeekStart); err != nil {
+		return fmt.Errorf("journal export %w: %w", ErrUnread, err)
+	}
+	d.stream = newExportReader(d.file.file, offset)
+	return nil
+}
+
+func (d *dumpReader) read(ctx context.Context) error {
+	for {
+		e, err := d.stream.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return d.commit(ctx, true)
+		case err != nil:
+			if saveErr := d.commit(ctx, false); saveErr != nil {
+				return saveErr
+			}
+			return fmt.Errorf("journal export %w: %s: %w", ErrUnread, d.path, err)
+		}
+		d.result.Read++
+		if d.add(e); d.seen >= chunkEntries {
+			if err := d.commit(ctx, false); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// commit stores the rows, then the position: the natural keys make the stretch
+// between the two harmless.
+func (d *dumpReader) commit(ctx context.Context, whole bool) error {
+	if err := d.save(ctx, "", false); err != nil {
+		return err
+	}
+	b := &store.Batch{Source: d.source, Now: d.now, Recovered: whole}
+	if at := d.stream.offset; d.file != nil {
+		tail := make([]byte, min(tailBytes, at))
+		if _, err := d.file.file.ReadAt(tail, at-int64(len(tail))); err != nil {
+			return fmt.Errorf("journal export %w: %w", ErrUnread, err)
+		}
+		b.State = cursorAt(d.file.info, at, d.file.head(), tail).String()
+	}
+	_, err := d.s.Save(ctx, b)
+	return err
+}

@@ -1,0 +1,126 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/cis490/fleet-health/store"
+)
+
+// droppedID is the MESSAGE_ID of "Suppressed N messages from …",
+// SD_MESSAGE_JOURNAL_DROPPED.
+const droppedID = "a596d6fe7bfa4994828e72309e95d61e"
+
+// maxGaps is how many gaps of a pass its caller is told of; all are stored.
+const maxGaps = 100
+
+// entryReader turns journal entries into batches.
+type entryReader struct {
+	s      *store.Store
+	source int64
+	unit   string
+	now    int64
+	names  *names
+	result *Result
+	batch  *store.Batch
+	last   int64 // time of the entry before
+	seen   int   // entries since the last batch
+}
+
+func newEntryReader(s *store.Store, source int64, unit string, now int64, result *Result) *entryReader {
+	r := &entryReader{s: s, source: source, unit: fullUnitName(unit), now: now, names: newNames(), result: result}
+	r.reset()
+	return r
+}
+
+// fullUnitName adds .service to a name that ends in no unit type, as
+// journalctl does: my.receiver is my.receiver.service.
+func fullUnitName(name string) string {
+	types := []string{".service", ".socket", ".device", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice", ".scope"}
+	if slices.Contains(types, filepath.Ext(name)) {
+		return name
+	}
+	return name + ".service"
+}
+
+func (r *entryReader) reset() {
+	r.batch = &store.Batch{Source: r.source, Now: r.now}
+	r.seen = 0
+}
+
+// add takes what an entry says into the batch.
+func (r *entryReader) add(e *entry) {
+	r.seen++
+	defer func() { r.last = e.at }()
+	if string(e.messageID) == droppedID {
+		r.dropped(e)
+		return
+	}
+	// What PID 1 says about the unit is no line of the receiver.
+	if string(e.pid) == "1" || len(e.unit) > 0 && string(e.unit) != r.unit {
+		return
+	}
+	warning := e.priority != 0 && e.priority <= '4'
+	text, n := e.message, uint64(0)
+	for len(text) > 0 {
+		one, rest, _ := bytes.Cut(text, []byte("\n"))
+		text = rest
+		if f, ok := parseMessage(one, warning); ok {
+			host := r.names.hosts.id([]byte(f.host))
+			hash := xxhash.Sum64(e.cursor) + n
+			n++
+			if f.status != 0 {
+				r.batch.Puts = append(r.batch.Puts, store.Put{At: e.at, CursorHash: hash, Host: host, Status: f.status})
+				continue
+			}
+			reason := store.ReasonOther
+			if f.unstamped {
+				reason = store.ReasonUnstamped
+			}
+			r.batch.Rejections = append(r.batch.Rejections, store.Rejection{At: e.at, CursorHash: hash,
+				Host: host, Reason: reason, Message: bounded(f.message)})
+		}
+	}
+}
+
+// dropped notes that journald threw entries of the unit away.
+func (r *entryReader) dropped(e *entry) {
+	if len(e.object) > 0 && string(e.object) != r.unit {
+		return
+	}
+	n, err := strconv.ParseInt(string(e.dropped), 10, 64)
+	if err != nil {
+		n = 0
+	}
+	from := r.last
+	if from == 0 || from > e.at {
+		from = e.at
+	}
+	r.gap(store.Gap{Reason: store.GapRateLimited, From: from, To: e.at,
+		Detail: fmt.Sprintf("journald dropped %d entries of the unit; raise RateLimitBurst= for it", n)})
+}
+
+func (r *entryReader) gap(g store.Gap) {
+	r.batch.Gaps = append(r.batch.Gaps, g)
+	if len(r.result.Gaps) < maxGaps {
+		r.result.Gaps = append(r.result.Gaps, g)
+	}
+}
+
+// save stores the batch with the position behind it. It returns the error of a
+// context that has ended meanwhile, after storing.
+func (r *entryReader) save(ctx context.Context, state string, recovered bool) error {
+	r.batch.Hosts, r.batch.State, r.batch.Recovered = r.names.hosts.list, state, recovered
+	saved, err := r.s.Save(ctx, r.batch)
+	if err != nil {
+		return err
+	}
+	r.result.add(saved)
+	r.reset()
+	return ctx.Err()
+}

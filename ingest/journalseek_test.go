@@ -1,0 +1,259 @@
+package ingest_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// TestVacuumedCursorLosesNothing: with --after-cursor, journalctl leaves out
+// the first entry behind a cursor whose own entry was deleted.
+func TestVacuumedCursorLosesNothing(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("old", put(now-5*store.Minute, 0, "a", 200), put(now-4*store.Minute, 0, "b", 200))
+	j.follow(s)
+	cursor := lastCursor(j)
+	j.write("new", put(now-3*store.Minute, 0, "c", 200), put(now-2*store.Minute, 0, "d", 200))
+	if n := len(entriesIn(j.ctl("--unit="+unit, "--output=export", "--after-cursor="+cursor))); n != 2 {
+		t.Errorf("before the vacuum, --after-cursor gives %d entries, want 2", n)
+	}
+	j.remove("old")
+	if n := len(entriesIn(j.ctl("--unit="+unit, "--output=export", "--after-cursor="+cursor))); n != 1 {
+		t.Logf("this journalctl gives %d entries after a vacuumed cursor; systemd 252 gave 1 of 2", n)
+	}
+	j.follow(s)
+	expect(t, "PUTs", putsOf(t, s), "a 200, b 200, c 200, d 200")
+	expect(t, "gaps", gapsOf(t, s), "vacuumed")
+	result := j.follow(s)
+	expect(t, "gaps after another pass", gapsOf(t, s), "vacuumed")
+	if result.Read != 0 {
+		t.Errorf("a pass without news read %d entries", result.Read)
+	}
+}
+
+func TestCursorWithItsEntryReadsNothingTwice(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-5*store.Minute, 0, "a", 200))
+	j.follow(s)
+	j.write("one", put(now-4*store.Minute, 0, "b", 200))
+	result := j.follow(s)
+	if result.Read != 1 || result.Saved.Puts != 1 {
+		t.Errorf("read %d entries and stored %d PUTs, want 1 and 1", result.Read, result.Saved.Puts)
+	}
+	expect(t, "gaps", gapsOf(t, s), "")
+}
+
+// TestVacuumOfEverythingIsSaidWithTheNextEntry: nothing tells an empty journal
+// from a quiet one, until an entry comes that is not the cursor's.
+func TestVacuumOfEverythingIsSaidWithTheNextEntry(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("old", put(now-5*store.Minute, 0, "a", 200))
+	j.follow(s)
+	j.remove("old")
+	j.follow(s)
+	expect(t, "gaps", gapsOf(t, s), "")
+	j.write("new", put(now-2*store.Minute, 0, "b", 200))
+	j.follow(s)
+	expect(t, "PUTs", putsOf(t, s), "a 200, b 200")
+	expect(t, "gaps", gapsOf(t, s), "vacuumed")
+}
+
+// TestClockStepBack: the clock goes back by an hour. In one boot the journal's
+// order does not follow the clock; a boot with other files is sorted in by its
+// times, before the cursor, and was lost until its clock had caught up.
+func TestClockStepBack(t *testing.T) {
+	t.Parallel()
+	const hour = store.Hour
+	for _, test := range []struct {
+		name, file string
+		boot       int
+	}{
+		{"the same boot goes on in the same file", "one", 0},
+		{"the same boot goes on in another file", "two", 0},
+		{"another boot goes on in the same file", "one", 1},
+		{"another boot begins another file", "two", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			opts := j.options()
+			monotonic := 10 * hour
+			back := func(at int64, host string) logged {
+				e := put(at, test.boot, host, 200)
+				monotonic += store.Second
+				e.monotonic = monotonic
+				return e
+			}
+			j.write("one", put(now-2*store.Minute, 0, "a", 200), put(now-store.Minute, 0, "b", 200))
+			followWith(t, s, opts)
+
+			opts.Now = now - hour
+			j.write(test.file, back(now-hour-2*store.Minute, "c"), back(now-hour-store.Minute, "d"))
+			followWith(t, s, opts)
+			expect(t, "PUTs after the step", putsOf(t, s), "c 200, d 200, a 200, b 200")
+			expect(t, "gaps", gapsOf(t, s), "clock-step")
+
+			opts.Now += 5 * store.Minute
+			j.write(test.file, back(now-hour+store.Minute, "e"))
+			followWith(t, s, opts)
+			followWith(t, s, opts)
+			expect(t, "PUTs later", putsOf(t, s), "c 200, d 200, e 200, a 200, b 200")
+			expect(t, "gaps later", gapsOf(t, s), "clock-step")
+
+			opts.Now = now + 10*store.Minute
+			j.write(test.file, back(now+store.Minute, "f"))
+			followWith(t, s, opts)
+			expect(t, "PUTs once it has caught up", putsOf(t, s), "c 200, d 200, e 200, a 200, b 200, f 200")
+			expect(t, "gaps at the end", gapsOf(t, s), "clock-step")
+			if result := followWith(t, s, opts); result.Read != 0 {
+				t.Errorf("a pass without news read %d entries", result.Read)
+			}
+		})
+	}
+}
+
+// TestClockStepBackThatCaughtUpBetweenPasses: a machine starts with its clock
+// behind and has it set right, all between two passes. What it wrote before
+// stands before the cursor, what it wrote after stands behind it.
+func TestClockStepBackThatCaughtUpBetweenPasses(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-9*store.Minute, 0, "a", 200))
+	j.follow(s)
+	early, late := put(now-store.Hour, 1, "b", 200), put(now-store.Minute, 1, "c", 200)
+	early.monotonic, late.monotonic = store.Second, 2*store.Second
+	j.write("two", early, late)
+	j.follow(s)
+	expect(t, "PUTs", putsOf(t, s), "b 200, a 200, c 200")
+	expect(t, "gaps", gapsOf(t, s), "clock-step")
+	if result := j.follow(s); result.Read != 0 {
+		t.Errorf("a pass without news read %d entries", result.Read)
+	}
+}
+
+// TestLookingBackSurvivesAKill: the boot behind the cursor was met and stored,
+// and the pass ended before it had looked at what that boot wrote before.
+func TestLookingBackSurvivesAKill(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-9*store.Minute, 0, "a", 200))
+	j.follow(s)
+	early, late := put(now-store.Hour, 1, "b", 200), put(now-store.Minute, 1, "c", 200)
+	early.monotonic, late.monotonic = store.Second, 2*store.Second
+	j.write("two", early, late)
+	opts := j.options()
+	opts.Command = fakeJournalctl(t, `
+		case "$*" in *_BOOT_ID=*) exit 1;; esac
+		exec journalctl "$@"`)
+	if _, err := journalErr(t, s, opts); err == nil {
+		t.Error("no error from a pass that could not look back")
+	}
+	expect(t, "PUTs so far", putsOf(t, s), "a 200, c 200")
+	j.follow(s)
+	expect(t, "PUTs", putsOf(t, s), "b 200, a 200, c 200")
+	expect(t, "gaps", gapsOf(t, s), "clock-step, (source-unread)")
+}
+
+// TestLostCursor: a cursor that journalctl refuses is one gap; the journal is
+// read again with overlap, and nothing is stored twice.
+func TestLostCursor(t *testing.T) {
+	t.Parallel()
+	for name, state := range map[string]string{
+		"a garbled cursor":              `{"v":1,"cursor":"garbled","at":1777636500000000}`,
+		"a cursor with an option in it": `{"v":1,"cursor":"--since=now","at":1777636500000000}`,
+		"a state that is no JSON":       `garbled`,
+		"a state of another version":    `{"v":99,"cursor":"x"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			j.write("one", put(now-5*store.Minute, 0, "a", 200), put(now-4*store.Minute, 0, "b", 200))
+			j.follow(s)
+			setJournalState(t, s, state)
+			j.write("one", put(now-3*store.Minute, 0, "c", 200))
+			result := j.follow(s)
+			if result.Saved.Puts != 1 {
+				t.Errorf("stored %d PUTs, want 1", result.Saved.Puts)
+			}
+			expect(t, "PUTs", putsOf(t, s), "a 200, b 200, c 200")
+			expect(t, "gaps", gapsOf(t, s), "cursor-lost")
+			if result := j.follow(s); result.Read != 0 || len(result.Gaps) != 0 {
+				t.Errorf("the pass after it read %d entries and found %d gaps", result.Read, len(result.Gaps))
+			}
+		})
+	}
+}
+
+// TestLostCursorWithNothingInItsOverlap: the position must not stay lost.
+func TestLostCursorWithNothingInItsOverlap(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-50*store.Hour, 0, "a", 200))
+	j.follow(s)
+	setJournalState(t, s, `{"v":1,"cursor":"garbled","at":1777636500000000}`)
+	for range 3 {
+		j.follow(s)
+	}
+	expect(t, "gaps", gapsOf(t, s), "cursor-lost")
+	if result := j.follow(s); result.Read != 0 {
+		t.Errorf("a pass without news read %d entries", result.Read)
+	}
+}
+
+// TestAJournalThatFailsKeepsItsCursor: if journalctl fails without the cursor
+// too, the cursor is not the reason.
+func TestAJournalThatFailsKeepsItsCursor(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-5*store.Minute, 0, "a", 200))
+	j.follow(s)
+	opts := j.options()
+	opts.Command = fakeJournalctl(t, "exit 1")
+	journalErr(t, s, opts)
+	expect(t, "gaps", gapsOf(t, s), "source-unread")
+	j.write("one", put(now-4*store.Minute, 0, "b", 200))
+	if result := j.follow(s); result.Read != 1 {
+		t.Errorf("read %d entries, want the 1 that is new", result.Read)
+	}
+	expect(t, "gaps", gapsOf(t, s), "(source-unread)")
+}
+
+// TestCursorAndDumpStoreNothingTwice reads the same entries with journalctl and
+// from a dump.
+func TestCursorAndDumpStoreNothingTwice(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-5*store.Minute, 0, "a", 200), put(now-4*store.Minute, 0, "b", 412))
+	j.follow(s)
+	j.write("one", put(now-3*store.Minute, 0, "c", 200))
+	if got := dumpJournal(t, s, j.ctl("--output=export", "--all")); got.Saved.Puts != 1 {
+		t.Errorf("the dump gave %d new PUTs, want 1", got.Saved.Puts)
+	}
+	if got := j.follow(s); got.Saved.Puts != 0 {
+		t.Errorf("journalctl gave %d new PUTs after the dump, want 0", got.Saved.Puts)
+	}
+	expect(t, "PUTs", putsOf(t, s), "a 200, b 412, c 200")
+	expect(t, "gaps", gapsOf(t, s), "")
+}
+
+// entriesIn cuts an export stream without binary fields into entries.
+func entriesIn(export []byte) (entries []string) {
+	for one := range bytes.SplitSeq(export, []byte("\n\n")) {
+		if len(bytes.TrimSpace(one)) > 0 {
+			entries = append(entries, string(one))
+		}
+	}
+	return entries
+}
+
+func lastCursor(j *journalFiles) string {
+	entries := entriesIn(j.ctl("--unit="+unit, "--output=export"))
+	_, rest, _ := strings.Cut(entries[len(entries)-1], "__CURSOR=")
+	cursor, _, _ := strings.Cut(rest, "\n")
+	return cursor
+}
