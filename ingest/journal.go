@@ -200,7 +200,7 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 	return runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), func(out io.Reader) error {
 		stream := newExportReader(out, 0)
 		began := r.at.Cursor
-		for n := 0; ; n++ {
+		for n := 0; ; {
 			e, err := stream.next()
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -220,7 +220,7 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 			}
 			r.add(e)
 			r.advance(e)
-			if n+1 == r.opts.MaxEntries && r.at.Cursor == began {
+			if n++; n == r.opts.MaxEntries && r.at.Cursor == began {
 				r.moveTo(e) // or the next pass would get no further
 			}
 			if r.seen >= chunkEntries {

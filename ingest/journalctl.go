@@ -105,7 +105,7 @@ var (
 
 // said quotes what the command printed as errors: it may hold anything.
 func said(stderr *bounder) string {
-	if message := strings.TrimSpace(stderr.String()); message != "" {
+	if message := bytes.TrimSpace(stderr.kept); len(message) > 0 {
 		return fmt.Sprintf(": %q", message)
 	}
 	return ""
@@ -143,12 +143,11 @@ func (w *watchedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// bounder keeps the first bytes of what a command prints as errors.
-type bounder struct{ bytes.Buffer }
+// bounder keeps the first bytes of what a command prints as errors. It embeds
+// no buffer: io.Copy would find that one's ReadFrom, and keep everything.
+type bounder struct{ kept []byte }
 
 func (b *bounder) Write(p []byte) (int, error) {
-	if room := 500 - b.Len(); room > 0 {
-		b.Buffer.Write(p[:min(room, len(p))])
-	}
+	b.kept = append(b.kept, p[:min(len(p), 200-len(b.kept))]...)
 	return len(p), nil
 }
