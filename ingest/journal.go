@@ -113,6 +113,8 @@ type journalFollower struct {
 	behind   bool          // reading what was written after the cursor's entry
 	accepted bool          // journalctl has given an entry
 	passed   bool          // the cursor's own entry has come, or what stands in its place
+	again    bool          // looking back, at what may have been read
+	ahead    bool          // entries are from the future: the clock may have gone back
 	stepped  bool          // that the clock went back has been noted
 }
 
@@ -124,7 +126,7 @@ func (r *journalFollower) read(ctx context.Context) error {
 		}
 		return err
 	}
-	r.behind = true
+	r.behind, r.ahead = true, r.begin.At > r.now
 	// Not --after-cursor: with a filter it loses an entry if the cursor's own
 	// entry was deleted (systemd issue 30288). --cursor begins with that entry.
 	err := r.follow(ctx, "--cursor="+r.begin.Cursor)
@@ -166,40 +168,43 @@ func (r *journalFollower) lost(from int64, detail string) {
 }
 
 // lookBack reads what journalctl puts before the cursor although it was
-// written after it: the beginning of boots met behind the cursor, and when
-// nothing came, boots that are not known at all.
+// written after it: the beginning of boots met behind the cursor, boots that
+// are not known at all, and whatever the clock's going back has hidden. In an
+// ordinary pass the cursor's boot goes on, and there is nothing to look for.
 func (r *journalFollower) lookBack(ctx context.Context) error {
+	r.again = true
 	var matches []string
 	for _, boot := range r.at.Fresh {
 		matches = append(matches, "_BOOT_ID="+boot)
 	}
-	if r.result.Read == 0 {
+	if r.result.Read == 0 || r.ahead || len(matches) > 0 {
 		boots, err := listBoots(ctx, r.opts)
 		if err != nil {
 			return err
 		}
-		maps.DeleteFunc(r.at.Boots, func(boot string, _ int64) bool { return boot != r.at.Boot && !slices.Contains(boots, boot) })
+		maps.DeleteFunc(r.at.Boots, func(boot string, _ int64) bool { return !slices.Contains(boots, boot) })
 		for _, boot := range boots {
 			if _, known := r.at.Boots[boot]; !known {
 				matches = append(matches, "_BOOT_ID="+boot)
 			}
 		}
 	}
-	if len(matches) == 0 {
-		return nil
-	}
-	err := r.follow(ctx, matches...)
-	if err == nil {
+	if len(matches) > 0 {
+		if err := r.follow(ctx, matches...); err != nil || r.result.Capped {
+			return err
+		}
 		r.at.Fresh = nil
 	}
-	return err
+	if r.ahead {
+		return r.follow(ctx, since(r.now-overlap))
+	}
+	return nil
 }
 
 // follow reads entries from a starting point to the end of the journal.
 func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 	return runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), func(out io.Reader) error {
 		stream := newExportReader(out, 0)
-		began := r.at.Cursor
 		for n := 0; ; {
 			e, err := stream.next()
 			if errors.Is(err, io.EOF) {
@@ -219,9 +224,8 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 				return nil
 			}
 			r.add(e)
-			r.advance(e)
-			if n++; n == r.opts.MaxEntries && r.at.Cursor == began {
-				r.moveTo(e) // or the next pass would get no further
+			if r.advance(e) {
+				n++
 			}
 			if r.seen >= chunkEntries {
 				if err := r.save(ctx, r.at.String(), false); err != nil {
@@ -235,34 +239,28 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 // advance moves the position to an entry that is new. What has been read comes
 // again in three cases: journalctl may begin before the cursor if two files of
 // one boot number their entries on their own; it puts an earlier boot behind
-// the cursor until the clock has caught up; and lookBack asks for whole boots.
-func (r *journalFollower) advance(e *entry) {
+// the cursor until the clock has caught up; and lookBack asks for it.
+func (r *journalFollower) advance(e *entry) (isNew bool) {
 	last, known := r.at.Boots[string(e.boot)]
-	isNew := !known || e.monotonic > last || string(e.boot) == r.at.Boot && (r.passed || e.monotonic == last)
+	isNew = !known || e.monotonic > last || !r.again && string(e.boot) == r.at.Boot && (r.passed || e.monotonic == last)
+	r.ahead = r.ahead || e.at > r.now+store.FutureTolerance
 	if r.behind && !r.stepped && e.at < r.begin.At-store.Minute && (isNew || slices.Contains(r.at.Fresh, string(e.boot))) {
 		r.stepped = true
 		r.gap(store.Gap{Reason: store.GapClockStep, From: e.at, To: r.begin.At,
 			Detail: "the journal's clock went back; what it says of this time may be of either turn"})
 	}
 	if !isNew {
-		return
+		return false
 	}
-	if r.behind && !r.passed {
+	if r.behind && !r.passed && !r.again {
 		r.passed = true
 		r.gap(store.Gap{Reason: store.GapVacuumed, From: r.begin.At, To: max(r.begin.At, e.at),
 			Detail: "the journal does not hold the cursor's entry any more; entries after it may have been deleted"})
 	}
 	r.result.Read++
 	r.know(e)
-	// A position in the future would put all that is written once the clock is
-	// right again before the cursor.
-	if e.at <= r.now+store.FutureTolerance || r.at.Cursor == "" {
-		r.moveTo(e)
-	}
-}
-
-func (r *journalFollower) moveTo(e *entry) {
 	r.at.Cursor, r.at.At, r.at.Boot = string(e.cursor), e.at, string(e.boot)
+	return true
 }
 
 func (r *journalFollower) know(e *entry) {

@@ -1,0 +1,166 @@
+package ingest_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/google/go-cmp/cmp"
+)
+
+// history writes a random journal as a machine would: files that are rotated,
+// vacuumed once they have been read, a clock that steps, and reboots.
+type history struct {
+	*journalFiles
+	r               *rand.Rand
+	clock           int64 // of the machine, microseconds
+	monotonic       int64
+	boot, file      int
+	unread, reading []string // files with entries that no pass has read, and all others but the current
+	all             bytes.Buffer
+}
+
+// grow writes some entries to the current file.
+func (h *history) grow() {
+	var entries []logged
+	for range 1 + h.r.IntN(12) {
+		step := h.r.Int64N(40 * store.Second)
+		h.clock += step
+		h.monotonic += step + 1
+		e := put(h.clock, h.boot, fmt.Sprintf("lab-%d", h.r.IntN(4)), []int{200, 412, 500}[h.r.IntN(3)])
+		e.monotonic = h.monotonic
+		switch h.r.IntN(12) {
+		case 0:
+			e.priority, e.message = 4, "WARNING rejected host=lab-1: missing X-Cis490-Code-Commit"
+		case 1:
+			e.priority, e.message = 3, "rejected host=lab-2, disk full"
+		case 2:
+			e.pid, e.unit, e.fields = 1, "init.scope", []string{"UNIT=" + unit}
+		case 3:
+			e.unit = "other.service"
+		case 4:
+			e.message = "two lines\n" + e.message + "\n\xff\x1b[0m"
+		case 5:
+			e.message = ""
+		}
+		entries = append(entries, e)
+	}
+	h.write(h.name(), entries...)
+}
+
+func (h *history) name() string { return fmt.Sprintf("%03d", h.file) }
+
+// rotate begins another file, with a sequence of its own.
+func (h *history) rotate() {
+	if _, err := os.Stat(h.path(h.name())); err == nil {
+		h.unread = append(h.unread, h.name())
+	}
+	h.file++
+}
+
+func (h *history) reboot() {
+	h.boot++
+	h.monotonic = store.Second
+}
+
+// stepClock moves the clock by up to three hours, more often back.
+func (h *history) stepClock() { h.clock += h.r.Int64N(5*store.Hour) - 3*store.Hour }
+
+// vacuum deletes files that have been read, after taking a copy of what they hold.
+func (h *history) vacuum() {
+	for _, name := range h.reading {
+		if h.r.IntN(2) == 0 {
+			h.keep(name)
+			h.remove(name)
+		} else {
+			h.unread = append(h.unread, name) // not now
+		}
+	}
+	h.reading = nil
+}
+
+// keep copies a file's entries to the export of everything. Each file is read
+// alone: from several files, journalctl itself may leave entries out when their
+// clocks do not agree.
+func (h *history) keep(name string) {
+	one := &journalFiles{t: h.t, dir: h.t.TempDir()}
+	if err := os.Link(h.path(name), one.path(name)); err != nil {
+		h.t.Fatal(err)
+	}
+	h.all.Write(one.ctl("--output=export", "--all"))
+}
+
+func (h *history) pass(s *store.Store) {
+	opts := h.options()
+	opts.Now = h.clock
+	if h.r.IntN(4) == 0 {
+		opts.MaxEntries = 1 + h.r.IntN(20)
+	}
+	result := followWith(h.t, s, opts)
+	if !result.Capped {
+		h.reading = append(h.reading, h.unread...)
+		h.unread = nil
+	}
+}
+
+// TestAnyHistoryOfTheJournalGivesTheSameTables: a journal that is read while
+// it is written, rotated, vacuumed, and while its clock steps, gives what an
+// export of all of it gives at once.
+func TestAnyHistoryOfTheJournalGivesTheSameTables(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(30) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			h := &history{journalFiles: newJournalFiles(t), r: rand.New(rand.NewPCG(seed, 7)), clock: now - 20*store.Hour, monotonic: store.Second}
+			s := mustOpen(t)
+			var story strings.Builder
+			for range 18 {
+				step := h.r.IntN(12)
+				fmt.Fprint(&story, step, " ")
+				switch step {
+				case 0:
+					h.rotate()
+				case 1:
+					h.stepClock()
+				case 2:
+					h.reboot()
+				case 3:
+					h.rotate()
+					h.reboot()
+					h.stepClock()
+				case 4:
+					h.vacuum()
+				case 5, 6, 7:
+					h.pass(s)
+				default:
+					h.grow()
+				}
+			}
+			h.pass(s)
+			for capped := true; capped; {
+				opts := h.options()
+				opts.Now = h.clock
+				capped = followWith(t, s, opts).Capped
+			}
+			h.rotate()
+			for _, name := range append(h.unread, h.reading...) {
+				h.keep(name)
+			}
+			whole := mustOpen(t)
+			dumpJournal(t, whole, h.all.Bytes())
+			if diff := cmp.Diff(journalTables(t, whole), journalTables(t, s)); diff != "" {
+				t.Errorf("tables differ after %s (-all at once +in passes):\n%s", story.String(), diff)
+			}
+		})
+	}
+}
+
+func journalTables(t testing.TB, s *store.Store) []string {
+	t.Helper()
+	return append(rows(t, s, "SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1"),
+		rows(t, s, "SELECT at || ' ' || host || ' ' || reason || ' ' || message FROM rejection_log ORDER BY 1")...)
+}
