@@ -28,7 +28,7 @@ const maxMessage = 256
 // warning or worse.
 func parseMessage(text []byte, warning bool) (f finding, ok bool) {
 	text = stripColour(text)
-	if containsFold(text, missingMark) {
+	if saysMissing(text) {
 		f.host, ok = namedHost(text)
 		f.unstamped, f.message = true, text
 		return f, ok
@@ -131,22 +131,20 @@ func isSpace(r rune) bool {
 	return false
 }
 
-func containsFold(text, lower []byte) bool {
-	for i := 0; i+len(lower) <= len(text); i++ {
-		j := bytes.IndexByte(text[i:], '-')
-		if j < 0 {
+// saysMissing tells whether a line holds missingMark, in whatever case. It looks
+// at the hyphens alone: few lines have one, and none of most has the mark.
+func saysMissing(text []byte) bool {
+	const before = len("missing x")
+	for from := before; from < len(text); {
+		hyphen := bytes.IndexByte(text[from:], '-')
+		if hyphen < 0 {
 			return false
 		}
-		// The mark's first hyphen stands at 9: "missing x-".
-		i += j - 9
-		if i < 0 {
-			i += 9
-			continue
-		}
-		if i+len(lower) <= len(text) && bytes.EqualFold(text[i:i+len(lower)], lower) {
+		start := from + hyphen - before
+		if end := start + len(missingMark); end <= len(text) && bytes.EqualFold(text[start:end], missingMark) {
 			return true
 		}
-		i += 9
+		from += hyphen + 1
 	}
 	return false
 }

@@ -138,7 +138,7 @@ func FuzzMessage(f *testing.F) {
 		f.Add([]byte(seed), true)
 	}
 	f.Fuzz(func(t *testing.T, text []byte, warning bool) {
-		if got, want := containsFold(text, missingMark), bytes.Contains(asciiLower(text), missingMark); got != want {
+		if got, want := saysMissing(text), bytes.Contains(asciiLower(text), missingMark); got != want {
 			t.Fatalf("missing header found is %v, want %v", got, want)
 		}
 		found, ok := parseMessage(text, warning)
