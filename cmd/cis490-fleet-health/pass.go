@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/cis490/fleet-health/detect"
@@ -17,147 +16,11 @@ import (
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"github.com/gofrs/flock"
-	"github.com/spf13/cobra"
 )
 
 // earliestClock is the time before which the clock cannot be right: a machine
 // without a battery starts in 1970.
 const earliestClock = 1577836800 * store.Second // 2020-01-01
-
-type passOptions struct {
-	db, index, alerts        string
-	unit, directory, export  string
-	journal                  string
-	journalTimeout           time.Duration
-	lookbackHours, silentMin int
-	recentMin, fatalMinCount int
-	fatalRatio               float64
-	nowText, logLevel        string
-	rebuild                  bool
-	now                      int64
-	nowGiven                 bool
-	level                    int
-}
-
-func passCommand(e *env) *cobra.Command {
-	return passLike(e, &cobra.Command{
-		Use:   "pass",
-		Short: "read what is new, run the detectors, write alerts",
-	}, false)
-}
-
-func rebuildCommand(e *env) *cobra.Command {
-	return passLike(e, &cobra.Command{
-		Use:   "rebuild",
-		Short: "move the database aside, and make it anew from the index, the journal and alerts.jsonl",
-		Long: `Move the database aside, with its -wal and -shm, and do a pass into a new one.
-
-The pass reads the whole index and its rotated siblings as far as they are named
-like it, the journal as far back as it goes, and takes the alerts that stand in
-alerts.jsonl as its own, so that none fires twice. Nothing is deleted.`,
-	}, true)
-}
-
-// passLike gives a command the flags of the pass, and its work.
-func passLike(e *env, cmd *cobra.Command, rebuild bool) *cobra.Command {
-	o := passOptions{rebuild: rebuild}
-	cmd.Args = cobra.NoArgs
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := o.check(e); err != nil {
-			return err
-		}
-		return runPass(cmd.Context(), o, e)
-	}
-	f := cmd.Flags()
-	f.StringVar(&o.db, "db", "/var/lib/cis490/fleet.db", "the database")
-	f.StringVar(&o.index, "index-path", "/var/lib/cis490/index.jsonl", "the receiver's index")
-	f.StringVar(&o.alerts, "alerts-path", "/var/lib/cis490/alerts.jsonl", "where alerts are appended")
-	f.StringVar(&o.unit, "journal-unit", "cis490-receiver", "the receiver's systemd unit")
-	f.StringVar(&o.directory, "journal-directory", "", "read the journal files in this directory (journalctl -D)")
-	f.StringVar(&o.export, "journal-export", "", "read a `FILE` made by journalctl -o export instead; - is standard input")
-	f.StringVar(&o.journal, "journal", "system", "none: there is no journal here")
-	f.DurationVar(&o.journalTimeout, "journal-timeout", 30*time.Second, "kill journalctl if it gives nothing for so long")
-	f.IntVar(&o.lookbackHours, "lookback-hours", 24, "a host that has not shipped for so long is not expected to")
-	f.IntVar(&o.silentMin, "silent-threshold-min", 30, "minutes without a ship that make a host silent")
-	f.IntVar(&o.recentMin, "recent-window-min", 30, "minutes of PUTs that fatal-only and unstamped look at")
-	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "part of PUTs that must have failed for fatal-only, 0 to 1")
-	f.IntVar(&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections below which a host is not judged")
-	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
-	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
-	return cmd
-}
-
-// check turns what was typed into values, or says what is wrong with it.
-func (o *passOptions) check(e *env) error {
-	now, err := parseNow(o.nowText, e)
-	if err != nil {
-		return err
-	}
-	o.now, o.nowGiven = now, o.nowText != ""
-	if err := o.checkPaths(); err != nil {
-		return err
-	}
-	for _, n := range []struct {
-		flag string
-		v    int
-	}{{"lookback-hours", o.lookbackHours}, {"silent-threshold-min", o.silentMin},
-		{"recent-window-min", o.recentMin}, {"fatal-min-count", o.fatalMinCount}} {
-		if n.v < 1 || n.v > 1_000_000 {
-			return fmt.Errorf("%w: --%s %d is not between 1 and 1000000", errUsage, n.flag, n.v)
-		}
-	}
-	if math.IsNaN(o.fatalRatio) || o.fatalRatio < 0 || o.fatalRatio > 1 {
-		return fmt.Errorf("%w: --fatal-ratio-threshold %v is not between 0 and 1", errUsage, o.fatalRatio)
-	}
-	if o.journal != "system" && o.journal != "none" {
-		return fmt.Errorf("%w: --journal %q is neither system nor none", errUsage, o.journal)
-	}
-	if o.export != "" && (o.journal == "none" || o.directory != "") {
-		return fmt.Errorf("%w: --journal-export excludes --journal none and --journal-directory", errUsage)
-	}
-	if o.directory != "" && o.journal == "none" {
-		return fmt.Errorf("%w: --journal-directory excludes --journal none", errUsage)
-	}
-	if o.journalTimeout <= 0 {
-		return fmt.Errorf("%w: --journal-timeout %s is not positive", errUsage, o.journalTimeout)
-	}
-	level, ok := levels[strings.ToLower(o.logLevel)]
-	if !ok {
-		return fmt.Errorf("%w: --log-level %q is none of error, warning, info, debug", errUsage, o.logLevel)
-	}
-	o.level = level
-	return nil
-}
-
-// checkPaths refuses a path that is missing, and one that is given twice: an
-// alert appended to the index would be read as an episode.
-func (o *passOptions) checkPaths() error {
-	flags := map[string]string{}
-	for _, p := range []struct{ flag, path string }{{"db", o.db}, {"index-path", o.index}, {"alerts-path", o.alerts},
-		{"journal-export", o.export}} {
-		if p.path == "" && p.flag != "journal-export" {
-			return fmt.Errorf("%w: --%s is empty", errUsage, p.flag)
-		}
-		path := filepath.Clean(p.path)
-		if other, taken := flags[path]; taken && p.path != "" {
-			return fmt.Errorf("%w: --%s and --%s are the same file %s", errUsage, other, p.flag, path)
-		}
-		flags[path] = p.flag
-	}
-	return nil
-}
-
-// parseNow reads --now; without it, it is the clock's time.
-func parseNow(text string, e *env) (int64, error) {
-	if text == "" {
-		return e.now().UnixMicro(), nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil || t.UnixMicro() < 0 || t.UnixMicro() > store.MaxTime {
-		return 0, fmt.Errorf("%w: --now %q is not an RFC 3339 time like 2026-05-01T06:37:53Z", errUsage, text)
-	}
-	return t.UnixMicro(), nil
-}
 
 // runPass does one pass under the lock, and says how it went.
 func runPass(ctx context.Context, o passOptions, e *env) error {
@@ -205,13 +68,13 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	p := &pass{o: o, e: e, log: log, s: s, row: store.Pass{StartedAt: started.UnixMicro(), AsOf: o.now, Checked: s.Checked()}}
 	err = p.run(ctx)
 	interrupted := ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled))
-	p.finish(context.WithoutCancel(ctx), err, interrupted)
+	err = p.finish(context.WithoutCancel(ctx), err, interrupted)
 	if wal, checkErr := s.Checkpoint(context.WithoutCancel(ctx)); checkErr != nil && err == nil {
 		err = checkErr
 	} else if wal > 16<<20 {
 		log.say(levelWarning, "the write-ahead log has %d MiB: a reader has kept the database open; end it to give the space back", wal>>20)
 	}
-	if interrupted {
+	if interrupted && err == nil {
 		log.say(levelInfo, "stopped by a signal between two batches; the next pass goes on from there")
 		return nil
 	}
@@ -398,8 +261,9 @@ func bar(share float64) string {
 	return "##############################"[:n]
 }
 
-// finish writes the pass's row and says the summary.
-func (p *pass) finish(ctx context.Context, err error, interrupted bool) {
+// finish writes the pass's row and says the summary. It returns the error of
+// the pass, if it is more than a signal, or its own.
+func (p *pass) finish(ctx context.Context, err error, interrupted bool) error {
 	outcome := store.OutcomeOK
 	switch {
 	case interrupted:
@@ -415,14 +279,18 @@ func (p *pass) finish(ctx context.Context, err error, interrupted bool) {
 	finished := p.e.now()
 	p.row.Outcome.String, p.row.Outcome.Valid = outcome, true
 	p.row.FinishedAt.Int64, p.row.FinishedAt.Valid = finished.UnixMicro(), true
+	if interrupted {
+		err = nil
+	}
 	if p.row.ID != 0 {
-		if finishErr := p.s.FinishPass(ctx, &p.row); finishErr != nil && err == nil {
-			p.log.say(levelError, "the pass could not note its own end: %s", finishErr)
+		if finishErr := p.s.FinishPass(ctx, &p.row); err == nil {
+			err = finishErr
 		}
 	}
-	if err == nil {
+	if err == nil && !interrupted {
 		p.log.say(levelInfo, "%d hosts; index: %d new rows; journal: %d entries, %d PUTs, %d rejections; %d new alert(s); %s",
 			p.row.Hosts, p.counts.ships, p.row.JournalEntries, p.counts.puts, p.counts.rejections, p.row.NewAlerts,
 			finished.Sub(time.UnixMicro(p.row.StartedAt)).Round(time.Millisecond))
 	}
+	return err
 }

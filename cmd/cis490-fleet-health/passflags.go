@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+type passOptions struct {
+	db, index, alerts        string
+	unit, directory, export  string
+	journal                  string
+	journalTimeout           time.Duration
+	lookbackHours, silentMin int
+	recentMin, fatalMinCount int
+	fatalRatio               float64
+	nowText, logLevel        string
+	rebuild                  bool
+	now                      int64
+	nowGiven                 bool
+	level                    int
+}
+
+func passCommand(e *env) *cobra.Command {
+	return passLike(e, &cobra.Command{
+		Use:   "pass",
+		Short: "read what is new, run the detectors, write alerts",
+	}, false)
+}
+
+func rebuildCommand(e *env) *cobra.Command {
+	return passLike(e, &cobra.Command{
+		Use:   "rebuild",
+		Short: "move the database aside, and make it anew from the index, the journal and alerts.jsonl",
+		Long: `Move the database aside, with its -wal and -shm, and do a pass into a new one.
+
+The pass reads the whole index and its rotated siblings as far as they are named
+like it, the journal as far back as it goes, and takes the alerts that stand in
+alerts.jsonl as its own, so that none fires twice. Nothing is deleted.`,
+	}, true)
+}
+
+// passLike gives a command the flags of the pass, and its work.
+func passLike(e *env, cmd *cobra.Command, rebuild bool) *cobra.Command {
+	o := passOptions{rebuild: rebuild}
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := o.check(e); err != nil {
+			return err
+		}
+		return runPass(cmd.Context(), o, e)
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.db, "db", "/var/lib/cis490/fleet.db", "the database")
+	f.StringVar(&o.index, "index-path", "/var/lib/cis490/index.jsonl", "the receiver's index")
+	f.StringVar(&o.alerts, "alerts-path", "/var/lib/cis490/alerts.jsonl", "where alerts are appended")
+	f.StringVar(&o.unit, "journal-unit", "cis490-receiver", "the receiver's systemd unit")
+	f.StringVar(&o.directory, "journal-directory", "", "read the journal files in this directory (journalctl -D)")
+	f.StringVar(&o.export, "journal-export", "", "read a `FILE` made by journalctl -o export instead; - is standard input")
+	f.StringVar(&o.journal, "journal", "system", "none: there is no journal here")
+	f.DurationVar(&o.journalTimeout, "journal-timeout", 30*time.Second, "kill journalctl if it gives nothing for so long")
+	f.IntVar(&o.lookbackHours, "lookback-hours", 24, "a host that has not shipped for so long is not expected to")
+	f.IntVar(&o.silentMin, "silent-threshold-min", 30, "minutes without a ship that make a host silent")
+	f.IntVar(&o.recentMin, "recent-window-min", 30, "minutes of PUTs that fatal-only and unstamped look at")
+	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "part of PUTs that must have failed for fatal-only, 0 to 1")
+	f.IntVar(&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections below which a host is not judged")
+	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
+	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
+	return cmd
+}
+
+// check turns what was typed into values, or says what is wrong with it.
+func (o *passOptions) check(e *env) error {
+	now, err := parseNow(o.nowText, e)
+	if err != nil {
+		return err
+	}
+	o.now, o.nowGiven = now, o.nowText != ""
+	if err := o.checkPaths(); err != nil {
+		return err
+	}
+	for _, n := range []struct {
+		flag string
+		v    int
+	}{{"lookback-hours", o.lookbackHours}, {"silent-threshold-min", o.silentMin},
+		{"recent-window-min", o.recentMin}, {"fatal-min-count", o.fatalMinCount}} {
+		if n.v < 1 || n.v > 1_000_000 {
+			return fmt.Errorf("%w: --%s %d is not between 1 and 1000000", errUsage, n.flag, n.v)
+		}
+	}
+	if math.IsNaN(o.fatalRatio) || o.fatalRatio < 0 || o.fatalRatio > 1 {
+		return fmt.Errorf("%w: --fatal-ratio-threshold %v is not between 0 and 1", errUsage, o.fatalRatio)
+	}
+	if o.journal != "system" && o.journal != "none" {
+		return fmt.Errorf("%w: --journal %q is neither system nor none", errUsage, o.journal)
+	}
+	if o.export != "" && (o.journal == "none" || o.directory != "") {
+		return fmt.Errorf("%w: --journal-export excludes --journal none and --journal-directory", errUsage)
+	}
+	if o.directory != "" && o.journal == "none" {
+		return fmt.Errorf("%w: --journal-directory excludes --journal none", errUsage)
+	}
+	if o.journalTimeout <= 0 {
+		return fmt.Errorf("%w: --journal-timeout %s is not positive", errUsage, o.journalTimeout)
+	}
+	level, ok := levels[strings.ToLower(o.logLevel)]
+	if !ok {
+		return fmt.Errorf("%w: --log-level %q is none of error, warning, info, debug", errUsage, o.logLevel)
+	}
+	o.level = level
+	return nil
+}
+
+// checkPaths refuses a path that is missing, and one that is given twice: an
+// alert appended to the index would be read as an episode.
+func (o *passOptions) checkPaths() error {
+	flags := map[string]string{}
+	for _, p := range []struct{ flag, path string }{{"db", o.db}, {"index-path", o.index}, {"alerts-path", o.alerts},
+		{"journal-export", o.export}} {
+		if p.path == "" && p.flag != "journal-export" {
+			return fmt.Errorf("%w: --%s is empty", errUsage, p.flag)
+		}
+		path := filepath.Clean(p.path)
+		if other, taken := flags[path]; taken && p.path != "" {
+			return fmt.Errorf("%w: --%s and --%s are the same file %s", errUsage, other, p.flag, path)
+		}
+		flags[path] = p.flag
+	}
+	return nil
+}
+
+// parseNow reads --now; without it, it is the clock's time.
+func parseNow(text string, e *env) (int64, error) {
+	if text == "" {
+		return e.now().UnixMicro(), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.UnixMicro() < 0 || t.UnixMicro() > store.MaxTime {
+		return 0, fmt.Errorf("%w: --now %q is not an RFC 3339 time like 2026-05-01T06:37:53Z", errUsage, text)
+	}
+	return t.UnixMicro(), nil
+}
