@@ -100,7 +100,7 @@ func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 		return false, nil
 	}
 	if id != applicationID {
-		return false, fmt.Errorf("%w: it belongs to another program", ErrCorrupt)
+		return false, ErrForeign
 	}
 	var version sql.NullInt64
 	err = db.GetContext(ctx, &version, "SELECT MAX(version_id) FROM goose_db_version WHERE is_applied")

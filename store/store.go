@@ -28,9 +28,11 @@ import (
 
 // Errors that Open and every method may return, wrapped with what happened.
 var (
-	// ErrCorrupt: the file is not a whole database of this program. Open has written
+	// ErrCorrupt: the file is not a whole database. Open has written
 	// nothing to it; a fault found later has rolled its transaction back.
-	ErrCorrupt = errors.New("the database is corrupt or not a database of this program")
+	ErrCorrupt = errors.New("the database is corrupt or not one at all")
+	// ErrForeign: the file is a sound database, but of another program. Nothing was written.
+	ErrForeign = errors.New("the database belongs to another program")
 	// ErrNewer: a newer version of the program has migrated the database. Nothing was written.
 	ErrNewer = errors.New("the database was written by a newer version of this program")
 	// ErrLocked: another process kept a write transaction open for the whole busy timeout.

@@ -105,6 +105,8 @@ func describe(err error) string {
 	switch {
 	case errors.Is(err, store.ErrCorrupt):
 		text += "; `cis490-fleet-health rebuild` with the flags of the pass moves it aside and reads the index and the journal anew"
+	case errors.Is(err, store.ErrForeign):
+		text += "; name another file with --db"
 	case errors.Is(err, store.ErrFull) || errors.Is(err, syscall.ENOSPC):
 		text += "; make room: the next pass goes on from where this one stopped"
 	case errors.Is(err, store.ErrLocked):
