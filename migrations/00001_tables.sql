@@ -58,25 +58,26 @@ CREATE TABLE ships (
   PRIMARY KEY (received_at, series_id, line_hash)
 ) STRICT, WITHOUT ROWID;
 
--- One PUT access line from the journal.
+-- One PUT access line from the journal. The host is no part of the key: read
+-- again, a line may count under another name than '(overflow)'.
 CREATE TABLE puts (
   at          INTEGER NOT NULL,
-  host_id     INTEGER NOT NULL,
   cursor_hash INTEGER NOT NULL,
+  host_id     INTEGER NOT NULL,
   status      INTEGER NOT NULL,
   source_id   INTEGER NOT NULL,
-  PRIMARY KEY (at, host_id, cursor_hash)
+  PRIMARY KEY (at, cursor_hash)
 ) STRICT, WITHOUT ROWID;
 
 -- One WARNING of the receiver about a host's PUT.
 CREATE TABLE rejections (
   at          INTEGER NOT NULL,
-  host_id     INTEGER NOT NULL,
   cursor_hash INTEGER NOT NULL,
+  host_id     INTEGER NOT NULL,
   reason      TEXT NOT NULL,
   message     TEXT NOT NULL,
   source_id   INTEGER NOT NULL,
-  PRIMARY KEY (at, host_id, cursor_hash)
+  PRIMARY KEY (at, cursor_hash)
 ) STRICT, WITHOUT ROWID;
 
 -- The rollups: what the raw rows of an hour say of a host. They outlive the

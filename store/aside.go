@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,13 +11,16 @@ import (
 )
 
 // MoveAside renames a database, with its write-ahead log, to a name beside it
-// that holds the time, and returns that name; "" if there is no database. The
-// caller holds the lock of the pass.
-func MoveAside(path string, at time.Time) (aside string, err error) {
+// that holds the time, and returns that name; "" if there is no database. One
+// of another program is ErrForeign. The caller holds the lock of the pass.
+func MoveAside(ctx context.Context, path string, at time.Time) (aside string, err error) {
 	if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	} else if err != nil || !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s: %w: it is not a regular file", path, ErrPath)
+	}
+	if err := peek(ctx, path); errors.Is(err, ErrForeign) {
+		return "", err
 	}
 	aside = path + at.UTC().Format(".20060102T150405.000000Z")
 	// The database last: without it, what is left of a crash in between would

@@ -102,6 +102,8 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	if saved.Rejections, err = tx.saveRejections(b.Source, b.Rejections, hosts); err != nil {
 		return saved, fmt.Errorf("store rejections: %w", err)
 	}
+	// What was read again has been counted before.
+	saved.Future = min(saved.Future, saved.Ships+saved.Puts+saved.Rejections)
 	for _, one := range series {
 		if one != nil {
 			hosts = append(hosts, one.host)

@@ -105,20 +105,28 @@ func TestMadeUpHostNamesAreBounded(t *testing.T) {
 	if n := putsOf(s, store.OverflowHost); n != 501 {
 		t.Errorf("%d PUTs are under %s, want 501", n, store.OverflowHost)
 	}
+	// A PUT that is read again, now that its host is known by name, is the same PUT.
+	again := &store.Batch{Source: source, Now: now, Hosts: []string{"late"}, Series: []store.Series{{Host: "late"}},
+		Puts: []store.Put{{At: now, CursorHash: 1 << 60, Status: 404}}}
+	mustSave(t, s, again)
+	again.Ships = []store.Ship{{ReceivedAt: now}}
+	if saved := mustSave(t, s, again); saved.Puts != 0 {
+		t.Error("a PUT read again counts twice")
+	}
 	// Hosts that ship are freed from the bound: one that was tracked makes room
 	// for another, and one that was not gets its name.
 	mustSave(t, s, &store.Batch{Source: source, Now: now, Series: []store.Series{{Host: "made-up-7"}, {Host: "made-up-1400"}, {Host: "lab-1"}},
 		Ships: []store.Ship{{ReceivedAt: now, Series: 0}, {ReceivedAt: now, Series: 1}, {ReceivedAt: now, Series: 2},
 			{ReceivedAt: now + 9*store.Hour, Series: 2}}})
 	put(s, "a", "bb", "made-up-1400", "lab-1")
-	want := map[string]int{"a": 1, "bb": 0, "made-up-7": 1, "made-up-1400": 1, "lab-1": 1, store.OverflowHost: 502}
+	want := map[string]int{"a": 1, "bb": 0, "made-up-7": 1, "made-up-1400": 1, "lab-1": 1, store.OverflowHost: 503}
 	for host, n := range want {
 		if got := putsOf(s, host); got != n {
 			t.Errorf("%d PUTs are under %s, want %d", got, host, n)
 		}
 	}
-	if n := known(s); n != store.MaxNeverShipped+3 {
-		t.Errorf("%d hosts are known, want %d", n, store.MaxNeverShipped+3)
+	if n := known(s); n != store.MaxNeverShipped+4 {
+		t.Errorf("%d hosts are known, want %d", n, store.MaxNeverShipped+4)
 	}
 }
 

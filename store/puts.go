@@ -9,13 +9,13 @@ import (
 // Put is one PUT access line of the receiver.
 type Put struct {
 	At         int64  // microseconds
-	CursorHash uint64 // xxhash64 of the journal entry's cursor
+	CursorHash uint64 // xxhash64 of the journal entry's cursor; one more for each further line of the entry
 	Host       int32  // index into Batch.Hosts
 	Status     int32  // HTTP status code
 }
 
 const insertPuts = `
-INSERT INTO puts (at, host_id, cursor_hash, status, source_id)`
+INSERT INTO puts (at, cursor_hash, host_id, status, source_id)`
 
 const mergePutHours = `
 INSERT INTO put_hours (hour, host_id, status, source_id, puts)`
@@ -47,11 +47,11 @@ func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (inserted int, e
 		if a.At != b.At {
 			return cmp.Compare(a.At, b.At)
 		}
-		return cmp.Or(cmp.Compare(hosts[a.Host].ID, hosts[b.Host].ID), cmp.Compare(int64(a.CursorHash), int64(b.CursorHash)))
+		return cmp.Compare(int64(a.CursorHash), int64(b.CursorHash))
 	})
 	inserted, err = tx.insertMany(insertPuts, " ON CONFLICT DO NOTHING", 5, len(puts), func(i int, values []driver.NamedValue) {
 		r := &puts[i]
-		setInts(values, r.At, hosts[r.Host].ID, int64(r.CursorHash), int64(r.Status), source)
+		setInts(values, r.At, int64(r.CursorHash), hosts[r.Host].ID, int64(r.Status), source)
 	})
 	if err != nil {
 		return 0, err

@@ -5,7 +5,7 @@ import "database/sql/driver"
 // Rejection is one WARNING of the receiver about a host's PUT.
 type Rejection struct {
 	At         int64  // microseconds
-	CursorHash uint64 // xxhash64 of the journal entry's cursor
+	CursorHash uint64 // as of a Put
 	Host       int32  // index into Batch.Hosts
 	Reason     string // ReasonUnstamped or ReasonOther
 	Message    string // valid UTF-8, as the receiver wrote it, cut to a bounded length
@@ -18,7 +18,7 @@ const (
 )
 
 const insertRejections = `
-INSERT INTO rejections (at, host_id, cursor_hash, reason, message, source_id)`
+INSERT INTO rejections (at, cursor_hash, host_id, reason, message, source_id)`
 
 // rebuildRejectionHours computes the rollup of one hour from its rejections.
 // It is the rollup's definition; there are few enough of them to use it always.
@@ -42,7 +42,7 @@ func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host
 	}
 	inserted, err = tx.insertMany(insertRejections, " ON CONFLICT DO NOTHING", 6, len(rejections), func(i int, values []driver.NamedValue) {
 		r := &rejections[i]
-		setInts(values, r.At, hosts[r.Host].ID, int64(r.CursorHash))
+		setInts(values, r.At, int64(r.CursorHash), hosts[r.Host].ID)
 		values[3].Value, values[4].Value, values[5].Value = r.Reason, r.Message, source
 	})
 	if err != nil {

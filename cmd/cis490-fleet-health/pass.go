@@ -48,7 +48,7 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	}
 	defer lock.Unlock()
 	if o.rebuild {
-		aside, err := store.MoveAside(o.db, started)
+		aside, err := store.MoveAside(ctx, o.db, started)
 		if err != nil {
 			return ran(err)
 		}
