@@ -41,7 +41,8 @@ func Fleet(tx *store.Tx, w io.Writer, now int64) error {
 		cells = append(cells, []string{Cell(r.Host), last, age, count(r.Ships), count(r.P2xx), count(r.P4xx), count(r.P5xx),
 			count(r.Unstamped), r.OpenSymptoms})
 	}
-	return table(w, []string{"host", "last ship (UTC)", "age", "ships", "2xx", "4xx", "5xx", "unstamped", "open symptoms"}, cells)
+	return table(w, []column{{"host", false}, {"last ship (UTC)", false}, {"age", true}, {"ships", true}, {"2xx", true}, {"4xx", true},
+		{"5xx", true}, {"unstamped", true}, {"open symptoms", false}}, cells)
 }
 
 func count(n int) string { return fmt.Sprint(n) }

@@ -20,12 +20,19 @@ func Cell(s string) string {
 	return strconv.Quote(s)
 }
 
-// table writes rows under a header, figures to the right.
-func table(w io.Writer, header []string, rows [][]string) error {
-	align := make([]tw.Align, len(header))
-	for i := range align {
-		align[i] = tw.AlignLeft
-		if i >= 2 && i < len(header)-1 {
+// column of a table; figures stand to the right.
+type column struct {
+	name  string
+	right bool
+}
+
+// table writes rows under a header.
+func table(w io.Writer, columns []column, rows [][]string) error {
+	align := make([]tw.Align, len(columns))
+	header := make([]string, len(columns))
+	for i, c := range columns {
+		header[i], align[i] = c.name, tw.AlignLeft
+		if c.right {
 			align[i] = tw.AlignRight
 		}
 	}

@@ -63,6 +63,12 @@ func (tx *Tx) Evaluated(symptom string, now int64) error {
 	return err
 }
 
+// Alerts returns all alerts, oldest first.
+func (tx *Tx) Alerts() (alerts []Alert, err error) {
+	err = tx.Select(&alerts, "SELECT * FROM alerts ORDER BY detected_at, host, symptom")
+	return alerts, err
+}
+
 // AlertsNotExported returns the alerts that are not in alerts.jsonl yet, oldest first.
 func (s *Store) AlertsNotExported(ctx context.Context) (alerts []Alert, err error) {
 	err = s.conn.SelectContext(ctx, &alerts, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")

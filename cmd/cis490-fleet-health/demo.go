@@ -58,17 +58,20 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *env) error {
 	if err := runPass(ctx, o, e); err != nil {
 		return err
 	}
-	alerts, err := os.ReadFile(o.alerts)
-	if err != nil {
-		return ran(err)
-	}
-	fmt.Fprintf(e.stdout, "alerts.jsonl:\n%s\n", alerts)
 	s, err := store.OpenReadOnly(ctx, o.db)
 	if err != nil {
 		return ran(err)
 	}
 	defer s.Close()
-	if err := s.View(ctx, func(tx *store.Tx) error { return report.Fleet(tx, e.stdout, o.now) }); err != nil {
+	err = s.View(ctx, func(tx *store.Tx) error {
+		fmt.Fprintf(e.stdout, "Alerts, with what to do in %s:\n", o.alerts)
+		if err := report.Alerts(tx, e.stdout); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stdout, "\nThe last 24 hours:")
+		return report.Fleet(tx, e.stdout, o.now)
+	})
+	if err != nil {
 		return ran(err)
 	}
 	_, err = fmt.Fprintf(e.stdout, `
