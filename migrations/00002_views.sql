@@ -1,5 +1,7 @@
 -- The public interface for ad-hoc SQL: views with text times, which keep their
 -- columns when the tables change. Nothing here needs more than SQLite 3.40.
+-- A condition on a text time reads every row; one on its *_us, which is the same
+-- in microseconds since 1970, reads those of the time that is asked for.
 
 -- +goose Up
 
@@ -8,7 +10,8 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%S', s.received_at / 1000000, 'unixepoch')
     || printf('.%06dZ', s.received_at % 1000000) AS received_at,
   h.name AS host,
-  c.name AS code_commit
+  c.name AS code_commit,
+  s.received_at AS received_at_us
 FROM ships AS s
 JOIN series AS r ON r.id = s.series_id
 JOIN hosts AS h ON h.id = r.host_id
@@ -19,7 +22,8 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%S', p.at / 1000000, 'unixepoch')
     || printf('.%06dZ', p.at % 1000000) AS at,
   h.name AS host,
-  p.status AS status
+  p.status AS status,
+  p.at AS at_us
 FROM puts AS p
 JOIN hosts AS h ON h.id = p.host_id;
 
@@ -29,7 +33,8 @@ SELECT
     || printf('.%06dZ', r.at % 1000000) AS at,
   h.name AS host,
   r.reason AS reason,
-  r.message AS message
+  r.message AS message,
+  r.at AS at_us
 FROM rejections AS r
 JOIN hosts AS h ON h.id = r.host_id;
 
