@@ -2,11 +2,13 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/cis490/fleet-health/store"
@@ -61,29 +63,49 @@ func Index(ctx context.Context, s *store.Store, opts IndexOptions) (result Resul
 	if err != nil {
 		return result, err
 	}
-	current, err := openPlain(opts.Path)
+	r := &indexReader{s: s, opts: opts, source: source, result: &result}
+	err = r.read(ctx, stored)
+	switch {
+	case errors.Is(err, ErrUnread):
+		// What was parsed counts. The gap stays open until a pass gets through.
+		gap := store.Gap{Reason: store.GapUnread, From: cmp.Or(stored.NewestAt, opts.Now), To: opts.Now, Detail: "the index could not be read to its end"}
+		result.Gaps = append(result.Gaps, gap)
+		if _, saveErr := s.Save(ctx, &store.Batch{Source: source, Now: opts.Now, Gaps: []store.Gap{gap}}); saveErr != nil {
+			return result, saveErr
+		}
+	case err == nil:
+		err = s.CloseUnread(ctx, source, opts.Now)
+	}
+	return result, err
+}
+
+// read reads on from where the last pass stopped.
+func (r *indexReader) read(ctx context.Context, stored store.Cursor) error {
+	current, err := openPlain(r.opts.Path)
 	if err != nil {
-		return result, fmt.Errorf("index %w: %w", ErrUnread, err)
+		return fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
 	defer current.Close()
-
-	r := &indexReader{s: s, opts: opts, source: source, result: &result}
 	cursor, ok := parseFileCursor(stored.State)
 	if !ok || cursor.sameFile(current.info) && cursor.matches(current.file) ||
 		cursor.Offset > 0 && cursor.matches(current.file) {
-		return result, r.drain(ctx, current, cursor, nil)
+		return r.drain(ctx, current, cursor, nil)
 	}
-	older, err := siblings(opts.Path, cursor, current.info)
+	older, err := siblings(r.opts.Path, cursor, current.info)
 	if err != nil {
-		return result, fmt.Errorf("index %w: %w", ErrUnread, err)
+		return fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
-	gap := indexGap(cursor, current, len(older) > 0, max(stored.NewestAt, 0), opts.Now)
+	gap := indexGap(cursor, current, len(older) > 0, max(stored.NewestAt, 0), r.opts.Now)
 	for _, path := range older {
-		if err := r.drainOlder(ctx, path, &cursor); err != nil {
-			return result, err
+		if err := r.drainOlder(ctx, path, &cursor); errors.Is(err, ErrUnread) {
+			// It must not keep the index itself from being read.
+			gap = &store.Gap{Reason: store.GapRotated, From: cmp.Or(stored.NewestAt, r.opts.Now), To: r.opts.Now,
+				Detail: "a file that was rotated away could not be read to its end: " + strconv.Quote(err.Error())}
+		} else if err != nil {
+			return err
 		}
 	}
-	return result, r.drain(ctx, current, fileCursor{}, gap)
+	return r.drain(ctx, current, fileCursor{}, gap)
 }
 
 // indexGap says what may be missing now that the cursor's file is not at its
@@ -191,7 +213,7 @@ func (r *indexReader) parse(ctx context.Context, f *indexFile, lines *lineReader
 	defer close(out)
 	begin := lines.offset
 	for {
-		batch := &store.Batch{Source: r.source, Now: r.opts.Now, Recovered: true}
+		batch := &store.Batch{Source: r.source, Now: r.opts.Now}
 		if len(r.series.list) > maxNames {
 			r.series = seriesNames{}
 		}

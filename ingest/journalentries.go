@@ -49,6 +49,9 @@ func fullUnitName(name string) string {
 }
 
 func (r *entryReader) reset() {
+	if len(r.names.hosts.list) > maxNames {
+		r.names = newNames()
+	}
 	r.batch = &store.Batch{Source: r.source, Now: r.now}
 	r.seen = 0
 }

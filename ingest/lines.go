@@ -27,6 +27,7 @@ type lineReader struct {
 	end    int   // of the bytes in buf
 	offset int64 // of the current line in the file
 	eof    bool
+	err    error // behind the bytes in buf
 }
 
 // newLineReader reads from a stream whose next byte stands at offset in its
@@ -123,10 +124,17 @@ func (l *lineReader) shift() int {
 }
 
 func (l *lineReader) fill() error {
+	if l.err != nil {
+		return l.err
+	}
 	n, err := l.r.Read(l.buf[l.end:])
 	l.end += n
 	if errors.Is(err, io.EOF) {
 		l.eof = true
+		return nil
+	}
+	if n > 0 {
+		l.err = err // the lines that came with it count
 		return nil
 	}
 	return err

@@ -1,5 +1,7 @@
 package store
 
+import "context"
+
 // Gap is a window in which we know that we were blind to a source.
 type Gap struct {
 	Reason string // one of the Gap constants
@@ -72,4 +74,19 @@ func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
 	}
 	n, err := result.RowsAffected()
 	return n > 0, err
+}
+
+// CloseUnread says that a source has been read to its end: if it could not be
+// before, what that gap hid is known now.
+func (s *Store) CloseUnread(ctx context.Context, source, now int64) error {
+	var open bool
+	err := s.conn.GetContext(ctx, &open, `
+		SELECT EXISTS (
+		  SELECT 1 FROM gaps
+		  WHERE source_id = ? AND reason = ? AND recovered_at IS NULL
+		)`, source, GapUnread)
+	if err != nil || !open {
+		return wrap(err)
+	}
+	return s.Update(ctx, func(tx *Tx) error { return tx.saveGaps(source, nil, true, now) })
 }
