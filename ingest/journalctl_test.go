@@ -47,11 +47,11 @@ func TestAFailingJournalctlLosesNothing(t *testing.T) {
 		stored       string // of the failing pass
 	}{
 		{name: "it hangs at once", script: `exec sleep 1000`, timeout: 50 * time.Millisecond},
-		{name: "it hangs after some entries", script: `head -c $half $dir/out; exec sleep 1000`, timeout: 50 * time.Millisecond, stored: "b 200"},
-		{name: "it ignores SIGTERM", script: `trap '' TERM; cat $dir/out; while :; do sleep 1000; done`, timeout: 50 * time.Millisecond, stored: "b 200, c 200"},
-		{name: "a grandchild holds the pipe", script: `cat $dir/out; sleep 1000 & exit 0`, timeout: 50 * time.Millisecond, stored: "b 200, c 200"},
-		{name: "a grandchild of another session holds the pipe", script: `cat $dir/out; setsid sleep 3 & exit 0`, timeout: 50 * time.Millisecond, stored: "b 200, c 200"},
-		{name: "it closes its output and stays", script: `cat $dir/out; exec >&-; exec sleep 1000`, timeout: 50 * time.Millisecond, stored: "b 200, c 200"},
+		{name: "it hangs after some entries", script: `head -c $half $dir/out; exec sleep 1000`, timeout: 3 * time.Second, stored: "b 200"},
+		{name: "it ignores SIGTERM", script: `trap '' TERM; cat $dir/out; while :; do sleep 1000; done`, timeout: 3 * time.Second, stored: "b 200, c 200"},
+		{name: "a grandchild holds the pipe", script: `cat $dir/out; sleep 1000 & exit 0`, timeout: 3 * time.Second, stored: "b 200, c 200"},
+		{name: "a grandchild of another session holds the pipe", script: `cat $dir/out; setsid sleep 9 & exit 0`, timeout: 3 * time.Second, stored: "b 200, c 200"},
+		{name: "it closes its output and stays", script: `cat $dir/out; exec >&-; exec sleep 1000`, timeout: 3 * time.Second, stored: "b 200, c 200"},
 		{name: "it is killed in an entry", script: `head -c $half $dir/out; kill -9 $$`, stored: "b 200"},
 		{name: "it ends in an entry and says it is fine", script: `head -c $half $dir/out`, stored: "b 200"},
 		{name: "it fails after full output", script: `cat $dir/out; exit 1`, stored: "b 200, c 200"},
