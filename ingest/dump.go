@@ -61,7 +61,7 @@ func (d *dumpReader) open(path, state string, stdin io.Reader) (err error) {
 		return fmt.Errorf("journal export %w: %w", ErrUnread, err)
 	}
 	offset := int64(0)
-	if c, ok := parseFileCursor(state); ok && c.matches(d.file.file) {
+	if c, ok := parseFilePlace(state); ok && c.matches(d.file.file) {
 		offset = c.Offset
 	}
 	if _, err := d.file.file.Seek(offset, io.SeekStart); err != nil {
@@ -104,7 +104,7 @@ func (d *dumpReader) commit(ctx context.Context, whole bool) error {
 		if _, err := d.file.file.ReadAt(tail, at-int64(len(tail))); err != nil {
 			return fmt.Errorf("journal export %w: %w", ErrUnread, err)
 		}
-		b.State = cursorAt(d.file.info, at, d.file.head(), tail).String()
+		b.State = filePlace{fileCursor: d.file.cursorAt(at, tail)}.String()
 	}
 	_, err := d.s.Save(ctx, b)
 	return err

@@ -8,10 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"syscall"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/cis490/fleet-health/store"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -25,59 +25,76 @@ const (
 // of them tells that a file was cut and has grown past the old offset; the
 // bytes before the offset do.
 type fileCursor struct {
-	Version  int    `json:"v"`
-	Device   uint64 `json:"dev"`
-	Inode    uint64 `json:"ino"`
+	Version int `json:"v"`
+	identity
 	Offset   int64  `json:"offset"`   // bytes read, up to and with a newline
 	HeadLen  int64  `json:"head_len"` // bytes, at most headBytes and Offset
 	HeadHash string `json:"head"`     // xxhash64 of the first HeadLen bytes
 	TailLen  int64  `json:"tail_len"` // bytes, at most tailBytes and Offset
 	TailHash string `json:"tail"`     // xxhash64 of the TailLen bytes before Offset
+	ModTime  int64  `json:"mtime"`    // when the file had last been written before it was read, microseconds
 }
 
-// parseFileCursor reads a stored cursor. ok is false for none, and for one of
+// filePlace is where reading a file that is rotated stands.
+type filePlace struct {
+	fileCursor
+	// Before is the cursor of the file that was rotated away last, nil if there
+	// is none: its writer may not have let go of it yet.
+	Before *fileCursor `json:"before,omitempty"`
+}
+
+// parseFilePlace reads a stored place. ok is false for none, and for one of
 // another version of the scheme.
-func parseFileCursor(state string) (c fileCursor, ok bool) {
-	if err := json.Unmarshal([]byte(state), &c); err != nil || c.Version != cursorVersion {
-		return fileCursor{}, false
+func parseFilePlace(state string) (p filePlace, ok bool) {
+	if err := json.Unmarshal([]byte(state), &p); err != nil || p.Version != cursorVersion {
+		return filePlace{}, false
 	}
-	return c, true
+	return p, true
 }
 
-func (c fileCursor) String() string {
-	b, err := json.Marshal(c)
+func (p filePlace) String() string {
+	b, err := json.Marshal(p)
 	if err != nil {
 		return ""
 	}
 	return string(b)
 }
 
-// cursorAt makes the cursor of a file that was read up to offset. head and tail
-// are the file's beginning and the bytes before the offset, of any length.
-func cursorAt(info os.FileInfo, offset int64, head, tail []byte) fileCursor {
+// cursorAt makes the cursor of a file that was read up to offset. tail are the
+// bytes before the offset, of any length.
+func (f *indexFile) cursorAt(offset int64, tail []byte) fileCursor {
+	head := f.head()
 	head = head[:min(int64(len(head)), offset, headBytes)]
 	if n := min(int64(len(tail)), offset, tailBytes); n < int64(len(tail)) {
 		tail = tail[int64(len(tail))-n:]
 	}
-	c := fileCursor{Version: cursorVersion, Offset: offset,
+	return fileCursor{Version: cursorVersion, identity: f.identity, Offset: offset, ModTime: f.info.ModTime().UnixMicro(),
 		HeadLen: int64(len(head)), HeadHash: hexHash(head), TailLen: int64(len(tail)), TailHash: hexHash(tail)}
-	c.Device, c.Inode = identity(info)
-	return c
 }
 
 func hexHash(b []byte) string { return fmt.Sprintf("%016x", xxhash.Sum64(b)) }
 
-func identity(info os.FileInfo) (device, inode uint64) {
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(stat.Dev), stat.Ino
-	}
-	return 0, 0
+// identity is what the file system knows a file by, whatever its name. An inode
+// number is used again as soon as it is free; the time of birth tells.
+type identity struct {
+	Device uint64 `json:"dev"`
+	Inode  uint64 `json:"ino"`
+	Born   int64  `json:"born"` // microseconds, 0 where the file system does not keep it
 }
 
-// sameFile tells whether the cursor's device and inode are those of a file.
-func (c fileCursor) sameFile(info os.FileInfo) bool {
-	device, inode := identity(info)
-	return c.Device == device && c.Inode == inode
+// identify returns the identity of a file by its path and unix.AT_FDCWD, or by
+// its descriptor and an empty path; the zero identity if there is no such file.
+func identify(fd int, path string) identity {
+	var stat unix.Statx_t
+	err := unix.Statx(fd, path, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &stat)
+	if err != nil {
+		return identity{}
+	}
+	id := identity{Device: unix.Mkdev(stat.Dev_major, stat.Dev_minor), Inode: stat.Ino}
+	if stat.Mask&unix.STATX_BTIME != 0 {
+		id.Born = stat.Btime.Sec*store.Second + int64(stat.Btime.Nsec)/1000
+	}
+	return id
 }
 
 // matches tells whether a file holds the bytes that the cursor was read from.

@@ -121,6 +121,14 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			d.write("index.jsonl.1", ship(4))
 			d.write("index.jsonl", ship(5))
 		}, "h1 h2 h3 h4 h5|"},
+		"rotated twice, and the first written to last": {func(d *indexDir) {
+			d.rename("index.jsonl", "index.jsonl.2")
+			d.write("index.jsonl.1", ship(3))
+			d.append("index.jsonl.2", ship(4))
+			later := time.Now().Add(time.Minute)
+			d.must(os.Chtimes(d.path("index.jsonl.2"), later, later))
+			d.write("index.jsonl", ship(5))
+		}, "h1 h2 h3 h4 h5|"},
 		"rotated and compressed with gzip": {func(d *indexDir) {
 			d.must(os.Remove(d.path("index.jsonl")))
 			d.write("index.jsonl.1.gz", compressed(t, ".gz", ship(1)+ship(2)+ship(3)))
@@ -186,6 +194,38 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 
 // TestAnInodeThatIsUsedAgain: the file system gives a new index the inode of
 // the old one, which stands beside it under another.
+// TestAWriterThatHasNotLetGo goes on writing to the file that was rotated away:
+// what came after that file had been read to its end was lost.
+func TestAWriterThatHasNotLetGo(t *testing.T) {
+	t.Parallel()
+	for _, ext := range []string{"", ".gz", ".zst"} {
+		t.Run("old file"+ext, func(t *testing.T) {
+			t.Parallel()
+			d := newIndexDir(t)
+			d.write("index.jsonl", ship(1))
+			expect(t, "at first", d.read(), "h1|")
+			d.rename("index.jsonl", "index.jsonl.1")
+			d.write("index.jsonl")
+			expect(t, "rotated", d.read(), "h1|")
+			d.append("index.jsonl.1", ship(2)[:20])
+			expect(t, "half a line", d.read(), "h1|")
+			d.append("index.jsonl.1", ship(2)[20:])
+			expect(t, "a line", d.read(), "h1 h2|")
+			d.append("index.jsonl.1", ship(3))
+			d.append("index.jsonl", ship(4))
+			if ext != "" {
+				d.write("index.jsonl.1"+ext, compressed(t, ext, ship(1)+ship(2)+ship(3)))
+				d.must(os.Remove(d.path("index.jsonl.1")))
+			}
+			expect(t, "a line in each", d.read(), "h1 h2 h3 h4|")
+			expect(t, "once more", d.read(), "h1 h2 h3 h4|")
+			// Another file under the old one's name is not it.
+			d.write("index.jsonl.1", ship(7), ship(8), ship(9), ship(9))
+			expect(t, "another old file", d.read(), "h1 h2 h3 h4|")
+		})
+	}
+}
+
 func TestAnInodeThatIsUsedAgain(t *testing.T) {
 	t.Parallel()
 	d := newIndexDir(t)

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -19,12 +21,14 @@ const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK | syscall.O_CLOEXEC
 // indexFile is the index, or an older one that was rotated away and may be
 // compressed since.
 type indexFile struct {
-	path    string
-	file    *os.File
-	info    os.FileInfo
+	path string
+	file *os.File
+	info os.FileInfo
+	identity
 	current bool
-	stream  io.ReadCloser // the content of a compressed file, nil for a plain one
-	begin   []byte        // the first bytes of the content, as far as they were read
+	decoder io.Closer     // of a compressed file, nil for a plain one
+	stream  *bufio.Reader // its content
+	begin   []byte        // the first headBytes of that
 }
 
 // openIndexFile opens an older index.
@@ -34,25 +38,31 @@ func openIndexFile(path string) (*indexFile, error) {
 		return nil, err
 	}
 	f.current = false
+	var decoder io.ReadCloser
 	switch filepath.Ext(path) {
 	case ".gz":
-		f.stream, err = gzip.NewReader(f.file)
+		decoder, err = gzip.NewReader(f.file)
 	case ".zst":
 		var d *zstd.Decoder
 		if d, err = zstd.NewReader(f.file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(32<<20)); err == nil {
-			f.stream = d.IOReadCloser()
+			decoder = d.IOReadCloser()
 		}
+	default:
+		return f, nil
 	}
 	if err != nil {
 		f.file.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	f.decoder, f.stream = decoder, bufio.NewReader(decoder)
+	begin, _ := f.stream.Peek(headBytes) // an error comes again when it is read
+	f.begin = bytes.Clone(begin)
 	return f, nil
 }
 
 func (f *indexFile) Close() error {
-	if f.stream != nil {
-		f.stream.Close()
+	if f.decoder != nil {
+		f.decoder.Close()
 	}
 	return f.file.Close()
 }
@@ -60,42 +70,31 @@ func (f *indexFile) Close() error {
 // from returns a reader of the lines behind a cursor, which the file matches.
 func (f *indexFile) from(c fileCursor) (*lineReader, error) {
 	tail := make([]byte, c.TailLen)
-	if f.stream == nil {
-		if _, err := f.file.ReadAt(tail, c.Offset-c.TailLen); err != nil && c.TailLen > 0 {
+	if f.stream != nil {
+		if err := f.readTo(c, tail); err != nil {
 			return nil, err
 		}
-		if _, err := f.file.Seek(c.Offset, io.SeekStart); err != nil {
-			return nil, err
-		}
-		return newLineReader(f.file, c.Offset, tail), nil
+		return newLineReader(f.stream, c.Offset, tail), nil
 	}
-	if err := f.readTo(c, tail); err != nil {
+	if _, err := f.file.ReadAt(tail, c.Offset-c.TailLen); err != nil && c.TailLen > 0 {
 		return nil, err
 	}
-	return newLineReader(f.stream, c.Offset, tail), nil
+	if _, err := f.file.Seek(c.Offset, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return newLineReader(f.file, c.Offset, tail), nil
 }
 
 // readTo reads a compressed file up to a cursor, and fills in the bytes before it.
 func (f *indexFile) readTo(c fileCursor, tail []byte) error {
-	content := io.TeeReader(f.stream, &limitedBuffer{&f.begin})
-	if _, err := io.CopyN(io.Discard, content, c.Offset-c.TailLen); err != nil {
+	if _, err := io.CopyN(io.Discard, f.stream, c.Offset-c.TailLen); err != nil {
 		return err
 	}
-	_, err := io.ReadFull(content, tail)
+	_, err := io.ReadFull(f.stream, tail)
 	return err
 }
 
-// limitedBuffer keeps the first headBytes of what is written to it.
-type limitedBuffer struct{ b *[]byte }
-
-func (l *limitedBuffer) Write(p []byte) (int, error) {
-	if room := headBytes - len(*l.b); room > 0 {
-		*l.b = append(*l.b, p[:min(room, len(p))]...)
-	}
-	return len(p), nil
-}
-
-// head returns the beginning of the file's content, as far as it is known.
+// head returns the beginning of the file's content.
 func (f *indexFile) head() []byte {
 	if f.stream != nil {
 		return f.begin
@@ -108,46 +107,24 @@ func (f *indexFile) head() []byte {
 // holds tells whether the file is the one that a cursor was read from.
 func (f *indexFile) holds(c fileCursor) bool {
 	if f.stream == nil {
-		return (f.sameAs(c) || c.Offset > 0) && c.matches(f.file)
+		return (c.identity == f.identity || c.Offset > 0) && c.matches(f.file)
 	}
 	tail := make([]byte, c.TailLen)
-	if c.Offset == 0 || f.readTo(c, tail) != nil {
-		return false
-	}
-	return int64(len(f.begin)) >= c.HeadLen && hexHash(f.begin[:c.HeadLen]) == c.HeadHash && hexHash(tail) == c.TailHash
+	return c.Offset > 0 && int64(len(f.begin)) >= c.HeadLen && hexHash(f.begin[:c.HeadLen]) == c.HeadHash &&
+		f.readTo(c, tail) == nil && hexHash(tail) == c.TailHash
 }
 
-func (f *indexFile) sameAs(c fileCursor) bool { return c.sameFile(f.info) }
-
-// siblings returns the files beside the index that hold what is unread of it,
-// oldest first: the cursor's own file, then those written after it. It is empty
-// if the cursor's file is not there.
+// siblings returns the files beside the index that hold what is unread of it:
+// the cursor's own file, then those written since it was read, oldest first. It
+// is empty if the cursor's file is not there.
 func siblings(path string, c fileCursor, current os.FileInfo) ([]string, error) {
 	stem, _, _ := strings.Cut(filepath.Base(path), ".")
-	entries, err := os.ReadDir(filepath.Dir(path))
+	candidates, err := beside(path, stem, current)
 	if err != nil {
 		return nil, err
 	}
-	type candidate struct {
-		path string
-		info os.FileInfo
-	}
-	var candidates []candidate
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || !strings.HasPrefix(e.Name(), stem) || os.SameFile(info, current) {
-			continue
-		}
-		candidates = append(candidates, candidate{filepath.Join(filepath.Dir(path), e.Name()), info})
-	}
-	slices.SortFunc(candidates, func(a, b candidate) int {
-		if byTime := a.info.ModTime().Compare(b.info.ModTime()); byTime != 0 {
-			return byTime
-		}
-		return bytes.Compare([]byte(b.path), []byte(a.path)) // index.jsonl.2 is older than index.jsonl.1
-	})
-	for i, one := range candidates {
-		f, err := openIndexFile(one.path)
+	for _, candidate := range candidates {
+		f, err := openIndexFile(candidate.path)
 		if err != nil {
 			continue // not readable as an index: it cannot be the one
 		}
@@ -156,13 +133,44 @@ func siblings(path string, c fileCursor, current os.FileInfo) ([]string, error) 
 		if !found {
 			continue
 		}
-		var paths []string
-		for _, later := range candidates[i:] {
-			if later.path == one.path || strings.HasPrefix(filepath.Base(later.path), filepath.Base(path)) {
-				paths = append(paths, later.path)
+		paths := []string{candidate.path}
+		for _, other := range candidates {
+			if other != candidate && other.info.ModTime().UnixMicro() >= c.ModTime &&
+				strings.HasPrefix(filepath.Base(other.path), filepath.Base(path)) {
+				paths = append(paths, other.path)
 			}
 		}
 		return paths, nil
 	}
 	return nil, nil
+}
+
+// sibling is a file beside the index.
+type sibling struct {
+	path string
+	info os.FileInfo
+}
+
+// beside returns the regular files in the index's directory whose names have a
+// prefix, but for the index itself, in the order in which they were written.
+func beside(path, prefix string, current os.FileInfo) (found []sibling, err error) {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix) {
+			continue
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().IsRegular() && !os.SameFile(info, current) {
+			found = append(found, sibling{filepath.Join(dir, e.Name()), info})
+		}
+	}
+	slices.SortFunc(found, func(a, b sibling) int {
+		// index.jsonl.2 is older than index.jsonl.1.
+		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), strings.Compare(b.path, a.path))
+	})
+	return found, nil
 }

@@ -86,7 +86,7 @@ func (s *Store) CloseUnread(ctx context.Context, source, now int64) error {
 		  WHERE source_id = ? AND reason = ? AND recovered_at IS NULL
 		)`, source, GapUnread)
 	if err != nil || !open {
-		return wrap(err)
+		return s.wrap(err)
 	}
 	return s.Update(ctx, func(tx *Tx) error { return tx.saveGaps(source, nil, true, now) })
 }

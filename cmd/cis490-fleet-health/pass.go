@@ -137,7 +137,7 @@ func (p *pass) run(ctx context.Context) error {
 
 // ingest reads the sources. One that cannot be read does not stop the other.
 func (p *pass) ingest(ctx context.Context) error {
-	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Now: p.o.now, Progress: p.progress()})
+	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Rotated: p.o.rebuild, Now: p.o.now, Progress: p.progress()})
 	p.row.IndexRows, p.row.Quarantined = result.Saved.Ships, result.Quarantined
 	if p.note(result); errors.Is(err, ingest.ErrUnread) {
 		p.sayUnread(err)

@@ -39,9 +39,9 @@ func rebuildCommand(e *env) *cobra.Command {
 		Short: "move the database aside, and make it anew from the index, the journal and alerts.jsonl",
 		Long: `Move the database aside, with its -wal and -shm, and do a pass into a new one.
 
-The pass reads the whole index and its rotated siblings as far as they are named
-like it, the journal as far back as it goes, and takes the alerts that stand in
-alerts.jsonl as its own, so that none fires twice. Nothing is deleted.`,
+The pass reads the whole index and what was rotated away from it (index.jsonl.1,
+index.jsonl.2.gz, …), the journal as far back as it goes, and takes the alerts
+that stand in alerts.jsonl as its own, so that none fires twice. Nothing is deleted.`,
 	}, true)
 }
 
@@ -98,6 +98,9 @@ func (o *passOptions) check(e *env) error {
 	}
 	if o.journal != "system" && o.journal != "none" {
 		return fmt.Errorf("%w: --journal %q is neither system nor none", errUsage, o.journal)
+	}
+	if o.unit == "" || strings.ContainsAny(o.unit, "*?[") {
+		return fmt.Errorf("%w: --journal-unit %q is not the name of one unit", errUsage, o.unit)
 	}
 	if o.export != "" && (o.journal == "none" || o.directory != "") {
 		return fmt.Errorf("%w: --journal-export excludes --journal none and --journal-directory", errUsage)
