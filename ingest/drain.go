@@ -86,9 +86,7 @@ func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at 
 			r.result.add(saved)
 			r.result.Read += chunk.lines
 			r.result.Quarantined += chunk.batch.Quarantine.Lines()
-			if r.opts.Progress != nil {
-				r.opts.Progress(r.result.Read, chunk.read, f.info.Size())
-			}
+			r.opts.Progress.tell(r.result.Read, chunk.read, f.info.Size())
 		}
 		end = chunk.end
 		if chunk.err != nil {

@@ -9,10 +9,19 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
+// DumpOptions says what to read.
+type DumpOptions struct {
+	Path     string    // "-" is Stdin
+	Stdin    io.Reader // may be nil if Path is a file's
+	Unit     string
+	Now      int64    // the clock of the pass, in microseconds
+	Progress Progress // may be nil
+}
+
 // Dump reads a `journalctl -o export` dump. A file is read on from where the
 // last pass stopped in it; a stream is read whole. What is known is left out.
 // The rows belong to the journal, the position and its gaps to the dump.
-func Dump(ctx context.Context, s *store.Store, path, unit string, now int64, stdin io.Reader) (result Result, err error) {
+func Dump(ctx context.Context, s *store.Store, opts DumpOptions) (result Result, err error) {
 	journal, err := s.Source(ctx, store.StreamJournal)
 	if err != nil {
 		return result, err
@@ -25,8 +34,8 @@ func Dump(ctx context.Context, s *store.Store, path, unit string, now int64, std
 	if err != nil {
 		return result, err
 	}
-	d := &dumpReader{entryReader: newEntryReader(s, journal, unit, now, &result), source: source}
-	err = d.open(path, stored.State, stdin)
+	d := &dumpReader{entryReader: newEntryReader(s, journal, opts.Unit, opts.Now, &result), opts: opts, source: source}
+	err = d.open(stored.State)
 	if d.file != nil {
 		defer d.file.Close()
 	}
@@ -34,9 +43,9 @@ func Dump(ctx context.Context, s *store.Store, path, unit string, now int64, std
 		err = d.read(ctx)
 	}
 	if errors.Is(err, ErrUnread) {
-		g := store.Gap{Reason: store.GapUnread, From: now, To: now, Detail: "the journal export could not be read to its end"}
+		g := store.Gap{Reason: store.GapUnread, From: opts.Now, To: opts.Now, Detail: "the journal export could not be read to its end"}
 		result.Gaps = append(result.Gaps, g)
-		if _, saveErr := s.Save(ctx, &store.Batch{Source: source, Now: now, Gaps: []store.Gap{g}}); saveErr != nil {
+		if _, saveErr := s.Save(ctx, &store.Batch{Source: source, Now: opts.Now, Gaps: []store.Gap{g}}); saveErr != nil {
 			return result, saveErr
 		}
 	}
@@ -45,29 +54,28 @@ func Dump(ctx context.Context, s *store.Store, path, unit string, now int64, std
 
 type dumpReader struct {
 	*entryReader
+	opts   DumpOptions
 	source int64      // of the position
 	file   *indexFile // nil for a stream
-	path   string
+	begin  int64      // where reading begins in it
 	stream *exportReader
 }
 
-func (d *dumpReader) open(path, state string, stdin io.Reader) (err error) {
-	d.path = path
-	if path == "-" {
-		d.stream = newExportReader(stdin, 0)
+func (d *dumpReader) open(state string) (err error) {
+	if d.opts.Path == "-" {
+		d.stream = newExportReader(d.opts.Stdin, 0)
 		return nil
 	}
-	if d.file, err = openPlain(path); err != nil {
+	if d.file, err = openPlain(d.opts.Path); err != nil {
 		return fmt.Errorf("journal export %w: %w", ErrUnread, err)
 	}
-	offset := int64(0)
 	if c, ok := parseFilePlace(state); ok && c.matches(d.file.file) {
-		offset = c.Offset
+		d.begin = c.Offset
 	}
-	if _, err := d.file.file.Seek(offset, io.SeekStart); err != nil {
+	if _, err := d.file.file.Seek(d.begin, io.SeekStart); err != nil {
 		return fmt.Errorf("journal export %w: %w", ErrUnread, err)
 	}
-	d.stream = newExportReader(d.file.file, offset)
+	d.stream = newExportReader(d.file.file, d.begin)
 	return nil
 }
 
@@ -81,13 +89,18 @@ func (d *dumpReader) read(ctx context.Context) error {
 			if saveErr := d.commit(ctx, false); saveErr != nil {
 				return saveErr
 			}
-			return fmt.Errorf("journal export %w: %s: %w", ErrUnread, d.path, err)
+			return fmt.Errorf("journal export %w: %s: %w", ErrUnread, d.opts.Path, err)
 		}
 		d.result.Read++
 		if d.add(e); d.seen >= chunkEntries {
 			if err := d.commit(ctx, false); err != nil {
 				return err
 			}
+			total := int64(0)
+			if d.file != nil {
+				total = d.file.info.Size() - d.begin
+			}
+			d.opts.Progress.tell(d.result.Read, d.stream.offset-d.begin, total)
 		}
 	}
 }

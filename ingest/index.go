@@ -18,8 +18,15 @@ import (
 // until then is stored, and the cursor is behind it.
 var ErrUnread = errors.New("source not read")
 
-// Progress is told how far a source has been read, after each batch.
-type Progress func(rows int, read, total int64)
+// Progress is told how far a source has been read, after each batch: lines or
+// entries, and bytes of how many; total is 0 if that is not known.
+type Progress func(lines int, read, total int64)
+
+func (p Progress) tell(lines int, read, total int64) {
+	if p != nil {
+		p(lines, read, total)
+	}
+}
 
 // IndexOptions says what to read.
 type IndexOptions struct {

@@ -2,7 +2,6 @@ package ingest_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -185,7 +184,7 @@ func TestDumpIsReadOnce(t *testing.T) {
 		if err := os.WriteFile(path, dumpText.Bytes()[:min(n+997, dumpText.Len())], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		result, _ := ingest.Dump(context.Background(), s, path, "cis490-receiver", now, nil)
+		result, _ := ingest.Dump(t.Context(), s, ingest.DumpOptions{Path: path, Unit: "cis490-receiver", Now: now})
 		puts += result.Saved.Puts
 	}
 	if puts != 200 {

@@ -30,6 +30,7 @@ type JournalOptions struct {
 	Command    string        // the journalctl to run; "" finds it in PATH
 	SystemDirs []string      // where the system's journal files lie; nil means the machine's own
 	MaxEntries int           // to read in one call; 0 means five million
+	Progress   Progress      // may be nil
 }
 
 // journalCursor is how far the journal was read. Only within one boot is the
@@ -231,6 +232,7 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 				if err := r.save(ctx, r.at.String(), false); err != nil {
 					return err
 				}
+				r.opts.Progress.tell(r.result.Read, 0, 0)
 			}
 		}
 	})

@@ -25,7 +25,7 @@ type entryReader struct {
 	source int64
 	unit   string
 	now    int64
-	names  *names
+	hosts  hostNames
 	result *Result
 	batch  *store.Batch
 	last   int64 // time of the entry before
@@ -33,7 +33,7 @@ type entryReader struct {
 }
 
 func newEntryReader(s *store.Store, source int64, unit string, now int64, result *Result) *entryReader {
-	r := &entryReader{s: s, source: source, unit: fullUnitName(unit), now: now, names: newNames(), result: result}
+	r := &entryReader{s: s, source: source, unit: fullUnitName(unit), now: now, result: result}
 	r.reset()
 	return r
 }
@@ -49,8 +49,8 @@ func fullUnitName(name string) string {
 }
 
 func (r *entryReader) reset() {
-	if len(r.names.hosts.list) > maxNames {
-		r.names = newNames()
+	if len(r.hosts.list) > maxNames {
+		r.hosts = hostNames{}
 	}
 	r.batch = &store.Batch{Source: r.source, Now: r.now}
 	r.seen = 0
@@ -74,7 +74,7 @@ func (r *entryReader) add(e *entry) {
 		one, rest, _ := bytes.Cut(text, []byte("\n"))
 		text = rest
 		if f, ok := parseMessage(one, warning); ok {
-			host := r.names.hosts.id([]byte(f.host))
+			host := r.hosts.id(f.host)
 			hash := xxhash.Sum64(e.cursor) + n
 			n++
 			if f.status != 0 {
@@ -118,7 +118,7 @@ func (r *entryReader) gap(g store.Gap) {
 // save stores the batch with the position behind it. It returns the error of a
 // context that has ended meanwhile, after storing.
 func (r *entryReader) save(ctx context.Context, state string, recovered bool) error {
-	r.batch.Hosts, r.batch.State, r.batch.Recovered = r.names.hosts.list, state, recovered
+	r.batch.Hosts, r.batch.State, r.batch.Recovered = r.hosts.list, state, recovered
 	saved, err := r.s.Save(ctx, r.batch)
 	if err != nil {
 		return err

@@ -230,7 +230,7 @@ func journalErr(t testing.TB, s *store.Store, opts ingest.JournalOptions) (inges
 
 func dumpJournal(t testing.TB, s *store.Store, export []byte) ingest.Result {
 	t.Helper()
-	result, err := ingest.Dump(t.Context(), s, "-", "cis490-receiver", now, bytes.NewReader(export))
+	result, err := ingest.Dump(t.Context(), s, ingest.DumpOptions{Path: "-", Stdin: bytes.NewReader(export), Unit: "cis490-receiver", Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,25 +32,22 @@ func (n *seriesNames) id(host, commit []byte) int32 {
 	return id
 }
 
-// names gives each host of the journal a small number.
-type names struct{ hosts *interned }
-
-func newNames() *names { return &names{newInterned()} }
-
-type interned struct {
+// hostNames gives each host of a journal a small number. The zero value is
+// ready for use.
+type hostNames struct {
 	ids  map[string]int32
 	list []string
 }
 
-func newInterned() *interned { return &interned{ids: map[string]int32{}} }
-
-func (n *interned) id(name []byte) int32 {
-	id, ok := n.ids[string(name)]
+func (n *hostNames) id(host string) int32 {
+	id, ok := n.ids[host]
 	if !ok {
+		if n.ids == nil {
+			n.ids = map[string]int32{}
+		}
 		id = int32(len(n.list))
-		s := string(name)
-		n.ids[s] = id
-		n.list = append(n.list, s)
+		n.ids[host] = id
+		n.list = append(n.list, host)
 	}
 	return id
 }

@@ -137,7 +137,7 @@ func (p *pass) run(ctx context.Context) error {
 
 // ingest reads the sources. One that cannot be read does not stop the other.
 func (p *pass) ingest(ctx context.Context) error {
-	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Rotated: p.o.rebuild, Now: p.o.now, Progress: p.progress()})
+	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Rotated: p.o.rebuild, Now: p.o.now, Progress: p.progress("index")})
 	p.row.IndexRows, p.row.Quarantined = result.Saved.Ships, result.Quarantined
 	if p.note(result); errors.Is(err, ingest.ErrUnread) {
 		p.sayUnread(err)
@@ -150,9 +150,11 @@ func (p *pass) ingest(ctx context.Context) error {
 	case p.o.journal == "none":
 		return nil
 	case p.o.export != "":
-		result, err = ingest.Dump(ctx, p.s, p.o.export, p.o.unit, p.o.now, p.e.stdin)
+		result, err = ingest.Dump(ctx, p.s, ingest.DumpOptions{Path: p.o.export, Stdin: p.e.stdin, Unit: p.o.unit, Now: p.o.now,
+			Progress: p.progress("journal")})
 	default:
-		result, err = ingest.Journal(ctx, p.s, ingest.JournalOptions{Unit: p.o.unit, Directory: p.o.directory, Now: p.o.now, Timeout: p.o.journalTimeout})
+		result, err = ingest.Journal(ctx, p.s, ingest.JournalOptions{Unit: p.o.unit, Directory: p.o.directory, Now: p.o.now, Timeout: p.o.journalTimeout,
+			Progress: p.progress("journal")})
 	}
 	p.row.JournalEntries = result.Read
 	if p.note(result); errors.Is(err, ingest.ErrUnread) {
@@ -234,25 +236,26 @@ func (p *pass) thresholds() detect.Thresholds {
 
 // progress shows how a big backlog comes along: a bar on a terminal, a line
 // every few seconds elsewhere, nothing for a pass that is done at once.
-func (p *pass) progress() ingest.Progress {
+func (p *pass) progress(source string) ingest.Progress {
 	begun := p.e.now()
 	last := begun
-	return func(rows int, read, total int64) {
+	terminal := isTerminal(p.e.stderr)
+	return func(lines int, read, total int64) {
 		now := p.e.now()
-		if now.Sub(last) < 3*time.Second && !(isTerminal(p.e.stderr) && now.Sub(begun) > time.Second) {
+		if now.Sub(last) < 3*time.Second && !(terminal && now.Sub(begun) > time.Second) {
 			return
 		}
 		last = now
+		text := fmt.Sprintf("%s: %d lines, %.0f a second", source, lines, float64(lines)/now.Sub(begun).Seconds())
 		share := 100 * float64(read) / math.Max(float64(total), 1)
-		rate := float64(rows) / now.Sub(begun).Seconds()
-		if isTerminal(p.e.stderr) {
-			fmt.Fprintf(p.e.stderr, "\r[%-30s] %3.0f%% %d rows, %.0f rows/s\x1b[K", bar(share), share, rows, rate)
-			if read >= total {
-				fmt.Fprint(p.e.stderr, "\r\x1b[K")
-			}
+		if total > 0 {
+			text = fmt.Sprintf("%s, %.0f%% of the file", text, share)
+		}
+		if !terminal {
+			p.log.say(levelInfo, "%s", text)
 			return
 		}
-		p.log.say(levelInfo, "index: %d rows, %.0f%% of the file, %.0f rows/s", rows, share, rate)
+		p.log.show(fmt.Sprintf("[%-30s] %s", bar(share), text))
 	}
 }
 

@@ -33,6 +33,7 @@ type logger struct {
 	w       io.Writer
 	level   int
 	journal bool
+	shown   bool // a line that the next one takes the place of
 	e       *env
 }
 
@@ -61,11 +62,23 @@ func (l *logger) say(level int, format string, args ...any) {
 	// A line break would let a host's name begin a line of its own, with a
 	// priority of its own.
 	text := printable(fmt.Sprintf(format, args...))
+	if l.shown {
+		fmt.Fprint(l.w, "\r\x1b[K")
+		l.shown = false
+	}
 	if l.journal {
 		fmt.Fprintf(l.w, "<%d>%s\n", level, text)
 		return
 	}
 	fmt.Fprintf(l.w, "%s %s %s\n", l.e.now().Format("15:04:05"), levelNames[level], text)
+}
+
+// show puts a line on the terminal that the next one takes the place of.
+func (l *logger) show(text string) {
+	if levelInfo <= l.level {
+		fmt.Fprintf(l.w, "\r%s\x1b[K", text)
+		l.shown = true
+	}
 }
 
 // printable escapes every rune that a terminal should not get, and leaves the
