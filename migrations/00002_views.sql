@@ -130,3 +130,19 @@ SELECT
   p.hosts AS hosts,
   p.new_alerts AS new_alerts
 FROM passes AS p;
+
+-- head_hex is the beginning of the line in hexadecimal: its bytes may be
+-- anything. lines counts all lines of the reason, of which samples are kept.
+CREATE VIEW quarantine_log AS
+SELECT
+  strftime('%Y-%m-%dT%H:%M:%S', q.seen_at / 1000000, 'unixepoch')
+    || printf('.%06dZ', q.seen_at % 1000000) AS seen_at,
+  s.stream AS source,
+  q.reason AS reason,
+  q.position AS position,
+  q.length AS length,
+  hex(q.head) AS head_hex,
+  c.lines AS lines
+FROM quarantine AS q
+JOIN quarantine_counts AS c ON c.source_id = q.source_id AND c.reason = q.reason
+JOIN sources AS s ON s.id = q.source_id;

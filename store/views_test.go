@@ -13,14 +13,15 @@ import (
 
 // publicViews are the columns that ad-hoc SQL relies on; a view may have more.
 var publicViews = map[string]string{
-	"ship_log":      "received_at host code_commit",
-	"put_log":       "at host status",
-	"rejection_log": "at host reason message",
-	"host_status":   "host last_ship_at last_put_at",
-	"host_hourly":   "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
-	"alert_log":     "detected_at host symptom detail suggested_fix dedup_key exported_at",
-	"gap_log":       "source from_at to_at reason detail",
-	"pass_log":      "started_at finished_at outcome",
+	"ship_log":       "received_at host code_commit",
+	"put_log":        "at host status",
+	"rejection_log":  "at host reason message",
+	"host_status":    "host last_ship_at last_put_at",
+	"host_hourly":    "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
+	"alert_log":      "detected_at host symptom detail suggested_fix dedup_key exported_at",
+	"gap_log":        "source from_at to_at reason detail",
+	"quarantine_log": "source reason position head_hex lines",
+	"pass_log":       "started_at finished_at outcome",
 }
 
 // TestViewsReadTheSameInDebiansSQLite: one expression in one view that SQLite

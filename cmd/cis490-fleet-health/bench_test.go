@@ -20,7 +20,7 @@ import (
 //
 //	go test ./cmd/cis490-fleet-health -run '^$' -bench . -benchtime 1x
 
-const rounds = 5 // of each process; the quickest counts
+const rounds = 7 // of each process; the quickest counts
 
 // bed is a directory with a fleet's files and the programs that read them.
 type bed struct {

@@ -184,7 +184,7 @@ func (p *pass) note(r ingest.Result) {
 		}
 	}
 	if r.Quarantined > 0 {
-		p.log.say(levelWarning, "%d line(s) could not be read as facts and were quarantined", r.Quarantined)
+		p.log.say(levelWarning, "%d line(s) could not be read as facts and were quarantined: the view quarantine_log has samples", r.Quarantined)
 	}
 	if r.Saved.Future > 0 {
 		p.log.say(levelWarning, "%d fact(s) are stamped more than 5 minutes ahead of the clock", r.Saved.Future)
