@@ -24,14 +24,13 @@ const rounds = 7 // of each process; the quickest counts
 
 // bed is a directory with a fleet's files and the programs that read them.
 type bed struct {
-	b             testing.TB
-	dir, program  string
-	now           time.Time
-	index         string
-	journalctl    string
-	journalEnd    time.Time // of the newest entry
-	entries, rows int
-	random        *rand.Rand
+	b            testing.TB
+	dir, program string
+	now          time.Time
+	index        string
+	journalctl   string
+	entries      int // in the journal so far
+	random       *rand.Rand
 }
 
 func newBed(b testing.TB) *bed {
