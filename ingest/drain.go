@@ -29,6 +29,9 @@ type indexReader struct {
 	series seriesNames // the parser's
 }
 
+// errAnotherFile: a file does not hold what was read of the one that it seems to be.
+var errAnotherFile = errors.New("it does not hold what was read of it")
+
 // drainOlder reads the rest of a file that is not the index any more. plain
 // tells whether that file may still grow, which a compressed one does not.
 func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor, at func(fileCursor) filePlace) (end fileCursor, plain bool, err error) {
@@ -38,7 +41,7 @@ func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor,
 	}
 	defer f.Close()
 	if c.Offset > 0 && f.stream == nil && !c.matches(f.file) {
-		return c, true, fmt.Errorf("index %w: %s does not hold what was read of it", ErrUnread, path)
+		return c, true, fmt.Errorf("index %w: %s: %w", ErrUnread, path, errAnotherFile)
 	}
 	end, err = r.drain(ctx, f, c, at, nil)
 	return end, f.stream == nil, err

@@ -63,7 +63,7 @@ func (p filePlace) String() string {
 // cursorAt makes the cursor of a file that was read up to offset. tail are the
 // bytes before the offset, of any length.
 func (f *indexFile) cursorAt(offset int64, tail []byte) fileCursor {
-	head := f.head()
+	head := f.head
 	head = head[:min(int64(len(head)), offset, headBytes)]
 	if n := min(int64(len(tail)), offset, tailBytes); n < int64(len(tail)) {
 		tail = tail[int64(len(tail))-n:]

@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/cis490/fleet-health/store"
 	"golang.org/x/sys/unix"
@@ -91,10 +91,13 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 	defer current.Close()
 	place, ok := parseFilePlace(r.stored)
 	if ok && (place.Offset > 0 || place.identity == current.identity) && place.matches(current.file) {
-		if err := r.drainBefore(ctx, &place, current.info); err != nil {
-			return err
+		gap, err := r.drainBefore(ctx, &place, current.info)
+		if err == nil && place.Offset == 0 {
+			err = r.drainCopies(ctx, place, current.info)
 		}
-		_, err := r.drain(ctx, current, place.fileCursor, place.at, nil)
+		if err == nil {
+			_, err = r.drain(ctx, current, place.fileCursor, place.at, gap)
+		}
 		return err
 	}
 	var older []string
@@ -104,7 +107,7 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 		gap = indexGap(place.fileCursor, current, len(older) > 0, newest, r.opts.Now)
 	} else if r.opts.Rotated {
 		var all []sibling
-		all, err = beside(r.opts.Path, filepath.Base(r.opts.Path), current.info)
+		all, err = r.beside(current.info)
 		for _, one := range all {
 			older = append(older, one.path)
 		}
@@ -117,8 +120,7 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 		end, plain, err := r.drainOlder(ctx, path, begin, filePlace{}.at)
 		if errors.Is(err, ErrUnread) {
 			// It must not keep the index itself from being read.
-			gap = &store.Gap{Reason: store.GapRotated, From: cmp.Or(newest, r.opts.Now), To: r.opts.Now,
-				Detail: "a file that was rotated away could not be read to its end: " + strconv.Quote(err.Error())}
+			gap = r.olderGap(cmp.Or(newest, r.opts.Now), err)
 		} else if err != nil {
 			return err
 		}
@@ -133,49 +135,78 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 // at returns the place with the index's own cursor moved.
 func (p filePlace) at(c fileCursor) filePlace { return filePlace{c, p.Before} }
 
+// olderGap says that the rest of a file that was rotated away may be missing.
+func (r *indexReader) olderGap(from int64, err error) *store.Gap {
+	return &store.Gap{Reason: store.GapRotated, From: from, To: r.opts.Now,
+		Detail: "a file that was rotated away could not be read to its end: " + strconv.Quote(err.Error())}
+}
+
 // drainBefore reads what was written to the file that was rotated away last
 // after it was read to its end: a writer goes on writing to it until it opens
 // the index anew. Compressed, it does not grow any more.
-func (r *indexReader) drainBefore(ctx context.Context, place *filePlace, current os.FileInfo) error {
+func (r *indexReader) drainBefore(ctx context.Context, place *filePlace, current os.FileInfo) (*store.Gap, error) {
 	if place.Before == nil {
-		return nil
+		return nil, nil
 	}
 	before := *place.Before
-	place.Before = nil
-	stem, _, _ := strings.Cut(filepath.Base(r.opts.Path), ".")
-	all, err := beside(r.opts.Path, stem, current)
+	all, err := beside(r.opts.Path, stem(r.opts.Path), current)
 	if err != nil {
-		place.Before = &before // the next pass may be allowed to look
-		return nil
+		return nil, nil // the next pass may be allowed to look
 	}
 	path := ""
 	for _, one := range all {
 		if before.identity == identify(unix.AT_FDCWD, one.path) {
 			if one.info.Size() == before.Offset {
-				place.Before = &before
-				return nil
+				return nil, nil
 			}
 			path = one.path
 		}
 	}
+	place.Before = nil
 	if path == "" {
 		// Once, as the place then forgets the file.
-		if found, err := siblings(r.opts.Path, before, current); err == nil && len(found) > 0 {
-			path = found[0]
+		found, err := siblings(r.opts.Path, before, current)
+		if err != nil || len(found) == 0 {
+			return nil, nil
 		}
-	}
-	if path == "" {
-		return nil
+		path = found[0]
 	}
 	index := place.fileCursor
 	end, plain, err := r.drainOlder(ctx, path, before, func(c fileCursor) filePlace { return filePlace{index, &c} })
-	if errors.Is(err, ErrUnread) {
-		return nil // it is not that file any more
+	if errors.Is(err, errAnotherFile) {
+		return nil, nil
 	}
 	if plain {
 		place.Before = &end
 	}
-	return err
+	if errors.Is(err, ErrUnread) {
+		return r.olderGap(before.ModTime, err), nil
+	}
+	return nil, err
+}
+
+// drainCopies reads the copies that were made of an index that had nothing in
+// it when it was read: nothing tells a copy of it from another file.
+func (r *indexReader) drainCopies(ctx context.Context, place filePlace, current os.FileInfo) error {
+	all, err := r.beside(current)
+	if err != nil {
+		return nil // as above
+	}
+	for _, one := range all {
+		if one.info.ModTime().UnixMicro() <= place.ModTime || place.Before != nil && place.Before.identity == identify(unix.AT_FDCWD, one.path) {
+			continue
+		}
+		_, _, err := r.drainOlder(ctx, one.path, fileCursor{}, func(fileCursor) filePlace { return place })
+		if err != nil && !errors.Is(err, ErrUnread) {
+			return err
+		}
+	}
+	return nil
+}
+
+// beside returns the files that were rotated away from the index, or are copies of it.
+func (r *indexReader) beside(current os.FileInfo) ([]sibling, error) {
+	return beside(r.opts.Path, filepath.Base(r.opts.Path), current)
 }
 
 // indexGap says what may be missing now that the cursor's file is not at its
@@ -212,7 +243,14 @@ func openPlain(path string) (*indexFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &indexFile{path: path, file: file, info: info, identity: identify(int(file.Fd()), ""), current: true}, nil
+	// Now, and not with each cursor: it may be cut and written anew while it is read.
+	head := make([]byte, headBytes)
+	n, err := file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		file.Close()
+		return nil, err
+	}
+	return &indexFile{path: path, file: file, info: info, identity: identify(int(file.Fd()), ""), head: head[:n], current: true}, nil
 }
 
 func openRegular(path string) (*os.File, os.FileInfo, error) {

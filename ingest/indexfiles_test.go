@@ -192,8 +192,6 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 	}
 }
 
-// TestAnInodeThatIsUsedAgain: the file system gives a new index the inode of
-// the old one, which stands beside it under another.
 // TestAWriterThatHasNotLetGo goes on writing to the file that was rotated away:
 // what came after that file had been read to its end was lost.
 func TestAWriterThatHasNotLetGo(t *testing.T) {
@@ -226,6 +224,44 @@ func TestAWriterThatHasNotLetGo(t *testing.T) {
 	}
 }
 
+// TestARotatedFileThatIsDamaged: what came to it after it had been read, and was
+// lost when it was compressed, was lost without a word.
+func TestARotatedFileThatIsDamaged(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1))
+	d.read()
+	d.rename("index.jsonl", "index.jsonl.1")
+	d.write("index.jsonl", ship(2))
+	expect(t, "rotated", d.read(), "h1 h2|")
+	whole := compressed(t, ".gz", ship(1)+strings.Repeat(ship(3), 20))
+	d.write("index.jsonl.1.gz", whole[:len(whole)-20])
+	d.must(os.Remove(d.path("index.jsonl.1")))
+	d.append("index.jsonl", ship(4))
+	if got := d.read(); !strings.HasSuffix(got, "h4|rotated-away") {
+		t.Errorf("the damaged file left %q", got)
+	}
+}
+
+// TestACopyOfAnIndexThatWasEmpty: it had nothing that would tell it from other
+// files, and was not read.
+func TestACopyOfAnIndexThatWasEmpty(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl.2", ship(8))
+	hourAgo := time.Now().Add(-time.Hour)
+	d.must(os.Chtimes(d.path("index.jsonl.2"), hourAgo, hourAgo))
+	d.write("index.jsonl")
+	expect(t, "empty", d.read(), "|")
+	d.write("index.jsonl.1", ship(1), ship(2))
+	later := time.Now().Add(time.Second)
+	d.must(os.Chtimes(d.path("index.jsonl.1"), later, later))
+	d.write("index.jsonl", ship(3))
+	expect(t, "copied and truncated", d.read(), "h1 h2 h3|")
+}
+
+// TestAnInodeThatIsUsedAgain: the file system gives a new index the inode of
+// the old one, which stands beside it under another.
 func TestAnInodeThatIsUsedAgain(t *testing.T) {
 	t.Parallel()
 	d := newIndexDir(t)

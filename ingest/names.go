@@ -17,8 +17,15 @@ type seriesNames struct {
 	list []store.Series
 }
 
-// id takes a commit of at most 255 bytes.
+// maxHost is the longest name of a host that store.ValidHost takes, in bytes.
+const maxHost = 255
+
+// id takes a commit of at most 255 bytes. A host's name that is too long is
+// never kept, not even as a key.
 func (n *seriesNames) id(host, commit []byte) int32 {
+	if len(host) > maxHost {
+		host = []byte(store.InvalidHost)
+	}
 	n.key = append(append(append(n.key[:0], byte(len(commit))), commit...), host...)
 	id, ok := n.ids[string(n.key)]
 	if !ok {

@@ -26,9 +26,9 @@ type indexFile struct {
 	info os.FileInfo
 	identity
 	current bool
+	head    []byte        // the first headBytes of the content when it was opened
 	decoder io.Closer     // of a compressed file, nil for a plain one
 	stream  *bufio.Reader // its content
-	begin   []byte        // the first headBytes of that
 }
 
 // openIndexFile opens an older index.
@@ -55,8 +55,8 @@ func openIndexFile(path string) (*indexFile, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	f.decoder, f.stream = decoder, bufio.NewReader(decoder)
-	begin, _ := f.stream.Peek(headBytes) // an error comes again when it is read
-	f.begin = bytes.Clone(begin)
+	head, _ := f.stream.Peek(headBytes) // an error comes again when it is read
+	f.head = bytes.Clone(head)
 	return f, nil
 }
 
@@ -94,23 +94,13 @@ func (f *indexFile) readTo(c fileCursor, tail []byte) error {
 	return err
 }
 
-// head returns the beginning of the file's content.
-func (f *indexFile) head() []byte {
-	if f.stream != nil {
-		return f.begin
-	}
-	b := make([]byte, headBytes)
-	n, _ := f.file.ReadAt(b, 0)
-	return b[:n]
-}
-
 // holds tells whether the file is the one that a cursor was read from.
 func (f *indexFile) holds(c fileCursor) bool {
 	if f.stream == nil {
 		return (c.identity == f.identity || c.Offset > 0) && c.matches(f.file)
 	}
 	tail := make([]byte, c.TailLen)
-	return c.Offset > 0 && int64(len(f.begin)) >= c.HeadLen && hexHash(f.begin[:c.HeadLen]) == c.HeadHash &&
+	return c.Offset > 0 && int64(len(f.head)) >= c.HeadLen && hexHash(f.head[:c.HeadLen]) == c.HeadHash &&
 		f.readTo(c, tail) == nil && hexHash(tail) == c.TailHash
 }
 
@@ -118,8 +108,7 @@ func (f *indexFile) holds(c fileCursor) bool {
 // the cursor's own file, then those written since it was read, oldest first. It
 // is empty if the cursor's file is not there.
 func siblings(path string, c fileCursor, current os.FileInfo) ([]string, error) {
-	stem, _, _ := strings.Cut(filepath.Base(path), ".")
-	candidates, err := beside(path, stem, current)
+	candidates, err := beside(path, stem(path), current)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +132,12 @@ func siblings(path string, c fileCursor, current os.FileInfo) ([]string, error) 
 		return paths, nil
 	}
 	return nil, nil
+}
+
+// stem is what the names of rotated files begin with: index-20260501.jsonl, too.
+func stem(path string) string {
+	stem, _, _ := strings.Cut(filepath.Base(path), ".")
+	return stem
 }
 
 // sibling is a file beside the index.
