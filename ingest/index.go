@@ -55,6 +55,15 @@ func (r *Result) add(saved store.Saved) {
 	r.Saved.Future += saved.Future
 }
 
+// Readable tells whether the index can be read; if not, the error is ErrUnread.
+func Readable(path string) error {
+	f, err := openPlain(path)
+	if err != nil {
+		return fmt.Errorf("index %w: %w", ErrUnread, err)
+	}
+	return f.Close()
+}
+
 // Index reads what the index has got since the last pass, through rotations and
 // truncations, and stores it.
 func Index(ctx context.Context, s *store.Store, opts IndexOptions) (result Result, err error) {

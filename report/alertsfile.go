@@ -101,7 +101,8 @@ func quoteASCII(b *strings.Builder, s string) {
 
 // Reconcile reads what stands in alerts.jsonl beyond the known position: lines
 // of ours whose mark was lost in a crash are marked, lines of the predecessor
-// become history, a torn last line is cut off. It returns how many it adopted.
+// become history, a torn last alert is cut off. It returns how many it adopted.
+// A file that holds something, but no alert, is ErrAlertsPath the first time.
 func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (adopted int, err error) {
 	source, err := s.Source(ctx, store.StreamAlerts)
 	if err != nil {
@@ -129,8 +130,10 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 	if known.Offset == size && stored.State != "" {
 		return 0, nil
 	}
+	found := 0
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		whole, err := readAlerts(f, known.Offset, func(a store.Alert) error {
+			found++
 			a.ExportedAt.Int64, a.ExportedAt.Valid = now, true
 			added, err := tx.AddAlert(a)
 			if added {
@@ -144,10 +147,12 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 			return err
 		}
 		switch {
+		case stored.State == "" && found == 0 && whole > 0:
+			err = fmt.Errorf("%w: it holds something, but no alert", ErrAlertsPath)
 		case whole < size:
 			err = f.Truncate(whole)
 		case whole > size:
-			_, err = f.WriteAt([]byte("\n"), size)
+			_, err = f.Write([]byte("\n"))
 		}
 		if err != nil {
 			return err
@@ -166,7 +171,8 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 
 // readAlerts gives out the alerts that stand in a file from an offset on, and
 // returns where the last whole line ends. A last line that is an alert but for
-// its newline is whole: then that place is one behind the file's end.
+// its newline is whole, and so is one that is no beginning of an alert, which
+// somebody else has written: then that place is one behind the file's end.
 func readAlerts(f io.ReaderAt, offset int64, found func(store.Alert) error) (whole int64, err error) {
 	lines := bufio.NewReaderSize(io.NewSectionReader(f, offset, 1<<62), maxAlertLine+1)
 	for whole = offset; ; {
@@ -183,7 +189,7 @@ func readAlerts(f io.ReaderAt, offset int64, found func(store.Alert) error) (who
 		if !long {
 			a, ok = parseAlert(bytes.TrimSuffix(line, []byte("\n")))
 		}
-		if err != nil && !ok {
+		if err != nil && !ok && (length == 0 || !long && tornAlert(line)) {
 			return whole, nil
 		}
 		if ok {
@@ -196,6 +202,12 @@ func readAlerts(f io.ReaderAt, offset int64, found func(store.Alert) error) (who
 			return whole + 1, nil
 		}
 	}
+}
+
+// tornAlert tells whether a line may be the beginning of an alert's.
+func tornAlert(line []byte) bool {
+	const begin = `{"host": `
+	return bytes.HasPrefix(line, []byte(begin)) || bytes.HasPrefix([]byte(begin), line)
 }
 
 // moveTo notes that the first bytes of the file agree with the table.
@@ -234,14 +246,22 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 	for _, a := range alerts {
 		lines.WriteString(AlertJSON(a))
 	}
-	if _, err := f.WriteAt([]byte(lines.String()), size); err != nil {
-		f.Truncate(size)
-		return 0, fmt.Errorf("append alerts: %w", err)
+	_, err = f.Write([]byte(lines.String()))
+	if err == nil {
+		err = f.Sync()
 	}
-	if err := f.Sync(); err != nil {
+	end, seekErr := f.Seek(0, io.SeekCurrent)
+	if err == nil {
+		err = seekErr
+	}
+	if err != nil {
 		// The next pass must not find lines that may never reach the disk.
 		f.Truncate(size)
 		return 0, fmt.Errorf("append alerts: %w", err)
+	}
+	known := end
+	if end-size != int64(lines.Len()) {
+		known = size // somebody else has appended, too: the next pass reads what
 	}
 	if size == 0 {
 		if err := syncDir(filepath.Dir(path)); err != nil {
@@ -254,13 +274,13 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 				return err
 			}
 		}
-		return moveTo(tx, source, f, size+int64(lines.Len()), now)
+		return moveTo(tx, source, f, known, now)
 	})
 	return len(alerts), err
 }
 
 func openAlerts(path string, flags int) (*os.File, int64, error) {
-	f, err := os.OpenFile(path, flags|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o640)
+	f, err := os.OpenFile(path, flags|os.O_APPEND|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o640)
 	if errors.Is(err, fs.ErrNotExist) && flags&os.O_CREATE == 0 {
 		return nil, 0, err
 	}

@@ -1,14 +1,38 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+	"unicode/utf8"
 )
+
+// isText tells whether a file begins as no database does, however damaged: with
+// 512 bytes of text.
+func isText(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(f, head)
+	head = head[:n]
+	if n == 512 {
+		head = head[:508] // the cut may be inside a rune
+		for len(head) > 0 && !utf8.RuneStart(head[len(head)-1]) {
+			head = head[:len(head)-1]
+		}
+		head = head[:max(0, len(head)-1)]
+	}
+	return n > 0 && utf8.Valid(head) && bytes.IndexByte(head, 0) < 0
+}
 
 // MoveAside renames a database, with its write-ahead log, to a name beside it
 // that holds the time, and returns that name; "" if there is no database. One
@@ -21,6 +45,9 @@ func MoveAside(ctx context.Context, path string, at time.Time) (aside string, er
 	}
 	if err := peek(ctx, path); errors.Is(err, ErrForeign) {
 		return "", err
+	}
+	if isText(path) {
+		return "", fmt.Errorf("%s: %w: it is a text", path, ErrForeign)
 	}
 	aside = path + at.UTC().Format(".20060102T150405.000000Z")
 	// The database last: without it, what is left of a crash in between would

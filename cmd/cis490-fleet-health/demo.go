@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cis490/fleet-health/report"
@@ -79,8 +80,16 @@ Try next:
   cis490-fleet-health report --db %[1]s/fleet.db --now %[2]s
   cis490-fleet-health pass --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --alerts-path %[1]s/alerts.jsonl --journal-export %[1]s/journal.export --now %[2]s
   sqlite3 -readonly %[1]s/fleet.db "SELECT hour, host, ships, puts_4xx, puts_5xx FROM host_hourly WHERE hour >= '2026-05-01T10'"
-`, dir, demoNow.Format(time.RFC3339))
+`, shellQuoted(dir), demoNow.Format(time.RFC3339))
 	return ran(err)
+}
+
+// shellQuoted is a path as a shell takes it for one word.
+func shellQuoted(path string) string {
+	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // demoHost is how a host of the demo behaves: minutes before the end, negative

@@ -22,7 +22,6 @@ func TestExitCodes(t *testing.T) {
 		says string
 	}{
 		{nil, exitOK, ""},
-		{errFailed, exitFailed, ""},
 		{errUnread, exitUsage, ""},
 		{ran(errors.New("no space left on device")), exitFailed, "no space left on device"},
 		{ran(fmt.Errorf("fleet.db: %w", store.ErrLocked)), exitFailed, "end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -19,7 +20,8 @@ import (
 )
 
 // version is set when a release is built, with -ldflags -X main.version=….
-var version = "devel"
+// Otherwise Go's own stamp of the checkout is shown.
+var version = ""
 
 // Exit codes.
 const (
@@ -59,7 +61,7 @@ func run(ctx context.Context, args []string, e *env) int {
 		Short:         "watch a fleet of lab hosts through its receiver's index and journal",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version,
+		Version:       versionText(),
 		// They would make two more lines of the one that says what is wrong.
 		DisableSuggestions: true,
 	}
@@ -91,19 +93,14 @@ func refuseUnknownTopics(root *cobra.Command) {
 // errUsage: the command line is wrong.
 var errUsage = errors.New("bad usage")
 
-// errFailed and errUnread have been said already; only the exit code is left.
-var (
-	errFailed = errors.New("failed")
-	errUnread = errors.New("unread")
-)
+// errUnread has been said already; only the exit code is left.
+var errUnread = errors.New("unread")
 
 // exitCode says an error, once, and turns it into the exit code.
 func exitCode(e *env, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errFailed):
-		return exitFailed
 	case errors.Is(err, errUnread):
 		return exitUsage
 	}
@@ -130,13 +127,20 @@ type ranError struct{ error }
 
 func (r ranError) Unwrap() []error { return []error{r.error, errRan} }
 
+func versionText() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
+		return info.Main.Version
+	}
+	return version
+}
+
 func versionCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := io.WriteString(e.stdout, "cis490-fleet-health "+version+"\n")
+			_, err := io.WriteString(e.stdout, "cis490-fleet-health "+versionText()+"\n")
 			return ran(err)
 		},
 	}

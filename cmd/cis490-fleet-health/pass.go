@@ -48,6 +48,9 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	}
 	defer lock.Unlock()
 	if o.rebuild {
+		if err := ingest.Readable(o.index); err != nil {
+			return ran(fmt.Errorf("%w; nothing was moved", err))
+		}
 		aside, err := store.MoveAside(ctx, o.db, started)
 		if err != nil {
 			return ran(err)
@@ -121,17 +124,20 @@ func (p *pass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := report.Export(ctx, p.s, p.o.alerts, p.o.now); errors.Is(err, report.ErrAlertsPath) {
-		if !unusable {
-			p.sayUnread(err)
-		}
-	} else if err != nil {
-		return err
-	}
+	// Said before they are exported: a pass that fails there has found them, and
+	// the next one will take them for said.
 	for _, a := range alerts {
 		p.log.say(levelWarning, "ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix)
 	}
 	p.row.NewAlerts = len(alerts)
+	if unusable {
+		return ctx.Err()
+	}
+	if _, err := report.Export(ctx, p.s, p.o.alerts, p.o.now); errors.Is(err, report.ErrAlertsPath) {
+		p.sayUnread(err)
+	} else if err != nil {
+		return err
+	}
 	return ctx.Err()
 }
 

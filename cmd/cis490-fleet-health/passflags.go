@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func passLike(e *env, cmd *cobra.Command, rebuild bool) *cobra.Command {
 	f.StringVar(&o.unit, "journal-unit", "cis490-receiver", "the receiver's systemd unit")
 	f.StringVar(&o.directory, "journal-directory", "", "read the journal files in this directory (journalctl -D)")
 	f.StringVar(&o.export, "journal-export", "", "read a `FILE` made by journalctl -o export instead; - is standard input")
-	f.StringVar(&o.journal, "journal", "system", "none: there is no journal here")
+	f.StringVar(&o.journal, "journal", "system", "`KIND` of journal: system, or none if there is none here")
 	f.DurationVar(&o.journalTimeout, "journal-timeout", 30*time.Second, "kill journalctl if it gives nothing for so long")
 	f.IntVar(&o.lookbackHours, "lookback-hours", 24, "a host that has not shipped for so long is not expected to")
 	f.IntVar(&o.silentMin, "silent-threshold-min", 30, "minutes without a ship that make a host silent")
@@ -123,14 +124,35 @@ func (o *passOptions) check(e *env) error {
 // alert appended to the index would be read as an episode.
 func (o *passOptions) checkPaths() error {
 	flags := map[string]string{}
+	if db, err := filepath.Abs(o.db); err == nil {
+		for _, suffix := range []string{"-wal", "-shm", ".lock"} {
+			flags[db+suffix] = "db"
+		}
+	}
+	infos := map[string]os.FileInfo{}
 	for _, p := range []struct{ flag, path string }{{"db", o.db}, {"index-path", o.index}, {"alerts-path", o.alerts},
 		{"journal-export", o.export}} {
 		if p.path == "" && p.flag != "journal-export" {
 			return fmt.Errorf("%w: --%s is empty", errUsage, p.flag)
 		}
-		path := filepath.Clean(p.path)
-		if other, taken := flags[path]; taken && p.path != "" {
-			return fmt.Errorf("%w: --%s and --%s are the same file %s", errUsage, other, p.flag, path)
+		if p.path == "" || p.path == "-" {
+			continue
+		}
+		path, err := filepath.Abs(p.path)
+		if err != nil {
+			return fmt.Errorf("%w: --%s %s: %w", errUsage, p.flag, p.path, err)
+		}
+		other, taken := flags[path]
+		if info, err := os.Stat(path); err == nil {
+			for flag, known := range infos {
+				if os.SameFile(info, known) {
+					other, taken = flag, true
+				}
+			}
+			infos[p.flag] = info
+		}
+		if taken {
+			return fmt.Errorf("%w: --%s and --%s are the same file %s", errUsage, other, p.flag, p.path)
 		}
 		flags[path] = p.flag
 	}

@@ -70,7 +70,7 @@ func (l *logger) say(level int, format string, args ...any) {
 		fmt.Fprintf(l.w, "<%d>%s\n", level, text)
 		return
 	}
-	fmt.Fprintf(l.w, "%s %s %s\n", l.e.now().Format("15:04:05"), levelNames[level], text)
+	fmt.Fprintf(l.w, "%s %s %s\n", l.e.now().UTC().Format("2006-01-02 15:04:05Z"), levelNames[level], text)
 }
 
 // show puts a line on the terminal that the next one takes the place of.
@@ -121,7 +121,7 @@ func describe(err error) string {
 	case errors.Is(err, store.ErrForeign):
 		text += "; name another file with --db"
 	case errors.Is(err, store.ErrFull) || errors.Is(err, syscall.ENOSPC):
-		text += "; make room: the next pass goes on from where this one stopped"
+		text += "; make room, and run it again: a pass goes on from where the last one stopped"
 	case errors.Is(err, store.ErrLocked):
 		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
 	}
