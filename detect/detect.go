@@ -9,6 +9,8 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cis490/fleet-health/store"
@@ -112,6 +114,15 @@ func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts []st
 	return alerts, nil
 }
 
+// plain is a host's name as it may stand among commands that an operator will
+// type: quoted, if it could be taken for anything but a name.
+func plain(host string) string {
+	if strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" {
+		return host
+	}
+	return strconv.Quote(host)
+}
+
 func findSilent(tx *store.Tx, t Thresholds, now int64) (found []Finding, err error) {
 	var rows []struct {
 		Host       string `db:"host"`
@@ -123,7 +134,7 @@ func findSilent(tx *store.Tx, t Thresholds, now int64) (found []Finding, err err
 			fmt.Sprintf("nothing accepted for %.0f min, the last ship came at %s",
 				float64(now-r.LastShipAt)/float64(store.Minute), store.FormatTime(r.LastShipAt)),
 			fmt.Sprintf("on %s, look at `systemctl status cis490-shipper cis490-orchestrator`; start what is stopped "+
-				"with `sudo systemctl start cis490-shipper cis490-orchestrator`; if one keeps failing, FIXYOURSELF.md has the steps", r.Host)})
+				"with `sudo systemctl start cis490-shipper cis490-orchestrator`; if one keeps failing, FIXYOURSELF.md has the steps", plain(r.Host))})
 	}
 	return found, err
 }
@@ -138,7 +149,7 @@ func findFatalOnly(tx *store.Tx, t Thresholds, now int64) (found []Finding, err 
 		"min_count": t.FatalMinCount, "ratio": t.FatalRatio})
 	for _, r := range rows {
 		fix := fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '5 minutes ago'`; a 412 is a refused code commit, "+
-			"mostly a diverged HEAD: FIXYOURSELF.md §B", r.Host)
+			"mostly a diverged HEAD: FIXYOURSELF.md §B", plain(r.Host))
 		if r.Host == store.OverflowHost || r.Host == store.InvalidHost {
 			fix = "on the receiver, `journalctl -u cis490-receiver --since '1 hour ago'` shows which address makes up these host names; block it"
 		}
@@ -158,7 +169,7 @@ func findUnstamped(tx *store.Tx, t Thresholds, now int64) (found []Finding, err 
 		found = append(found, Finding{r.Host, Unstamped,
 			fmt.Sprintf("%d PUT(s) refused for want of X-Cis490-Code-Commit: its orchestrator predates stamping", r.Unstamped),
 			fmt.Sprintf("on %s, run `sudo /opt/cis490/scripts/install-lab-host.sh`, which stamps VERSION and restarts the "+
-				"orchestrator; where cis490-autoupdate.timer is on, wait half an hour first", r.Host)})
+				"orchestrator; where cis490-autoupdate.timer is on, wait half an hour first", plain(r.Host))})
 	}
 	return found, err
 }

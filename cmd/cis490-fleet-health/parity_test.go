@@ -80,6 +80,9 @@ func readAlerts(t *testing.T, path string) map[string]string {
 		if err := json.Unmarshal([]byte(line), &a); err != nil {
 			t.Fatal(err)
 		}
+		if _, twice := alerts[a["host"]+"|"+a["symptom"]]; twice {
+			t.Errorf("%s has two alerts of %s, %s", path, a["host"], a["symptom"])
+		}
 		alerts[a["host"]+"|"+a["symptom"]] = a["dedup_key"] + " " + fmt.Sprint(figures[a["symptom"]].FindAllString(a["detail"], -1))
 	}
 	return alerts

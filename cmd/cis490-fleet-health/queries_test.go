@@ -24,7 +24,7 @@ func TestSavedQueriesRunInDebiansSQLite(t *testing.T) {
 		"failing.sql":   "lab-06|412|36|2026-05-01T10:26:58.757155Z|2026-05-01T11:58:57.075844Z\n",
 		"last-good.sql": "lab-07|2026-05-01T11:19:00.684590Z|2026-05-01T11:21:04.057958Z|20\n",
 		"passes.sql":    "|ok|",
-		"silences.sql":  "lab-01|2026-05-01T10:00:05.223961Z|2026-05-01T10:02:08.201791Z|2\n",
+		"silences.sql":  "lab-05|2026-05-01T11:12:48.808687Z||46\n",
 	}
 	queries, err := filepath.Glob("../../deploy/queries/*.sql")
 	if err != nil || len(queries) != len(says) {
