@@ -193,7 +193,7 @@ CREATE TABLE alerts (
 
 CREATE INDEX alerts_not_exported ON alerts (id) WHERE exported_at IS NULL;
 
-CREATE INDEX alerts_by_last_found ON alerts (last_found_at);
+CREATE INDEX alerts_by_host ON alerts (host, symptom, last_found_at);
 
 -- When each detector last looked. A symptom is open if it was found then.
 CREATE TABLE detectors (

@@ -81,9 +81,8 @@ SELECT
     FROM (
       SELECT DISTINCT a.symptom
       FROM detectors AS d
-      -- CROSS keeps the order: the three detectors, then the alerts found then.
-      CROSS JOIN alerts AS a ON a.symptom = d.symptom AND a.last_found_at = d.evaluated_at
-      WHERE a.host = h.name
+      -- CROSS keeps the order: the three detectors, then the host's alert found then.
+      CROSS JOIN alerts AS a ON a.host = h.name AND a.symptom = d.symptom AND a.last_found_at = d.evaluated_at
       ORDER BY a.symptom
     )
   ) AS open_symptoms

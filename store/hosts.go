@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"unicode"
 	"unicode/utf8"
 )
@@ -162,41 +163,68 @@ func (tx *Tx) saveHosts(hosts []*host) error {
 	return nil
 }
 
+// catchUp moves last_ship_at and next_ship_at, or those of PUTs, of all hosts
+// whose next fact the clock has reached, in one look at the facts since then.
+// A host whose facts are not kept any more has what was noted of them.
+const catchUp = `
+UPDATE hosts
+SET
+  last_%[1]s_at = MAX(COALESCE(last_%[1]s_at, 0), next_%[1]s_at, COALESCE(reached, 0)),
+  next_%[1]s_at = ahead
+FROM (
+  SELECT
+    h.id AS host_id,
+    MAX(f.at) FILTER (WHERE f.at <= :now) AS reached,
+    MIN(f.at) FILTER (WHERE f.at > :now) AS ahead
+  FROM hosts AS h
+  LEFT JOIN (%[2]s) AS f
+    ON f.host_id = h.id
+  WHERE h.next_%[1]s_at <= :now
+  GROUP BY h.id
+) AS seen
+WHERE seen.host_id = hosts.id`
+
+const (
+	shipsSince = `
+    SELECT series.host_id, MAX(received_at) FILTER (WHERE received_at <= :now) AS at
+    FROM ships
+    JOIN series ON series.id = series_id
+    WHERE received_at >= (SELECT MIN(next_ship_at) FROM hosts)
+    GROUP BY series.host_id
+    UNION ALL
+    SELECT series.host_id, MIN(received_at)
+    FROM ships
+    JOIN series ON series.id = series_id
+    WHERE received_at > :now
+    GROUP BY series.host_id`
+	putsSince = `
+    SELECT host_id, MAX(at) FILTER (WHERE at <= :now) AS at
+    FROM puts
+    WHERE at >= (SELECT MIN(next_put_at) FROM hosts)
+    GROUP BY host_id
+    UNION ALL
+    SELECT host_id, MIN(at)
+    FROM puts
+    WHERE at > :now
+    GROUP BY host_id`
+)
+
 // CatchUp moves the last ship and PUT of hosts whose facts were ahead of the
 // clock when they were read, and are not any more.
 func (tx *Tx) CatchUp(now int64) error {
-	for _, statement := range []string{`
-		UPDATE hosts
-		SET
-		  last_ship_at = MAX(COALESCE(last_ship_at, 0), COALESCE((
-		    SELECT MAX(received_at) FROM ships JOIN series ON series.id = series_id
-		    WHERE host_id = hosts.id AND received_at BETWEEN hosts.next_ship_at AND :now
-		  ), next_ship_at)),
-		  next_ship_at = (
-		    SELECT MIN(received_at) FROM ships JOIN series ON series.id = series_id
-		    WHERE host_id = hosts.id AND received_at > :now
-		  )
-		WHERE next_ship_at <= :now`, `
-		UPDATE hosts
-		SET
-		  last_put_at = MAX(COALESCE(last_put_at, 0), COALESCE((
-		    SELECT MAX(at) FROM puts
-		    WHERE host_id = hosts.id AND at BETWEEN hosts.next_put_at AND :now
-		  ), next_put_at)),
-		  next_put_at = (
-		    SELECT MIN(at) FROM puts WHERE host_id = hosts.id AND at > :now
-		  )
-		WHERE next_put_at <= :now`} {
-		result, err := tx.NamedExec(statement, map[string]any{"now": now})
+	for kind, since := range map[string]string{"ship": shipsSince, "put": putsSince} {
+		var due bool
+		err := tx.Get(&due, "SELECT EXISTS (SELECT 1 FROM hosts WHERE next_"+kind+"_at <= ?)", now)
 		if err != nil {
 			return err
 		}
-		if n, err := result.RowsAffected(); err != nil || n > 0 {
-			tx.s.hosts = nil
-			if err != nil {
-				return err
-			}
+		if !due {
+			continue
 		}
+		if _, err := tx.NamedExec(fmt.Sprintf(catchUp, kind, since), map[string]any{"now": now}); err != nil {
+			return err
+		}
+		tx.s.hosts = nil
 	}
 	return nil
 }

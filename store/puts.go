@@ -3,6 +3,8 @@ package store
 import (
 	"cmp"
 	"database/sql/driver"
+	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -60,21 +62,28 @@ func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (inserted int, e
 		hours := touchedHours(len(puts), func(i int) int64 { return puts[i].At })
 		return inserted, tx.rebuildHours("put_hours", rebuildPutHours, hours)
 	}
-	type key struct{ hour, host, status int64 }
-	counts := map[key]int64{}
+	counts := map[hourKey]int64{}
 	for _, r := range puts {
-		counts[key{r.At / Hour, hosts[r.Host].ID, int64(r.Status)}]++
+		counts[hourKey{r.At / Hour, hosts[r.Host].ID, int64(r.Status)}]++
 	}
-	keys := make([]key, 0, len(counts))
-	for k := range counts {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.host, b.host), cmp.Compare(a.status, b.status))
+	return inserted, tx.mergeCounts(mergePutHours, mergePutHoursConflict, source, counts)
+}
+
+// hourKey is what a rollup counts by: an hour, a host, and a status or reason.
+type hourKey struct {
+	hour, host int64
+	kind       any // int64 or string
+}
+
+// mergeCounts adds counts of rows, all of them new, to a rollup.
+func (tx *Tx) mergeCounts(insert, conflict string, source int64, counts map[hourKey]int64) error {
+	keys := slices.SortedFunc(maps.Keys(counts), func(a, b hourKey) int {
+		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.host, b.host), cmp.Compare(fmt.Sprint(a.kind), fmt.Sprint(b.kind)))
 	})
-	_, err = tx.insertMany(mergePutHours, mergePutHoursConflict, 5, len(keys), func(i int, values []driver.NamedValue) {
+	_, err := tx.insertMany(insert, conflict, 5, len(keys), func(i int, values []driver.NamedValue) {
 		k := keys[i]
-		setInts(values, k.hour, k.host, k.status, source, counts[k])
+		setInts(values, k.hour, k.host, 0, source, counts[k])
+		values[2].Value = k.kind
 	})
-	return inserted, err
+	return err
 }

@@ -20,8 +20,15 @@ const (
 const insertRejections = `
 INSERT INTO rejections (at, cursor_hash, host_id, reason, message, source_id)`
 
+const mergeRejectionHours = `
+INSERT INTO rejection_hours (hour, host_id, reason, source_id, rejections)`
+
+const mergeRejectionHoursConflict = `
+ON CONFLICT (hour, host_id, reason, source_id) DO UPDATE SET
+  rejections = rejections + excluded.rejections`
+
 // rebuildRejectionHours computes the rollup of one hour from its rejections.
-// It is the rollup's definition; there are few enough of them to use it always.
+// It is the rollup's definition.
 const rebuildRejectionHours = `
 INSERT INTO rejection_hours (hour, host_id, reason, source_id, rejections)
 SELECT
@@ -48,6 +55,13 @@ func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host
 	if err != nil {
 		return 0, err
 	}
-	hours := touchedHours(len(rejections), func(i int) int64 { return rejections[i].At })
-	return inserted, tx.rebuildHours("rejection_hours", rebuildRejectionHours, hours)
+	if inserted < len(rejections) {
+		hours := touchedHours(len(rejections), func(i int) int64 { return rejections[i].At })
+		return inserted, tx.rebuildHours("rejection_hours", rebuildRejectionHours, hours)
+	}
+	counts := map[hourKey]int64{}
+	for _, r := range rejections {
+		counts[hourKey{r.At / Hour, hosts[r.Host].ID, r.Reason}]++
+	}
+	return inserted, tx.mergeCounts(mergeRejectionHours, mergeRejectionHoursConflict, source, counts)
 }
