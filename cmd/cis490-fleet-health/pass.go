@@ -141,6 +141,10 @@ func (p *pass) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// manyShips is how many ships without one entry of the receiver in the journal
+// are odd: each comes with an access line, if a moment later.
+const manyShips = 10
+
 // ingest reads the sources. One that cannot be read does not stop the other.
 func (p *pass) ingest(ctx context.Context) error {
 	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Rotated: p.o.rebuild, Now: p.o.now, Progress: p.progress("index")})
@@ -159,8 +163,13 @@ func (p *pass) ingest(ctx context.Context) error {
 		result, err = ingest.Dump(ctx, p.s, ingest.DumpOptions{Path: p.o.export, Stdin: p.e.stdin, Unit: p.o.unit, Now: p.o.now,
 			Progress: p.progress("journal")})
 	default:
+		shipped := result.Saved.Ships
 		result, err = ingest.Journal(ctx, p.s, ingest.JournalOptions{Unit: p.o.unit, Directory: p.o.directory, Now: p.o.now, Timeout: p.o.journalTimeout,
 			Progress: p.progress("journal")})
+		if err == nil && result.Read == 0 && shipped >= manyShips && result.Quiet == "" {
+			result.Quiet = fmt.Sprintf("the index has %d new rows, but the journal not one entry of unit %s: "+
+				"is the name right, and may this user still read the system's journal?", shipped, p.o.unit)
+		}
 	}
 	p.row.JournalEntries = result.Read
 	if p.note(result); errors.Is(err, ingest.ErrUnread) {
