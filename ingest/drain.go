@@ -113,7 +113,7 @@ func (r *indexReader) parse(ctx context.Context, f *indexFile, lines *lineReader
 		}
 		from, n := lines.offset, 0
 		var err error
-		for err == nil && n < chunkLines && lines.offset-from < chunkBytes {
+		for err == nil && n < chunkLines && lines.offset-from < chunkBytes && len(r.series.list) <= 2*maxNames {
 			var l line
 			if l, err = lines.next(); err == nil {
 				n++

@@ -6,7 +6,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// maxNames is how many names are kept from one batch to the next.
+// maxNames is how many names are kept from one batch to the next. A batch has
+// at most twice as many new ones.
 const maxNames = 10_000
 
 // seriesNames gives each series of a file a small number, so that a row needs

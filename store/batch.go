@@ -47,6 +47,7 @@ func (s *Store) Save(ctx context.Context, b *Batch) (saved Saved, err error) {
 }
 
 func (tx *Tx) save(b *Batch) (saved Saved, err error) {
+	tx.s.trimHosts()
 	hosts := make([]*host, len(b.Hosts))
 	series := make([]*series, len(b.Series))
 	newest := int64(0)

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"unicode"
 	"unicode/utf8"
@@ -64,38 +66,75 @@ func (h *host) saw(at, now int64, last, next *int64) {
 	}
 }
 
+// maxHosts is how many hosts a pass keeps in memory from one batch to the next.
+// A fleet has fewer; what makes up more may be slower.
+const maxHosts = 20_000
+
 type hostCache struct {
 	byName       map[string]*host
+	whole        bool // it holds all hosts of the table
 	neverShipped int
 }
+
+const selectHosts = `
+SELECT
+  id,
+  name,
+  first_seen_at,
+  COALESCE(last_ship_at, 0) AS last_ship_at,
+  COALESCE(next_ship_at, 0) AS next_ship_at,
+  COALESCE(last_put_at, 0) AS last_put_at,
+  COALESCE(next_put_at, 0) AS next_put_at
+FROM hosts`
 
 func (tx *Tx) hostCache() (*hostCache, error) {
 	if tx.s.hosts != nil {
 		return tx.s.hosts, nil
 	}
+	cache := &hostCache{byName: map[string]*host{}}
 	var rows []host
-	err := tx.Select(&rows, `
-		SELECT
-		  id,
-		  name,
-		  first_seen_at,
-		  COALESCE(last_ship_at, 0) AS last_ship_at,
-		  COALESCE(next_ship_at, 0) AS next_ship_at,
-		  COALESCE(last_put_at, 0) AS last_put_at,
-		  COALESCE(next_put_at, 0) AS next_put_at
-		FROM hosts`)
+	if err := tx.Select(&rows, selectHosts+" LIMIT ?", maxHosts+1); err != nil {
+		return nil, err
+	}
+	if cache.whole = len(rows) <= maxHosts; cache.whole {
+		for i := range rows {
+			cache.byName[rows[i].Name] = &rows[i]
+		}
+	}
+	err := tx.Get(&cache.neverShipped, `
+		SELECT COUNT(*)
+		FROM hosts
+		WHERE last_ship_at IS NULL AND next_ship_at IS NULL AND name NOT IN (?, ?)`, InvalidHost, OverflowHost)
 	if err != nil {
 		return nil, err
 	}
-	cache := &hostCache{byName: make(map[string]*host, len(rows))}
-	for i := range rows {
-		cache.byName[rows[i].Name] = &rows[i]
-		if !rows[i].shipped() && !pseudo(rows[i].Name) {
-			cache.neverShipped++
-		}
-	}
 	tx.s.hosts = cache
 	return cache, nil
+}
+
+// findHost returns a known host, nil if there is none of that name.
+func (tx *Tx) findHost(cache *hostCache, name string) (*host, error) {
+	if h, ok := cache.byName[name]; ok || cache.whole {
+		return h, nil
+	}
+	var h host
+	err := tx.Get(&h, selectHosts+" WHERE name = ?", name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	cache.byName[name] = &h
+	return &h, nil
+}
+
+// trimHosts forgets hosts, if there are too many. Batches share their structs:
+// it may only be done between two.
+func (s *Store) trimHosts() {
+	if s.hosts != nil && len(s.hosts.byName) > maxHosts {
+		s.hosts.byName, s.hosts.whole = map[string]*host{}, false
+	}
 }
 
 func pseudo(name string) bool { return name == InvalidHost || name == OverflowHost }
@@ -111,7 +150,11 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 	if !ValidHost(name) {
 		name = InvalidHost
 	}
-	if h, ok := cache.byName[name]; ok {
+	h, err := tx.findHost(cache, name)
+	if err != nil {
+		return nil, err
+	}
+	if h != nil {
 		if ships && !h.shipped() && !pseudo(name) {
 			cache.neverShipped--
 		}
@@ -131,7 +174,7 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &host{ID: id, Name: name, FirstSeen: MaxTime}
+	h = &host{ID: id, Name: name, FirstSeen: MaxTime}
 	cache.byName[name] = h
 	return h, nil
 }
