@@ -53,6 +53,8 @@ func (r *Result) add(saved store.Saved) {
 	r.Saved.Puts += saved.Puts
 	r.Saved.Rejections += saved.Rejections
 	r.Saved.Future += saved.Future
+	r.Saved.Expired += saved.Expired
+	r.Saved.ExpiredBefore = max(r.Saved.ExpiredBefore, saved.ExpiredBefore)
 }
 
 // Readable tells whether the index can be read; if not, the error is ErrUnread.

@@ -32,12 +32,15 @@ type Batch struct {
 // Saved counts the rows of a batch that were new.
 type Saved struct {
 	Ships, Puts, Rejections int
-	Future                  int // facts stamped more than FutureTolerance ahead of the clock
+	Future                  int   // facts stamped more than FutureTolerance ahead of the clock
+	Expired                 int   // facts of hours that have been pruned, left out
+	ExpiredBefore           int64 // the end of the pruned hours, in microseconds; 0 if Expired is
 }
 
 // Save stores a batch: its rows, the rollups and hosts that follow from them,
 // and the cursor, in one transaction. Rows that are already there are left out,
-// so reading the same bytes again changes nothing.
+// so reading the same bytes again changes nothing; and so are rows of hours that
+// have been pruned, new or not.
 func (s *Store) Save(ctx context.Context, b *Batch) (saved Saved, err error) {
 	err = s.Update(ctx, func(tx *Tx) error {
 		saved, err = tx.save(b)
@@ -48,6 +51,9 @@ func (s *Store) Save(ctx context.Context, b *Batch) (saved Saved, err error) {
 
 func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	tx.s.trimHosts()
+	if err := tx.leaveOut(b, &saved); err != nil {
+		return saved, err
+	}
 	hosts := make([]*host, len(b.Hosts))
 	series := make([]*series, len(b.Series))
 	newest := int64(0)

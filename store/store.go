@@ -56,6 +56,7 @@ type Store struct {
 	hosts   *hostCache // nil until first used, and after a failed write, as the caches below
 	commits map[string]int64
 	series  map[seriesKey]int64
+	horizon *horizon
 }
 
 // Options of Open. The zero value is right for a pass.
@@ -98,34 +99,6 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("%s: %w", path, wrap(err))
 	}
 	return s, nil
-}
-
-// OpenReadOnly opens an existing database for reading, beside a running pass.
-func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
-	exists, err := lookAt(path, unix.R_OK)
-	if err != nil {
-		return nil, err
-	}
-	if !exists {
-		return nil, fmt.Errorf("%s: %w: there is no such file", path, ErrPath)
-	}
-	db, err := connect(path, "mode=ro", BusyTimeout)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, wrap(err))
-	}
-	current, err := checkIdentity(ctx, db)
-	if err == nil && !current {
-		err = fmt.Errorf("%w: its schema is older than this program; the next pass migrates it", ErrPath)
-	}
-	var conn *sqlx.Conn
-	if err == nil {
-		conn, err = db.Connx(ctx)
-	}
-	if err != nil {
-		db.Close()
-		return nil, fmt.Errorf("%s: %w", path, wrap(err))
-	}
-	return &Store{db: db, conn: conn, path: path}, nil
 }
 
 // connect opens one connection with the pragmas that every connection has:
@@ -264,7 +237,9 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // forget drops what was cached of tables whose write was rolled back.
-func (s *Store) forget() { s.hosts, s.commits, s.series, s.sources = nil, nil, nil, nil }
+func (s *Store) forget() {
+	s.hosts, s.commits, s.series, s.sources, s.horizon = nil, nil, nil, nil, nil
+}
 
 // SelectNamed runs a query with :name parameters and scans its rows into dest,
 // a pointer to a slice of structs with db tags.

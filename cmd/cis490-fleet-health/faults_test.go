@@ -47,8 +47,9 @@ type scene struct {
 	want string // what an undisturbed pass leaves
 }
 
-// scenes are the first pass on a fleet, and a later one that finds new rows, a
-// rotated index and an alert whose mark a crash has lost.
+// scenes are the first pass on a fleet, some of whose rows are so old that they
+// are pruned, and a later one that finds new rows, a rotated index and an alert
+// whose mark a crash has lost.
 func scenes(t *testing.T) map[string]*scene {
 	now := demoNow
 	first := &scene{t: t, dir: t.TempDir(), now: now}
@@ -57,6 +58,7 @@ func scenes(t *testing.T) map[string]*scene {
 		at := now.Add(-time.Duration(400-i)*30*time.Second - 10*time.Minute)
 		if i%40 == 7 {
 			fmt.Fprintf(&index, "no row %d\n", i)
+			fmt.Fprintf(&index, `{"host_id": "lab-0", "received_at_wall": %q}`+"\n", store.FormatTime(at.AddDate(0, 0, -200).UnixMicro()))
 		}
 		if i%3 != 1 || i < 200 {
 			fmt.Fprintf(&index, `{"host_id": "lab-%d", "received_at_wall": %q, "code_commit": "c%d"}`+"\n", i%3, store.FormatTime(at.UnixMicro()), i/200)

@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, e *env) int {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetArgs(args)
-	root.AddCommand(passCommand(e), rebuildCommand(e), demoCommand(e), reportCommand(e), versionCommand(e))
+	root.AddCommand(passCommand(e), rebuildCommand(e), demoCommand(e), reportCommand(e), pruneCommand(e), versionCommand(e))
 	refuseUnknownTopics(root)
 	return exitCode(e, root.ExecuteContext(ctx))
 }

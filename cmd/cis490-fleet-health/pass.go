@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
-	"github.com/gofrs/flock"
 )
 
 // earliestClock is the time before which the clock cannot be right: a machine
@@ -31,13 +29,9 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	if d, err := os.Stat(filepath.Dir(o.db)); err != nil || !d.IsDir() {
 		return fmt.Errorf("%w: --db %s: there is no such directory", errUsage, o.db)
 	}
-	lock := flock.New(o.db+".lock", flock.SetPermissions(0o640))
-	locked, err := lock.TryLock()
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: %w", store.ErrPath, err)
-	}
+	lock, locked, err := takeLock(o.db)
 	if err != nil {
-		return ran(fmt.Errorf("lock: %w", err))
+		return err
 	}
 	if !locked {
 		if o.rebuild {
@@ -68,7 +62,7 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 		return ran(err)
 	}
 	defer s.Close()
-	p := &pass{o: o, e: e, log: log, s: s, row: store.Pass{StartedAt: started.UnixMicro(), AsOf: o.now, Checked: s.Checked()}}
+	p := &pass{o: o, e: e, log: log, s: s, started: started, row: store.Pass{StartedAt: started.UnixMicro(), AsOf: o.now, Checked: s.Checked()}}
 	err = p.run(ctx)
 	interrupted := ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled))
 	err = p.finish(context.WithoutCancel(ctx), err, interrupted)
@@ -92,14 +86,16 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 
 // pass is one pass at work.
 type pass struct {
-	o      passOptions
-	e      *env
-	log    *logger
-	s      *store.Store
-	row    store.Pass
-	read   detect.Sources
-	unread []error
-	counts struct{ ships, puts, rejections, future int }
+	o        passOptions
+	e        *env
+	log      *logger
+	s        *store.Store
+	started  time.Time
+	row      store.Pass
+	read     detect.Sources
+	unread   []error
+	heldBack bool // the detectors are, because of the clock
+	counts   struct{ ships, puts, rejections, future int }
 }
 
 func (p *pass) run(ctx context.Context) error {
@@ -130,15 +126,17 @@ func (p *pass) run(ctx context.Context) error {
 		p.log.say(levelWarning, "ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix)
 	}
 	p.row.NewAlerts = len(alerts)
-	if unusable {
-		return ctx.Err()
+	if !unusable {
+		if _, err := report.Export(ctx, p.s, p.o.alerts, p.o.now); errors.Is(err, report.ErrAlertsPath) {
+			p.sayUnread(err)
+		} else if err != nil {
+			return err
+		}
 	}
-	if _, err := report.Export(ctx, p.s, p.o.alerts, p.o.now); errors.Is(err, report.ErrAlertsPath) {
-		p.sayUnread(err)
-	} else if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return ctx.Err()
+	return p.prune(ctx)
 }
 
 // manyShips is how many ships without one entry of the receiver in the journal
@@ -204,6 +202,10 @@ func (p *pass) note(r ingest.Result) {
 	if r.Saved.Future > 0 {
 		p.log.say(levelWarning, "%d fact(s) are stamped more than 5 minutes ahead of the clock", r.Saved.Future)
 	}
+	if r.Saved.Expired > 0 {
+		p.log.say(levelInfo, "%d fact(s) from before %s were left out: the rows of that time are pruned, and may have held them",
+			r.Saved.Expired, store.FormatTime(r.Saved.ExpiredBefore))
+	}
 	if r.Torn != "" && p.o.now-r.TornAt > store.Hour {
 		p.log.say(levelWarning, "the last line of %s has been without its end for %d min", r.Torn, (p.o.now-r.TornAt)/store.Minute)
 	}
@@ -228,6 +230,7 @@ func (p *pass) detect(ctx context.Context) (alerts []store.Alert, err error) {
 		if p.o.now < earliestClock || !p.o.nowGiven && p.o.now+store.FutureTolerance < newest {
 			p.log.say(levelWarning, "the clock says %s, the newest fact %s: the detectors are held back until it is right",
 				store.FormatTime(p.o.now), store.FormatTime(newest))
+			p.heldBack = true
 			return nil
 		}
 		if err := tx.CatchUp(p.o.now); err != nil {

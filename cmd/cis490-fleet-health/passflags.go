@@ -21,6 +21,7 @@ type passOptions struct {
 	recentMin, fatalMinCount int
 	fatalRatio               float64
 	nowText, logLevel        string
+	retentionDays            int
 	rebuild                  bool
 	now                      int64
 	nowGiven                 bool
@@ -70,6 +71,7 @@ func passLike(e *env, cmd *cobra.Command, rebuild bool) *cobra.Command {
 	f.IntVar(&o.recentMin, "recent-window-min", 30, "minutes of PUTs that fatal-only and unstamped look at")
 	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "part of PUTs that must have failed for fatal-only, 0 to 1")
 	f.IntVar(&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections below which a host is not judged")
+	f.IntVar(&o.retentionDays, "retention-days", 90, "days that each ship, PUT and rejection is kept, 0 for ever; hourly counts stay")
 	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
 	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
 	return cmd
@@ -94,6 +96,9 @@ func (o *passOptions) check(e *env) error {
 			return fmt.Errorf("%w: --%s %d is not between 1 and 1000000", errUsage, n.flag, n.v)
 		}
 	}
+	if err := o.checkRetention(); err != nil {
+		return err
+	}
 	if math.IsNaN(o.fatalRatio) || o.fatalRatio < 0 || o.fatalRatio > 1 {
 		return fmt.Errorf("%w: --fatal-ratio-threshold %v is not between 0 and 1", errUsage, o.fatalRatio)
 	}
@@ -112,12 +117,17 @@ func (o *passOptions) check(e *env) error {
 	if o.journalTimeout <= 0 {
 		return fmt.Errorf("%w: --journal-timeout %s is not positive", errUsage, o.journalTimeout)
 	}
-	level, ok := levels[strings.ToLower(o.logLevel)]
+	o.level, err = parseLevel(o.logLevel)
+	return err
+}
+
+// parseLevel reads --log-level.
+func parseLevel(text string) (int, error) {
+	level, ok := levels[strings.ToLower(text)]
 	if !ok {
-		return fmt.Errorf("%w: --log-level %q is none of error, warning, info, debug", errUsage, o.logLevel)
+		return 0, fmt.Errorf("%w: --log-level %q is none of error, warning, info, debug", errUsage, text)
 	}
-	o.level = level
-	return nil
+	return level, nil
 }
 
 // checkPaths refuses a path that is missing, and one that is given twice: an

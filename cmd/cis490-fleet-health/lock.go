@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/gofrs/flock"
+)
+
+// takeLock takes the lock of the pass, beside the database. locked is false if
+// another process has it.
+func takeLock(db string) (lock *flock.Flock, locked bool, err error) {
+	lock = flock.New(db+".lock", flock.SetPermissions(0o640))
+	locked, err = lock.TryLock()
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, false, fmt.Errorf("%w: %w", store.ErrPath, err)
+	}
+	if err != nil {
+		return nil, false, ran(fmt.Errorf("lock: %w", err))
+	}
+	return lock, locked, nil
+}
+
+// underLock runs fn on a database that is there, opened for writing, while no
+// pass runs.
+func underLock(ctx context.Context, e *env, db string, fn func(*store.Store) error) error {
+	if _, err := os.Stat(db); err != nil {
+		return ran(fmt.Errorf("%w: %w", store.ErrPath, err))
+	}
+	lock, locked, err := takeLock(db)
+	if err != nil {
+		return err
+	}
+	if !locked {
+		return ran(fmt.Errorf("a pass is running on %s: try again when it has ended", db))
+	}
+	defer lock.Unlock()
+	s, err := store.Open(ctx, db, store.Options{Now: e.now().UnixMicro()})
+	if err != nil {
+		return ran(err)
+	}
+	defer s.Close()
+	if err := fn(s); err != nil {
+		return ran(err)
+	}
+	_, err = s.Checkpoint(context.WithoutCancel(ctx))
+	return ran(err)
+}

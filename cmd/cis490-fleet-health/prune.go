@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+// youngest is how old rows are at least that may be pruned by hand, in
+// microseconds: the detectors and the report look at those of a day, and a
+// journal whose cursor is lost is read again from a day before.
+const youngest = 24 * store.Hour
+
+type pruneOptions struct {
+	db, beforeText, logLevel string
+	dryRun                   bool
+	before                   int64 // microseconds, on the hour
+	level                    int
+}
+
+func pruneCommand(e *env) *cobra.Command {
+	var o pruneOptions
+	cmd := &cobra.Command{
+		Use:   "prune --before TIME",
+		Short: "delete old ships, PUTs and rejections, keep what was counted of each hour",
+		Long: `Delete the ships, PUTs and rejections from before TIME, down to the hour, and the
+passes that no alert belongs to; then give the space back to the disk. What was
+counted of each hour (the view host_hourly), the hosts and the alerts stay.
+
+A pass does the same by itself, a little each time, with --retention-days.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(e); err != nil {
+				return err
+			}
+			if o.dryRun {
+				return dryPrune(cmd.Context(), o, e)
+			}
+			return runPrune(cmd.Context(), o, e)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.db, "db", "/var/lib/cis490/fleet.db", "the database")
+	f.StringVar(&o.beforeText, "before", "", "delete what is older than this `TIME`: 90d (ago), 2026-05-01, or RFC 3339")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only count the rows, and change nothing")
+	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
+	return cmd
+}
+
+func (o *pruneOptions) check(e *env) (err error) {
+	if o.level, err = parseLevel(o.logLevel); err != nil {
+		return err
+	}
+	if o.beforeText == "" {
+		return fmt.Errorf("%w: --before is missing: what is older than that is deleted, say 90d", errUsage)
+	}
+	now := e.now()
+	before, err := parseTime(o.beforeText, now, time.UTC)
+	if err != nil {
+		return fmt.Errorf("--before: %w", err)
+	}
+	if before > now.UnixMicro()-youngest {
+		return fmt.Errorf("%w: --before %s is less than a day ago: the detectors and reports need the rows since then", errUsage, o.beforeText)
+	}
+	o.before = max(0, before-before%store.Hour)
+	if info, err := os.Stat(o.db); errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+		return fmt.Errorf("%w: --db %s: there is no such database", errUsage, o.db)
+	}
+	return nil
+}
+
+// dryPrune says what runPrune would delete. It needs no lock, and writes nothing.
+func dryPrune(ctx context.Context, o pruneOptions, e *env) error {
+	s, err := store.OpenReadOnly(ctx, o.db)
+	if err != nil {
+		return ran(err)
+	}
+	defer s.Close()
+	var p store.Pruned
+	if err := s.View(ctx, func(tx *store.Tx) error { p, err = tx.Prunable(o.before); return err }); err != nil {
+		return ran(err)
+	}
+	return ran(o.tell(e, "would go", p))
+}
+
+// runPrune prunes under the lock of the pass, however long it takes. A signal
+// stops it between two steps.
+func runPrune(ctx context.Context, o pruneOptions, e *env) error {
+	var pruned store.Pruned
+	given := int64(0)
+	err := underLock(ctx, e, o.db, func(s *store.Store) (err error) {
+		goOn := func() bool { return ctx.Err() == nil }
+		pruned, err = s.Prune(ctx, store.PruneOptions{Before: o.before, GoOn: goOn})
+		if err == nil && pruned.Whole {
+			given, err = s.GiveBack(ctx, goOn)
+		}
+		return err
+	})
+	stopped := ctx.Err() != nil
+	if err != nil && !(stopped && errors.Is(err, context.Canceled)) {
+		return err
+	}
+	if stopped {
+		newLogger(e, o.level).say(levelInfo, "stopped by a signal; what is gone is gone, and the next prune goes on from there")
+	}
+	if err := o.tell(e, "gone", pruned); err != nil {
+		return ran(err)
+	}
+	_, err = fmt.Fprintf(e.stdout, "%-28s %12d\n", "bytes given back", given)
+	return ran(err)
+}
+
+// tell prints how many rows of each table an operator loses, or would.
+func (o *pruneOptions) tell(e *env, what string, p store.Pruned) error {
+	_, err := fmt.Fprintf(e.stdout, "%-28s %12s\n", "before "+time.UnixMicro(o.before).UTC().Format(time.RFC3339), what)
+	for _, line := range []struct {
+		table string
+		rows  int
+	}{{"ships", p.Ships}, {"puts", p.Puts}, {"rejections", p.Rejections}, {"passes", p.Passes}} {
+		if err == nil {
+			_, err = fmt.Fprintf(e.stdout, "%-28s %12d\n", line.table, line.rows)
+		}
+	}
+	return err
+}

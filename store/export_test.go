@@ -1,0 +1,4 @@
+package store
+
+// OldestTable is the query that each step of Prune begins with.
+const OldestTable = oldestTable

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+)
+
+// rowsPerStep is how many rows one step deletes: about 2 ms, of which the commit
+// is a quarter.
+const rowsPerStep = 4000
+
+// PruneOptions says what Prune deletes, and how.
+type PruneOptions struct {
+	Before int64       // microseconds; what is older goes, down to the hour
+	Rows   int         // at most so many in a step, each of which commits; 0 means 4,000
+	GoOn   func() bool // asked after each step, false ends it; nil never does
+}
+
+// Pruned counts rows.
+type Pruned struct {
+	Ships      int `db:"ships"`
+	Puts       int `db:"puts"`
+	Rejections int `db:"rejections"`
+	Passes     int `db:"passes"`
+	// Whole tells that nothing is left that is so old.
+	Whole bool `db:"-"`
+}
+
+// Raw counts the raw rows.
+func (p Pruned) Raw() int { return p.Ships + p.Puts + p.Rejections }
+
+// Prune deletes raw rows, whole hours, the oldest first, and then passes that no
+// alert belongs to. The rollups stay, and so do the newest KeptPasses passes. It
+// does at least one step, and what one has done stays if the next fails.
+func (s *Store) Prune(ctx context.Context, opts PruneOptions) (p Pruned, err error) {
+	before := opts.Before - opts.Before%Hour
+	for {
+		step := p
+		err := s.Update(ctx, func(tx *Tx) error { return tx.prune(before, cmp.Or(opts.Rows, rowsPerStep), &step) })
+		if err != nil {
+			return p, fmt.Errorf("prune: %w", err)
+		}
+		if p = step; p.Whole || opts.GoOn != nil && !opts.GoOn() {
+			return p, nil
+		}
+	}
+}
+
+// oldestTable answers: which raw table has the oldest row before a time? Each
+// minimum is a query of its own, or the WHERE would have them read all rows.
+const oldestTable = `
+SELECT name
+FROM (
+  SELECT 'ships' AS name, (SELECT MIN(received_at) FROM ships) AS at
+  UNION ALL
+  SELECT 'puts', (SELECT MIN(at) FROM puts)
+  UNION ALL
+  SELECT 'rejections', (SELECT MIN(at) FROM rejections)
+)
+WHERE at < ?
+ORDER BY at
+LIMIT 1`
+
+// lastOfStep answers: of the oldest rows before a time, so many, when was the last?
+const lastOfStep = `
+SELECT MAX(at)
+FROM (
+  SELECT %[2]s AS at
+  FROM %[1]s
+  WHERE %[2]s < ?
+  ORDER BY %[2]s
+  LIMIT ?
+)`
+
+// prune does one step.
+func (tx *Tx) prune(before int64, rows int, p *Pruned) error {
+	var tables []string
+	if err := tx.Select(&tables, oldestTable, before); err != nil {
+		return err
+	}
+	if len(tables) == 0 {
+		return tx.prunePasses(before, rows, p)
+	}
+	table, column, count := tables[0], "at", &p.Puts
+	switch table {
+	case "ships":
+		column, count = "received_at", &p.Ships
+	case "rejections":
+		count = &p.Rejections
+	}
+	var last int64
+	if err := tx.Get(&last, fmt.Sprintf(lastOfStep, table, column), before, rows); err != nil {
+		return err
+	}
+	// The horizon moves to the end of the hour with the first of its rows: from
+	// now on its rollup cannot be computed from them. It does not move further:
+	// should the clock be years ahead, what is right again later is not too old.
+	if err := tx.prunedBefore(table, (last/Hour+1)*Hour); err != nil {
+		return err
+	}
+	// Rows of the same microsecond go together: the key is not unique in it.
+	result, err := tx.Exec("DELETE FROM "+table+" WHERE "+column+" <= ?", last)
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	*count += int(n)
+	return err
+}
+
+// Prunable counts what Prune would delete.
+func (tx *Tx) Prunable(before int64) (p Pruned, err error) {
+	before -= before % Hour
+	beforePasses, err := tx.passesBefore(before)
+	if err != nil {
+		return p, err
+	}
+	err = tx.Get(&p, `
+		SELECT
+		  (SELECT COUNT(*) FROM ships WHERE received_at < ?) AS ships,
+		  (SELECT COUNT(*) FROM puts WHERE at < ?) AS puts,
+		  (SELECT COUNT(*) FROM rejections WHERE at < ?) AS rejections,
+		  (SELECT COUNT(*) FROM (`+prunablePasses+`)) AS passes`, before, before, before, beforePasses, -1)
+	return p, err
+}

@@ -1,0 +1,62 @@
+package store
+
+// KeptPasses is how many of the newest passes are never pruned.
+const KeptPasses = 100
+
+// EarliestOfPasses returns the earliest time, in microseconds, that one of the
+// newest n passes evaluated; 0 if there have not been so many.
+func (tx *Tx) EarliestOfPasses(n int) (asOf int64, err error) {
+	err = tx.Get(&asOf, `
+		SELECT CASE COUNT(*) WHEN ? THEN MIN(as_of) ELSE 0 END
+		FROM (
+		  SELECT as_of
+		  FROM passes
+		  ORDER BY id DESC
+		  LIMIT ?
+		)`, n, n)
+	return asOf, err
+}
+
+// passesBefore returns up to when passes may be pruned, on the hour.
+func (tx *Tx) passesBefore(before int64) (int64, error) {
+	kept, err := tx.EarliestOfPasses(KeptPasses)
+	return min(before, kept-kept%Hour), err
+}
+
+// prunablePasses are the first passes before a time that no alert belongs to.
+const prunablePasses = `
+SELECT id
+FROM passes AS p
+WHERE as_of < ?
+  AND NOT EXISTS (SELECT 1 FROM alerts WHERE pass_id = p.id)
+ORDER BY id
+LIMIT ?`
+
+// prunePasses deletes some passes before a time, or finds that none is left.
+// Nothing seeks passes by their time: up to where they have been looked through,
+// they are not looked through again, so that this is done once an hour.
+func (tx *Tx) prunePasses(before int64, rows int, p *Pruned) error {
+	before, err := tx.passesBefore(before)
+	if err != nil {
+		return err
+	}
+	err = tx.Get(&p.Whole, `
+		SELECT ?1 <= 0 OR EXISTS (
+		  SELECT 1
+		  FROM retention
+		  WHERE table_name = 'passes' AND pruned_before >= ?1
+		)`, before)
+	if err != nil || p.Whole {
+		return err
+	}
+	result, err := tx.Exec("DELETE FROM passes WHERE id IN ("+prunablePasses+")", before, rows)
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	p.Passes += int(n)
+	if p.Whole = int(n) < rows; err != nil || !p.Whole {
+		return err
+	}
+	return tx.prunedBefore("passes", before)
+}

@@ -1,0 +1,65 @@
+package store
+
+import "slices"
+
+// horizon is how far each raw table has been pruned, in microseconds, on the
+// hour; 0 for never. The rollups of the hours before it are never changed again:
+// their rows are not all there, and what a reader brings of them may have been
+// counted already.
+type horizon struct{ ships, puts, rejections int64 }
+
+func (tx *Tx) horizon() (*horizon, error) {
+	if tx.s.horizon != nil {
+		return tx.s.horizon, nil
+	}
+	var rows []struct {
+		Table        string `db:"table_name"`
+		PrunedBefore int64  `db:"pruned_before"`
+	}
+	if err := tx.Select(&rows, "SELECT table_name, pruned_before FROM retention"); err != nil {
+		return nil, err
+	}
+	h := &horizon{}
+	for _, row := range rows {
+		switch row.Table {
+		case "ships":
+			h.ships = row.PrunedBefore
+		case "puts":
+			h.puts = row.PrunedBefore
+		case "rejections":
+			h.rejections = row.PrunedBefore
+		}
+	}
+	tx.s.horizon = h
+	return h, nil
+}
+
+// prunedBefore notes that rows of a table before a time, which is on the hour,
+// are gone or going.
+func (tx *Tx) prunedBefore(table string, before int64) error {
+	_, err := tx.Exec(`
+		INSERT INTO retention (table_name, pruned_before)
+		VALUES (?, ?)
+		ON CONFLICT (table_name) DO UPDATE SET pruned_before = MAX(pruned_before, excluded.pruned_before)`, table, before)
+	tx.s.horizon = nil
+	return err
+}
+
+// leaveOut takes the facts before the horizon out of a batch, and counts them.
+func (tx *Tx) leaveOut(b *Batch, saved *Saved) error {
+	h, err := tx.horizon()
+	if err != nil || *h == (horizon{}) {
+		return err
+	}
+	expired := func(at, before int64) bool {
+		if at < before {
+			saved.Expired++
+			saved.ExpiredBefore = max(saved.ExpiredBefore, before)
+		}
+		return at < before
+	}
+	b.Ships = slices.DeleteFunc(b.Ships, func(r Ship) bool { return expired(r.ReceivedAt, h.ships) })
+	b.Puts = slices.DeleteFunc(b.Puts, func(r Put) bool { return expired(r.At, h.puts) })
+	b.Rejections = slices.DeleteFunc(b.Rejections, func(r Rejection) bool { return expired(r.At, h.rejections) })
+	return nil
+}
