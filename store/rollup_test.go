@@ -147,9 +147,43 @@ func TestRollupsEqualTheRawRows(t *testing.T) {
 			if diff := gocmp.Diff(computed(all, clock), stored(t, s)); diff != "" {
 				t.Errorf("tables differ (-computed +stored):\n%s", diff)
 			}
+			// Several sources, and hosts that have facts in one table alone.
+			if _, got := ask(t, s, hourlyDiffers); got != "0|0\n" {
+				t.Errorf("host_hourly has rows that the raw rows do not say, and lacks others: %s", got)
+			}
 		})
 	}
 }
+
+// hourlyDiffers counts the rows of host_hourly that the raw rows do not say, and
+// those that it lacks.
+const hourlyDiffers = `
+WITH raw AS (
+  SELECT received_at / 3600000000 AS hour, host_id, 1 AS ships, 0 AS status, 0 AS unstamped
+  FROM ships
+  JOIN series ON series.id = series_id
+  UNION ALL
+  SELECT at / 3600000000, host_id, 0, status, 0 FROM puts
+  UNION ALL
+  SELECT at / 3600000000, host_id, 0, 0, reason = 'unstamped' FROM rejections
+),
+want AS (
+  SELECT
+    strftime('%Y-%m-%dT%H:00:00Z', hour * 3600, 'unixepoch'),
+    name,
+    SUM(ships),
+    SUM(status / 100 = 2),
+    SUM(status / 100 = 4),
+    SUM(status / 100 = 5),
+    SUM(unstamped),
+    hour
+  FROM raw
+  JOIN hosts ON hosts.id = host_id
+  GROUP BY hour, host_id
+)
+SELECT
+  (SELECT COUNT(*) FROM (SELECT * FROM host_hourly EXCEPT SELECT * FROM want)),
+  (SELECT COUNT(*) FROM want) - (SELECT COUNT(*) FROM host_hourly)`
 
 // stored returns what the rollups and hosts hold.
 func stored(t *testing.T, s *store.Store) []string {

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrQuery: what somebody asked is not one statement that reads, or not SQL.
+var ErrQuery = errors.New("this SQL cannot be run")
+
+// Statement is one SQL statement that somebody has typed.
+type Statement struct {
+	text string // without the semicolon, and what stands before and after it
+	// Params are the names of its parameters, each once, without : @ $.
+	Params []string
+}
+
+// ParseStatement finds the one statement of a text, and its parameters. The
+// driver would run all statements of a text and show the rows of the last; and
+// it does not say which parameters there are. Blank space, comments and
+// semicolons may stand before and after the statement. Whether it is SQL is for
+// SQLite to say, but not where it ends: the rules are those of SQLite's
+// tokenizer, and FuzzStatement holds them to it.
+func ParseStatement(text string) (*Statement, error) {
+	if strings.ContainsRune(text, 0) {
+		return nil, fmt.Errorf("%w: it has a NUL in it", ErrQuery) // SQLite would see no more than what stands before it
+	}
+	st, begin, end := &Statement{}, -1, -1
+	for i := 0; i < len(text); {
+		token := text[i : i+tokenLength(text[i:])]
+		switch {
+		case isBlank(token):
+		case token == ";":
+			if begin >= 0 && end < 0 {
+				end = i
+			}
+		case end >= 0:
+			return nil, fmt.Errorf("%w: it is more than one statement", ErrQuery)
+		default:
+			if begin < 0 {
+				begin = i
+			}
+			if token[0] == '?' {
+				return nil, fmt.Errorf("%w: its parameters must have names: :host, not %s", ErrQuery, token)
+			}
+			if strings.IndexByte(":@$#", token[0]) >= 0 && len(token) > 1 && !slices.Contains(st.Params, token[1:]) {
+				st.Params = append(st.Params, token[1:])
+			}
+		}
+		i += len(token)
+	}
+	if begin < 0 {
+		return nil, fmt.Errorf("%w: there is none", ErrQuery)
+	}
+	if end < 0 {
+		end = len(text)
+	}
+	st.text = text[begin:end]
+	return st, nil
+}
+
+// What SQLite takes for blank space: any of these, and a vertical tab behind them.
+const blanks = " \t\n\f\r"
+
+// byteOrderMark is blank space to SQLite, too: some editors begin a file with it.
+const byteOrderMark = "\uFEFF"
+
+// isBlank tells whether a token is blank space or a comment.
+func isBlank(token string) bool {
+	return strings.IndexByte(blanks, token[0]) >= 0 || strings.HasPrefix(token, "--") ||
+		strings.HasPrefix(token, "/*") && len(token) > 2 || token == byteOrderMark
+}
+
+// tokenLength is how many bytes the token has that a text begins with. What
+// SQLite refuses in any case may be cut otherwise than SQLite does.
+func tokenLength(s string) int {
+	switch c := s[0]; {
+	case strings.IndexByte(blanks, c) >= 0:
+		return len(s) - len(strings.TrimLeft(s, blanks+"\v"))
+	case strings.HasPrefix(s, byteOrderMark):
+		return len(byteOrderMark)
+	case strings.HasPrefix(s, "--"):
+		return through(s, 2, "\n")
+	case strings.HasPrefix(s, "/*") && len(s) > 2:
+		return through(s, 2, "*/")
+	case c == '\'' || c == '"' || c == '`':
+		return quotedLength(s)
+	case c == '[':
+		return through(s, 1, "]")
+	case strings.IndexByte("?:@$#", c) >= 0:
+		return parameterLength(s)
+	}
+	return max(1, nameLength(s))
+}
+
+// through is the length up to and with what ends a token, or to the end.
+func through(s string, from int, end string) int {
+	if i := strings.Index(s[from:], end); i >= 0 {
+		return from + i + len(end)
+	}
+	return len(s)
+}
+
+// quotedLength is that of a string or name in quotes; doubled, they are part of it.
+func quotedLength(s string) int {
+	for i := 1; i < len(s); i++ {
+		if s[i] != s[0] {
+			continue
+		}
+		if i+1 == len(s) || s[i+1] != s[0] {
+			return i + 1
+		}
+		i++
+	}
+	return len(s)
+}
+
+// parameterLength is that of a parameter, whose name may be one of Tcl's:
+// $a::b(c).
+func parameterLength(s string) int {
+	i, named := 1, false
+	for i < len(s) {
+		n := nameLength(s[i:])
+		switch {
+		case n > 0:
+			i, named = i+n, true
+		case strings.HasPrefix(s[i:], "::"):
+			i += 2
+		case s[i] == '(' && named:
+			if n := strings.IndexAny(s[i:], blanks+"\v)"); n >= 0 {
+				return i + n + 1
+			}
+			return len(s)
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// nameLength is that of the name, number or keyword that a text begins with.
+func nameLength(s string) int {
+	for i, c := range []byte(s) {
+		if c < 0x80 && c != '_' && c != '$' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return i
+		}
+	}
+	return len(s)
+}
