@@ -78,8 +78,13 @@ func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts []st
 	for _, d := range []struct {
 		symptom string
 		ready   bool
+		reach   int64
 		find    func(*store.Tx, Thresholds, int64) ([]Finding, error)
-	}{{Silent, read.Index, findSilent}, {FatalOnly, read.Journal, findFatalOnly}, {Unstamped, read.Journal, findUnstamped}} {
+	}{
+		{Silent, read.Index, t.Lookback, findSilent},
+		{FatalOnly, read.Journal, t.RecentWindow, findFatalOnly},
+		{Unstamped, read.Journal, t.RecentWindow, findUnstamped},
+	} {
 		if !d.ready {
 			continue
 		}
@@ -88,7 +93,7 @@ func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts []st
 			return nil, fmt.Errorf("detect %s: %w", d.symptom, err)
 		}
 		findings = append(findings, found...)
-		if err := tx.Evaluated(d.symptom, now); err != nil {
+		if err := tx.Evaluated(d.symptom, now, d.reach); err != nil {
 			return nil, err
 		}
 	}

@@ -1,21 +1,47 @@
 package report
 
 import (
+	"fmt"
 	"io"
-	"time"
+	"strings"
 
 	"github.com/cis490/fleet-health/store"
 )
 
-// Alerts writes a table of all alerts, oldest first.
-func Alerts(tx *store.Tx, w io.Writer) error {
-	alerts, err := tx.Alerts()
+var alertColumns = []column{
+	{key: "detected_at", head: "detected"},
+	{key: "host", head: "host", cut: 12},
+	{key: "symptom", head: "symptom"},
+	{key: "detail", head: "detail", cut: 20},
+	{key: "suggested_fix"},
+	{key: "dedup_key"},
+	{key: "exported_at"},
+}
+
+// Alerts writes the alerts of a window, oldest first. As NDJSON they are the
+// lines that they have in alerts.jsonl.
+func Alerts(tx *store.Tx, out io.Writer, s Style, w Window, f store.AlertFilter) error {
+	f.Since, f.Until = w.Since, w.Until
+	alerts, err := tx.Alerts(f)
 	if err != nil {
 		return err
 	}
-	cells := make([][]string, 0, len(alerts))
-	for _, a := range alerts {
-		cells = append(cells, []string{time.UnixMicro(a.DetectedAt).UTC().Format("2006-01-02 15:04:05"), Cell(a.Host), Cell(a.Symptom), Cell(a.Detail)})
+	if s.Format == FormatNDJSON {
+		var lines strings.Builder
+		for _, a := range alerts {
+			lines.WriteString(AlertJSON(a))
+		}
+		_, err := io.WriteString(out, lines.String())
+		return err
 	}
-	return table(w, []column{{"detected (UTC)", false}, {"host", false}, {"symptom", false}, {"detail", false}}, cells)
+	if s.human() {
+		if err := heading(out, s, nil, fmt.Sprintf("%d alert(s)", len(alerts)), "as of "+s.stamp(w.Until)); err != nil {
+			return err
+		}
+	}
+	rows := make([][]any, 0, len(alerts))
+	for _, a := range alerts {
+		rows = append(rows, []any{instant(a.DetectedAt), a.Host, a.Symptom, a.Detail, a.SuggestedFix, a.DedupKey, timeOf(a.ExportedAt)})
+	}
+	return list(out, s, alertColumns, rows, nil)
 }

@@ -1,71 +1,177 @@
--- The fleet, a row per host: its last ship, what the 24 hours up to :now hold,
--- and the symptoms that the detectors found when they last looked. :now is in
--- microseconds. Whole hours come from the rollups, the part of an hour at either
--- end from the raw rows.
+-- The fleet, a row per host, troubled hosts first: its last ship, what the
+-- window holds of it, and the symptoms that were open at its end. The window is
+-- after :since, up to and with :until, in microseconds. Hours from :from_hour to
+-- before :to_hour lie in it whole and come from the rollups; what is left at
+-- either end, up to :head_to and from :tail_from, comes from the raw rows.
+-- :slot is the length of one bar of the ships over time, :blind_to the end of
+-- the last window in it in which a source was blind, 0 for none, and :stale how
+-- long after a detector looked its answer still counts.
 WITH ends (from_at, to_at) AS (
   VALUES
-    (:now - 86400000000 + 1, (:now / 3600000000 - 23) * 3600000000 - 1),
-    (:now / 3600000000 * 3600000000, :now)
+    (:since + 1, :head_to),
+    (:tail_from, :until)
 ),
-counted AS (
-  SELECT host_id, ships, 0 AS p2, 0 AS p4, 0 AS p5, 0 AS unstamped
+shipped AS (
+  SELECT
+    host_id,
+    MAX(0, hour * 3600000000 + 1800000000 - :since) / :slot AS slot,
+    ships,
+    last_at
   FROM ship_hours
-  WHERE hour > :now / 3600000000 - 24 AND hour < :now / 3600000000
+  WHERE hour >= :from_hour AND hour < :to_hour
   UNION ALL
-  SELECT host_id, 1, 0, 0, 0, 0
+  SELECT
+    series.host_id,
+    (received_at - 1 - :since) / :slot,
+    1,
+    received_at
   FROM ends
   JOIN ships ON received_at BETWEEN from_at AND to_at
   JOIN series ON series.id = series_id
-  UNION ALL
-  SELECT
-    host_id,
-    0,
-    CASE WHEN status BETWEEN 200 AND 299 THEN puts ELSE 0 END,
-    CASE WHEN status BETWEEN 400 AND 499 THEN puts ELSE 0 END,
-    CASE WHEN status BETWEEN 500 AND 599 THEN puts ELSE 0 END,
-    0
-  FROM put_hours
-  WHERE hour > :now / 3600000000 - 24 AND hour < :now / 3600000000
-  UNION ALL
-  SELECT
-    host_id,
-    0,
-    status BETWEEN 200 AND 299,
-    status BETWEEN 400 AND 499,
-    status BETWEEN 500 AND 599,
-    0
-  FROM ends
-  JOIN puts ON at BETWEEN from_at AND to_at
-  UNION ALL
-  SELECT host_id, 0, 0, 0, 0, CASE WHEN reason = 'unstamped' THEN rejections ELSE 0 END
-  FROM rejection_hours
-  WHERE hour > :now / 3600000000 - 24 AND hour < :now / 3600000000
-  UNION ALL
-  SELECT host_id, 0, 0, 0, 0, reason = 'unstamped'
-  FROM ends
-  JOIN rejections ON at BETWEEN from_at AND to_at
 ),
-sums AS (
+ship_sums AS (
   SELECT
     host_id,
     SUM(ships) AS ships,
-    SUM(p2) AS puts_2xx,
-    SUM(p4) AS puts_4xx,
-    SUM(p5) AS puts_5xx,
-    SUM(unstamped) AS unstamped
-  FROM counted
+    MAX(last_at) AS last_at,
+    group_concat(slot || ' ' || ships) AS slots
+  FROM shipped
   GROUP BY host_id
+),
+answered AS (
+  SELECT host_id, status, puts
+  FROM put_hours
+  WHERE hour >= :from_hour AND hour < :to_hour
+  UNION ALL
+  SELECT host_id, status, 1
+  FROM ends
+  JOIN puts ON at BETWEEN from_at AND to_at
+),
+by_status AS (
+  SELECT host_id, status, SUM(puts) AS puts
+  FROM answered
+  GROUP BY host_id, status
+),
+put_sums AS (
+  SELECT
+    host_id,
+    SUM(puts) FILTER (WHERE status BETWEEN 200 AND 299) AS puts_2xx,
+    SUM(puts) FILTER (WHERE status BETWEEN 400 AND 499) AS puts_4xx,
+    SUM(puts) FILTER (WHERE status BETWEEN 500 AND 599) AS puts_5xx,
+    MAX(puts * 1000 + status) FILTER (WHERE status >= 400) % 1000 AS main_failure
+  FROM by_status
+  GROUP BY host_id
+),
+rejected AS (
+  SELECT host_id, rejections
+  FROM rejection_hours
+  WHERE hour >= :from_hour AND hour < :to_hour AND reason = 'unstamped'
+  UNION ALL
+  SELECT host_id, 1
+  FROM ends
+  JOIN rejections ON at BETWEEN from_at AND to_at AND reason = 'unstamped'
+),
+rejection_sums AS (
+  SELECT host_id, SUM(rejections) AS unstamped
+  FROM rejected
+  GROUP BY host_id
+),
+-- When each detector last looked before the window's end.
+looked AS (
+  SELECT
+    symptom,
+    reach,
+    CASE
+      WHEN evaluated_at <= :until THEN evaluated_at
+      ELSE (SELECT MAX(as_of) FROM passes WHERE as_of <= :until AND outcome = 'ok')
+    END AS at
+  FROM detectors
+),
+-- An alert's key is that of its hour, so it was raised within one before it was found last.
+open AS (
+  SELECT host, group_concat(symptom, ' ') AS symptoms
+  FROM (
+    SELECT DISTINCT a.host, a.symptom
+    FROM looked AS l
+    -- CROSS keeps the order: the detectors, then the alerts of that hour.
+    CROSS JOIN alerts AS a
+      ON a.detected_at > l.at - 3600000000
+      AND a.detected_at <= :until
+      AND a.last_found_at >= l.at
+      AND a.symptom = l.symptom
+    ORDER BY a.host, a.symptom
+  )
+  GROUP BY host
+),
+-- Has any host shipped since the window's end? Not in one up to now.
+past AS (
+  SELECT COALESCE(MAX(last_ship_at) > :until, 0) AS is_past
+  FROM hosts
+),
+-- Then its last ship before that is in the window, or here.
+earlier AS (
+  SELECT host_id, MAX(last_at) AS last_at
+  FROM (
+    SELECT host_id, last_at
+    FROM ship_hours
+    WHERE hour < :since / 3600000000 * (SELECT is_past FROM past)
+    UNION ALL
+    SELECT series.host_id, received_at
+    FROM ships
+    JOIN series ON series.id = series_id
+    WHERE received_at >= :since / 3600000000 * 3600000000
+      AND received_at <= :since * (SELECT is_past FROM past)
+  )
+  GROUP BY host_id
+),
+known AS MATERIALIZED (
+  SELECT
+    h.name AS host,
+    CASE
+      WHEN h.last_ship_at <= :until THEN h.last_ship_at
+      ELSE COALESCE(s.last_at, e.last_at)
+    END AS last_ship_at,
+    s.ships,
+    s.slots,
+    p.puts_2xx,
+    p.puts_4xx,
+    p.puts_5xx,
+    p.main_failure,
+    r.unstamped,
+    open.symptoms
+  FROM hosts AS h
+  LEFT JOIN ship_sums AS s ON s.host_id = h.id
+  LEFT JOIN put_sums AS p ON p.host_id = h.id
+  LEFT JOIN rejection_sums AS r ON r.host_id = h.id
+  LEFT JOIN earlier AS e ON e.host_id = h.id
+  LEFT JOIN open ON open.host = h.name
+  WHERE h.first_seen_at <= :until
 )
 SELECT
-  hosts.name AS host,
-  COALESCE(hosts.last_ship_at, 0) AS last_ship_at,
-  COALESCE(sums.ships, 0) AS ships,
-  COALESCE(sums.puts_2xx, 0) AS puts_2xx,
-  COALESCE(sums.puts_4xx, 0) AS puts_4xx,
-  COALESCE(sums.puts_5xx, 0) AS puts_5xx,
-  COALESCE(sums.unstamped, 0) AS unstamped,
-  COALESCE(host_status.open_symptoms, '') AS open_symptoms
-FROM hosts
-JOIN host_status ON host_status.host = hosts.name
-LEFT JOIN sums ON sums.host_id = hosts.id
-ORDER BY host_status.open_symptoms IS NULL, hosts.name
+  host,
+  CASE
+    WHEN symptoms = 'silent' THEN 'silent'
+    WHEN symptoms IS NOT NULL THEN 'failing'
+    WHEN last_ship_at IS NULL THEN 'never'
+    WHEN last_ship_at < (SELECT at - reach FROM looked WHERE symptom = 'silent') THEN 'gone'
+    WHEN :blind_to >= last_ship_at THEN 'unknown'
+    WHEN COALESCE((SELECT MIN(at) FROM looked), 0) < :until - :stale THEN 'unknown'
+    ELSE 'healthy'
+  END AS state,
+  last_ship_at,
+  COALESCE(ships, 0) AS ships,
+  COALESCE(slots, '') AS slots,
+  COALESCE(puts_2xx, 0) AS puts_2xx,
+  COALESCE(puts_4xx, 0) AS puts_4xx,
+  COALESCE(puts_5xx, 0) AS puts_5xx,
+  main_failure,
+  COALESCE(unstamped, 0) AS unstamped,
+  COALESCE(symptoms, '') AS open_symptoms
+FROM known
+ORDER BY
+  CASE
+    WHEN symptoms IS NOT NULL THEN 0
+    WHEN state = 'unknown' THEN 1
+    ELSE 2
+  END,
+  host

@@ -54,18 +54,34 @@ func (tx *Tx) FoundAgain(id, now int64) error {
 	return err
 }
 
-// Evaluated notes that a detector has looked.
-func (tx *Tx) Evaluated(symptom string, now int64) error {
+// Evaluated notes that a detector has looked, and how far back, in microseconds.
+func (tx *Tx) Evaluated(symptom string, now, reach int64) error {
 	_, err := tx.Exec(`
-		INSERT INTO detectors (symptom, evaluated_at)
-		VALUES (?, ?)
-		ON CONFLICT (symptom) DO UPDATE SET evaluated_at = excluded.evaluated_at`, symptom, now)
+		INSERT INTO detectors (symptom, evaluated_at, reach)
+		VALUES (?, ?, ?)
+		ON CONFLICT (symptom) DO UPDATE SET
+		  evaluated_at = excluded.evaluated_at,
+		  reach = excluded.reach`, symptom, now, reach)
 	return err
 }
 
-// Alerts returns all alerts, oldest first.
-func (tx *Tx) Alerts() (alerts []Alert, err error) {
-	err = tx.Select(&alerts, "SELECT * FROM alerts ORDER BY detected_at, host, symptom")
+// AlertFilter says which alerts are asked for. The zero value of a field asks
+// for all, but for Until.
+type AlertFilter struct {
+	Host, Symptom string
+	Since, Until  int64 // detected after Since, up to and with Until; microseconds
+}
+
+// Alerts returns alerts, oldest first; those of one time in the order of alerts.jsonl.
+func (tx *Tx) Alerts(f AlertFilter) (alerts []Alert, err error) {
+	err = tx.Select(&alerts, `
+		SELECT *
+		FROM alerts
+		WHERE detected_at > ?1
+		  AND detected_at <= ?2
+		  AND (?3 = '' OR host = ?3)
+		  AND (?4 = '' OR symptom = ?4)
+		ORDER BY detected_at, id`, f.Since, f.Until, f.Host, f.Symptom)
 	return alerts, err
 }
 

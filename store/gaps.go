@@ -1,13 +1,41 @@
 package store
 
-import "context"
+import (
+	"context"
+	"database/sql"
+)
 
 // Gap is a window in which we know that we were blind to a source.
 type Gap struct {
-	Reason string // one of the Gap constants
-	From   int64  // microseconds
-	To     int64  // microseconds
-	Detail string // for people; nothing from a lab host unescaped
+	Reason string `db:"reason"`  // one of the Gap constants
+	From   int64  `db:"from_at"` // microseconds
+	To     int64  `db:"to_at"`   // microseconds
+	Detail string `db:"detail"`  // for people; nothing from a lab host unescaped
+}
+
+// SourceGap is a gap as it is stored.
+type SourceGap struct {
+	Gap
+	Stream      string        `db:"stream"`
+	RecoveredAt sql.NullInt64 `db:"recovered_at"` // microseconds; NULL while it hides something
+}
+
+// Gaps returns the gaps that overlap the time from since to until, in
+// microseconds, in the order in which they began.
+func (tx *Tx) Gaps(since, until int64) (gaps []SourceGap, err error) {
+	err = tx.Select(&gaps, `
+		SELECT
+		  s.stream,
+		  g.reason,
+		  g.from_at,
+		  g.to_at,
+		  g.detail,
+		  g.recovered_at
+		FROM gaps AS g
+		JOIN sources AS s ON s.id = g.source_id
+		WHERE g.to_at > ? AND g.from_at <= ?
+		ORDER BY g.from_at, s.stream, g.reason`, since, until)
+	return gaps, err
 }
 
 // Reasons of a gap.

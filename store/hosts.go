@@ -277,3 +277,33 @@ func (tx *Tx) Hosts() (n int, err error) {
 	err = tx.Get(&n, "SELECT COUNT(*) FROM hosts WHERE name NOT IN ('(invalid)', '(overflow)')")
 	return n, err
 }
+
+// HostID returns the id of a host, 0 if there is none of that name.
+func (tx *Tx) HostID(name string) (id int64, err error) {
+	err = tx.Get(&id, "SELECT COALESCE(MAX(id), 0) FROM hosts WHERE name = ?", name)
+	return id, err
+}
+
+// HostNames returns all hosts, by name.
+func (tx *Tx) HostNames() (names []string, err error) {
+	err = tx.Select(&names, "SELECT name FROM hosts ORDER BY name")
+	return names, err
+}
+
+// HostStatus is what is known of a host at last.
+type HostStatus struct {
+	LastShipAt   sql.NullInt64 `db:"last_ship_at"`  // microseconds
+	OpenSymptoms string        `db:"open_symptoms"` // with blanks between them
+}
+
+// HostStatus returns what is known of a host at last.
+func (tx *Tx) HostStatus(name string) (h HostStatus, err error) {
+	err = tx.Get(&h, `
+		SELECT
+		  h.last_ship_at,
+		  COALESCE(s.open_symptoms, '') AS open_symptoms
+		FROM hosts AS h
+		JOIN host_status AS s ON s.host = h.name
+		WHERE h.name = ?`, name)
+	return h, err
+}

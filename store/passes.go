@@ -71,3 +71,19 @@ func (tx *Tx) LastPass() (p Pass, ok bool, err error) {
 	}
 	return p, err == nil, err
 }
+
+// ReadUntil returns as of when the newest pass that got through has read the
+// sources, in microseconds; 0 if there was none. A source that it could not
+// read has a gap.
+func (tx *Tx) ReadUntil() (at int64, err error) {
+	err = tx.Get(&at, `
+		SELECT COALESCE(MAX(as_of), 0)
+		FROM (
+		  SELECT as_of
+		  FROM passes
+		  WHERE outcome IN (?, ?)
+		  ORDER BY id DESC
+		  LIMIT 1
+		)`, OutcomeOK, OutcomeUnread)
+	return at, err
+}

@@ -63,3 +63,13 @@ func (tx *Tx) leaveOut(b *Batch, saved *Saved) error {
 	b.Rejections = slices.DeleteFunc(b.Rejections, func(r Rejection) bool { return expired(r.At, h.rejections) })
 	return nil
 }
+
+// RawSince returns the time in microseconds from which on all raw rows are
+// kept; before it, what they said is in the rollups alone. 0 if none was pruned.
+func (tx *Tx) RawSince() (at int64, err error) {
+	err = tx.Get(&at, `
+		SELECT COALESCE(MAX(pruned_before), 0)
+		FROM retention
+		WHERE table_name IN ('ships', 'puts', 'rejections')`)
+	return at, err
+}

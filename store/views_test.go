@@ -77,6 +77,18 @@ func TestHostStatusReadsOnlyOpenAlerts(t *testing.T) {
 	}
 }
 
+// TestHostHourlySeeksTheHour: it added up the rollups of all time first.
+func TestHostHourlySeeksTheHour(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	_, plan := ask(t, s, "EXPLAIN QUERY PLAN SELECT * FROM host_hourly WHERE hour_number >= 493000")
+	for _, table := range []string{"s", "p", "r"} {
+		if !strings.Contains(plan, "SEARCH "+table+" USING PRIMARY KEY (hour>?)") {
+			t.Errorf("the plan does not seek the hours of %s:\n%s", table, plan)
+		}
+	}
+}
+
 // ask runs a query in the program, and writes its rows as sqlite3 does.
 func ask(t *testing.T, s *store.Store, query string) (columns []string, text string) {
 	t.Helper()
@@ -143,7 +155,7 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 			if _, err := tx.AddAlert(alert); err != nil {
 				return err
 			}
-			if err := tx.Evaluated(symptom, now+int64(i%2)); err != nil { // silent was not found the last time
+			if err := tx.Evaluated(symptom, now+int64(i%2), store.Hour); err != nil { // silent was not found the last time
 				return err
 			}
 		}

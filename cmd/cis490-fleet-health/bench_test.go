@@ -141,10 +141,17 @@ func (t *bed) predecessor(index string) used {
 }
 
 // peak returns the memory in MiB that the pass itself, without journalctl, had
-// at most, as the kernel tells until the process ends.
+// at most.
 func (t *bed) peak(db, index string, journal bool) float64 {
 	t.b.Helper()
-	cmd := exec.Command(t.program, t.passArgs(db, index, journal)...)
+	return t.peakOf(t.passArgs(db, index, journal)...)
+}
+
+// peakOf returns the memory in MiB that the program had at most, as the kernel
+// tells until the process ends.
+func (t *bed) peakOf(args ...string) float64 {
+	t.b.Helper()
+	cmd := exec.Command(t.program, args...)
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(t.dir, "bin")+":"+os.Getenv("PATH"))
 	t.check(cmd.Start())
 	done := make(chan error, 1)

@@ -59,18 +59,23 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *env) error {
 	if err := runPass(ctx, o, e); err != nil {
 		return err
 	}
+	style, err := (&reading{format: report.FormatTable}).style(e)
+	if err != nil {
+		return err
+	}
 	s, err := store.OpenReadOnly(ctx, o.db)
 	if err != nil {
 		return ran(err)
 	}
 	defer s.Close()
 	err = s.View(ctx, func(tx *store.Tx) error {
-		fmt.Fprintf(e.stdout, "Alerts, with what to do in %s:\n", o.alerts)
-		if err := report.Alerts(tx, e.stdout); err != nil {
+		fmt.Fprintf(e.stdout, "What to do about each alert stands in %s.\n", o.alerts)
+		w := report.Window{Since: o.now - 24*store.Hour, Until: o.now}
+		if err := report.Alerts(tx, e.stdout, style, w, store.AlertFilter{}); err != nil {
 			return err
 		}
-		fmt.Fprintln(e.stdout, "\nThe last 24 hours:")
-		return report.Fleet(tx, e.stdout, o.now)
+		fmt.Fprintln(e.stdout)
+		return report.Fleet(tx, e.stdout, style, w)
 	})
 	if err != nil {
 		return ran(err)
@@ -78,6 +83,9 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *env) error {
 	_, err = fmt.Fprintf(e.stdout, `
 Try next:
   cis490-fleet-health report --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health report lab-06 --since 3h --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health query last-good --since 3h --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health status --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --now %[2]s
   cis490-fleet-health pass --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --alerts-path %[1]s/alerts.jsonl --journal-export %[1]s/journal.export --now %[2]s
   sqlite3 -readonly %[1]s/fleet.db "SELECT hour, host, ships, puts_4xx, puts_5xx FROM host_hourly WHERE hour >= '2026-05-01T10'"
 `, shellQuoted(dir), demoNow.Format(time.RFC3339))
@@ -100,12 +108,13 @@ type demoHost struct {
 	failFrom           int   // from then on its PUTs get the codes below
 	codes              []int // in turn
 	unstamped          bool  // the codes are 400s for a missing header
+	updateAt           int   // from then on it ships from another code commit
 }
 
 var demoFleet = []demoHost{
 	{name: "lab-01"}, {name: "lab-02"}, {name: "lab-03"}, {name: "lab-04"},
 	{name: "lab-05", silentFrom: -47, backAt: 1},
-	{name: "lab-06", failFrom: -95, codes: []int{412, 412, 412, 500}},
+	{name: "lab-06", failFrom: -95, codes: []int{412, 412, 412, 500}, updateAt: -109},
 	{name: "lab-07", failFrom: -40, codes: []int{400}, unstamped: true},
 	{name: "lab-08", silentFrom: -300, backAt: -20},
 }
@@ -140,9 +149,13 @@ func makeFleet(dir string, r *rand.Rand) error {
 			if h.failFrom != 0 && minute >= h.failFrom {
 				status = h.codes[(minute-h.failFrom)/2%len(h.codes)]
 			}
+			commit := "4f1c2a9"
+			if h.updateAt != 0 && minute >= h.updateAt {
+				commit = "8be20d1"
+			}
 			if status == 200 {
-				fmt.Fprintf(ix, `{"host_id": %q, "received_at_wall": %q, "code_commit": "4f1c2a9", "episode": "ep-%06d", "bytes": %d}`+"\n",
-					h.name, store.FormatTime(at.UnixMicro()), entry, 40_000+r.IntN(9_000_000))
+				fmt.Fprintf(ix, `{"host_id": %q, "received_at_wall": %q, "code_commit": %q, "episode": "ep-%06d", "bytes": %d}`+"\n",
+					h.name, store.FormatTime(at.UnixMicro()), commit, entry, 40_000+r.IntN(9_000_000))
 			}
 			if h.unstamped && status == 400 {
 				log(at, fmt.Sprintf("WARNING rejected PUT host=%s, missing X-Cis490-Code-Commit", h.name))

@@ -21,7 +21,8 @@ var roomsOf = map[string][]string{
 	"ingest":                  {"store"},
 	"detect":                  {"store"},
 	"report":                  {"store"},
-	"cmd/cis490-fleet-health": {"store", "ingest", "detect", "report"},
+	"deploy":                  {},
+	"cmd/cis490-fleet-health": {"store", "ingest", "detect", "report", "deploy"},
 }
 
 // confined says where alone a dependency may be imported: a room, or one file.

@@ -73,7 +73,8 @@ func run(ctx context.Context, args []string, e *env) int {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetArgs(args)
-	root.AddCommand(passCommand(e), rebuildCommand(e), demoCommand(e), reportCommand(e), pruneCommand(e), versionCommand(e))
+	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), demoCommand(e), reportCommand(e), alertsCommand(e), statusCommand(e),
+		queryCommand(e), schemaCommand(e), versionCommand(e))
 	refuseUnknownTopics(root)
 	return exitCode(e, root.ExecuteContext(ctx))
 }
@@ -107,10 +108,12 @@ func exitCode(e *env, err error) int {
 		return exitOK
 	case errors.Is(err, errUnread):
 		return exitUsage
+	case errors.Is(err, errStopped):
+		return exitFailed
 	}
 	newLogger(e, levelInfo).say(levelError, "%s", describe(err))
 	if errors.Is(err, store.ErrNewer) || errors.Is(err, store.ErrPath) || errors.Is(err, report.ErrAlertsPath) ||
-		errors.Is(err, ingest.ErrUnread) || errors.Is(err, errUsage) || !errors.Is(err, errRan) {
+		errors.Is(err, ingest.ErrUnread) || errors.Is(err, errUsage) || usageOf(err) || !errors.Is(err, errRan) {
 		return exitUsage
 	}
 	return exitFailed

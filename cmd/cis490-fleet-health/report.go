@@ -2,6 +2,10 @@ package main
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
@@ -9,37 +13,85 @@ import (
 )
 
 func reportCommand(e *env) *cobra.Command {
-	var db, nowText string
+	var r reading
+	var bucket string
 	cmd := &cobra.Command{
-		Use:   "report",
-		Short: "show the fleet, a row per host, troubled hosts first",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			now, err := parseNow(nowText, e)
+		Use:   "report [HOST...]",
+		Short: "show the fleet, a row per host, or a host's history, a row per bucket of time",
+		Long: `Without HOST, show the fleet: a row per host, troubled hosts first. With HOST, show
+its history: a row per bucket, and one that sums them up.
+
+A state is failing (PUTs are rejected), silent, unknown (no symptom, but a source
+was not read since the host's last ship), gone (silent for so long that it is not
+expected any more), never (it has not shipped yet) or healthy.`,
+		RunE: func(cmd *cobra.Command, hosts []string) error {
+			style, w, err := r.asked(e)
 			if err != nil {
 				return err
 			}
-			s, err := store.OpenReadOnly(cmd.Context(), db)
+			buckets, err := w.Buckets(bucket, r.zone())
 			if err != nil {
-				return ran(err)
+				return fmt.Errorf("%w: --bucket: %w", errUsage, err)
 			}
-			defer s.Close()
-			return ran(s.View(cmd.Context(), func(tx *store.Tx) error {
-				if err := sayHowOld(tx, newLogger(e, levelInfo), now); err != nil {
+			return r.view(cmd.Context(), func(tx *store.Tx) error {
+				if err := knownHosts(tx, hosts); err != nil {
 					return err
 				}
-				return report.Fleet(tx, e.stdout, now)
-			}))
+				if err := sayHowOld(tx, newLogger(e, levelInfo), w.Until); err != nil {
+					return err
+				}
+				if len(hosts) == 0 {
+					return report.Fleet(tx, e.stdout, style, w)
+				}
+				return report.History(tx, e.stdout, style, hosts, w, buckets)
+			})
 		},
+		ValidArgsFunction: r.completeHosts,
 	}
-	cmd.Flags().StringVar(&db, "db", "/var/lib/cis490/fleet.db", "the database")
-	cmd.Flags().StringVar(&nowText, "now", "", "count the 24 hours and ages up to this `RFC3339` time instead of the clock's")
+	r.flags(cmd, "24h")
+	cmd.Flags().StringVar(&bucket, "bucket", "auto", "how long a row of a host's history is: "+strings.Join(report.BucketNames(), ", "))
+	complete(cmd, "bucket", report.BucketNames())
 	return cmd
 }
 
-// stale is how long after a pass, in microseconds, what it found is not news
-// any more: two of the timer's five-minute passes have been missed.
-const stale = 15 * store.Minute
+// knownHosts refuses a host that the database does not know.
+func knownHosts(tx *store.Tx, hosts []string) error {
+	if len(hosts) == 0 {
+		return nil
+	}
+	names, err := tx.HostNames()
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, name := range names {
+		known[name] = true
+	}
+	for _, host := range hosts {
+		if !known[host] {
+			return fmt.Errorf("%w %s%s", report.ErrUnknownHost, cell(host), didYouMean(nearest(host, names, 3)))
+		}
+	}
+	return nil
+}
+
+// completeHosts offers the hosts of the database to the shell, but for those
+// whose names a terminal should not get.
+func (r *reading) completeHosts(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	err := r.view(cmd.Context(), func(tx *store.Tx) error {
+		all, err := tx.HostNames()
+		for _, name := range all {
+			if !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				names = append(names, name)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError | cobra.ShellCompDirectiveNoFileComp
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
 
 // sayHowOld warns of a report whose facts are not those of the present.
 func sayHowOld(tx *store.Tx, log *logger, now int64) error {
@@ -49,12 +101,22 @@ func sayHowOld(tx *store.Tx, log *logger, now int64) error {
 		return err
 	case !ok:
 		log.say(levelWarning, "no pass has been made yet")
-	case !last.Outcome.Valid && now-last.AsOf < stale:
+	case !last.Outcome.Valid && now-last.AsOf < report.Stale:
 		log.say(levelInfo, "a pass is running: what it has not stored yet is not shown")
 	case last.Outcome.String != store.OutcomeOK:
 		log.say(levelWarning, "the last pass, as of %s, did not get through: %s %s", store.FormatTime(last.AsOf), cmp.Or(last.Outcome.String, "unfinished"), last.Error.String)
-	case now-last.AsOf > stale:
+	case now-last.AsOf > report.Stale:
 		log.say(levelWarning, "the last pass was made as of %s, %s ago: symptoms are those that it found", store.FormatTime(last.AsOf), report.Age(now-last.AsOf))
 	}
 	return nil
+}
+
+// usageOf tells whether an error of a report is the command line's fault.
+func usageOf(err error) bool {
+	for _, fault := range []error{report.ErrUnknownHost, report.ErrPruned, report.ErrBuckets} {
+		if errors.Is(err, fault) {
+			return true
+		}
+	}
+	return false
 }

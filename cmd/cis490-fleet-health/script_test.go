@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Setup:               openToOthers,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "refused": refused, "locked": locked,
+			"exits": exits, "refused": refused, "locked": locked, "terminal": terminal,
 		},
 	})
 }

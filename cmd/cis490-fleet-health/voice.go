@@ -9,8 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
-	"unicode/utf8"
 
+	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"golang.org/x/term"
 )
@@ -61,7 +61,7 @@ func (l *logger) say(level int, format string, args ...any) {
 	}
 	// A line break would let a host's name begin a line of its own, with a
 	// priority of its own.
-	text := printable(fmt.Sprintf(format, args...))
+	text := report.Printable(fmt.Sprintf(format, args...))
 	if l.shown {
 		fmt.Fprint(l.w, "\r\x1b[K")
 		l.shown = false
@@ -79,23 +79,6 @@ func (l *logger) show(text string) {
 		fmt.Fprintf(l.w, "\r%s\x1b[K", text)
 		l.shown = true
 	}
-}
-
-// printable escapes every rune that a terminal should not get, and leaves the
-// others as they are: a value that cell has quoted stays so.
-func printable(s string) string {
-	var b strings.Builder
-	for len(s) > 0 {
-		r, size := utf8.DecodeRuneInString(s)
-		if unicode.IsPrint(r) && !(r == utf8.RuneError && size == 1) {
-			b.WriteRune(r)
-		} else {
-			quoted := strconv.Quote(s[:size])
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-		s = s[size:]
-	}
-	return b.String()
 }
 
 // cell is a host's name or another value from outside, quoted if it could be

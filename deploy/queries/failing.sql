@@ -1,5 +1,5 @@
 -- Which hosts are failing, with which status codes, and since when?
--- :since is a UTC time like 2026-05-01T10:00:00Z; without it, the last 24 hours.
+-- From :since to :until, UTC times like 2026-05-01T10:00:00Z; without them, the last 24 hours.
 SELECT
   host,
   status,
@@ -9,5 +9,6 @@ SELECT
 FROM put_log
 WHERE status >= 400
   AND at_us >= unixepoch(COALESCE(:since, datetime('now', '-1 day'))) * 1000000
+  AND at_us <= unixepoch(COALESCE(:until, 'now')) * 1000000
 GROUP BY host, status
 ORDER BY puts DESC, host, status;

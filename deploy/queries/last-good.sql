@@ -1,30 +1,25 @@
--- Of the hosts that got no 2xx since a failure: when was the last good PUT, when
--- did the failing begin, and how many PUTs have failed since?
--- :since is a UTC time like 2026-05-01T10:00:00Z; without it, the last 24 hours.
+-- Which hosts have had no good PUT since their last failure? When the last good one
+-- was, when the failing began, and how many have failed since.
+-- From :since to :until, UTC times like 2026-05-01T10:00:00Z; without them, the last 24 hours.
 WITH recent AS (
   SELECT
     host,
-    at,
-    status
+    at_us,
+    status,
+    MAX(at_us) FILTER (WHERE status BETWEEN 200 AND 299) OVER (PARTITION BY host) AS good_us
   FROM put_log
   WHERE at_us >= unixepoch(COALESCE(:since, datetime('now', '-1 day'))) * 1000000
-),
-good AS (
-  SELECT
-    host,
-    MAX(at) FILTER (WHERE status BETWEEN 200 AND 299) AS last_good_at
-  FROM recent
-  GROUP BY host
+    AND at_us <= unixepoch(COALESCE(:until, 'now')) * 1000000
 )
 SELECT
-  good.host AS host,
-  good.last_good_at AS last_good_at,
-  MIN(recent.at) AS failing_since,
+  host,
+  strftime('%Y-%m-%dT%H:%M:%S', good_us / 1000000, 'unixepoch')
+    || printf('.%06dZ', good_us % 1000000) AS last_good_at,
+  strftime('%Y-%m-%dT%H:%M:%S', MIN(at_us) / 1000000, 'unixepoch')
+    || printf('.%06dZ', MIN(at_us) % 1000000) AS failing_since,
   COUNT(*) AS failed
-FROM good
-JOIN recent
-  ON recent.host = good.host
-  AND recent.status >= 400
-  AND recent.at > COALESCE(good.last_good_at, '')
-GROUP BY good.host
+FROM recent
+WHERE status >= 400
+  AND at_us > COALESCE(good_us, 0)
+GROUP BY host
 ORDER BY failing_since, host;

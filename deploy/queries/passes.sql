@@ -1,4 +1,5 @@
--- The last passes, and what was wrong with those that did not go well.
+-- How did the last passes go, and what was wrong with those that did not go well?
+-- From :since to :until, UTC times like 2026-05-01T10:00:00Z; without them, the last 24 hours.
 SELECT
   started_at,
   outcome,
@@ -9,5 +10,7 @@ SELECT
   new_alerts,
   error
 FROM pass_log
+WHERE started_at >= strftime('%Y-%m-%dT%H:%M:%S', COALESCE(:since, datetime('now', '-1 day')))
+  AND started_at <= strftime('%Y-%m-%dT%H:%M:%SZ', COALESCE(:until, 'now'))
 ORDER BY started_at DESC
-LIMIT 20;
+LIMIT 100;

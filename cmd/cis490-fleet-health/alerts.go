@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+// symptoms are those that alerts have.
+var symptoms = []string{detect.Silent, detect.FatalOnly, detect.Unstamped}
+
+func alertsCommand(e *env) *cobra.Command {
+	var r reading
+	var f store.AlertFilter
+	cmd := &cobra.Command{
+		Use:   "alerts",
+		Short: "show the alerts, oldest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.Symptom != "" && !slices.Contains(symptoms, f.Symptom) {
+				return fmt.Errorf("%w: --symptom %q is none of %s", errUsage, f.Symptom, strings.Join(symptoms, ", "))
+			}
+			style, w, err := r.asked(e)
+			if err != nil {
+				return err
+			}
+			return r.view(cmd.Context(), func(tx *store.Tx) error {
+				if err := knownAlertHost(tx, f.Host); err != nil {
+					return err
+				}
+				return report.Alerts(tx, e.stdout, style, w, f)
+			})
+		},
+	}
+	r.flags(cmd, "")
+	cmd.Flags().StringVar(&f.Host, "host", "", "only those of this host")
+	cmd.Flags().StringVar(&f.Symptom, "symptom", "", "only those of this symptom: silent, fatal-only or unstamped")
+	cmd.RegisterFlagCompletionFunc("host", r.completeHosts)
+	complete(cmd, "symptom", symptoms)
+	cmd.AddCommand(exportCommand(e))
+	return cmd
+}
+
+// knownAlertHost refuses a host that neither ships nor has an alert: those that
+// were adopted from alerts.jsonl may be of hosts that are gone for long.
+func knownAlertHost(tx *store.Tx, host string) error {
+	if host == "" {
+		return nil
+	}
+	alerts, err := tx.Alerts(store.AlertFilter{Host: host, Until: store.MaxTime})
+	if err != nil || len(alerts) > 0 {
+		return err
+	}
+	return knownHosts(tx, []string{host})
+}
+
+func exportCommand(e *env) *cobra.Command {
+	var db, alerts string
+	var rebuild bool
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "bring alerts.jsonl up to date, as a pass does",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runExport(cmd.Context(), e, db, alerts, rebuild)
+		},
+	}
+	cmd.Flags().StringVar(&db, "db", defaultDB, "the database")
+	cmd.Flags().StringVar(&alerts, "alerts-path", defaultAlerts, "where alerts are appended")
+	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "write the file anew, with every alert of the database")
+	return cmd
+}
+
+func runExport(ctx context.Context, e *env, db, path string, rebuild bool) error {
+	now := e.now().UnixMicro()
+	return underLock(ctx, e, db, func(s *store.Store) error {
+		n, err := 0, error(nil)
+		if rebuild {
+			n, err = report.Rewrite(ctx, s, path, now)
+		} else if _, err = report.Reconcile(ctx, s, path, now); err == nil {
+			n, err = report.Export(ctx, s, path, now)
+		}
+		if err == nil {
+			_, err = io.WriteString(e.stdout, fmt.Sprintf("%d alert(s) written to %s\n", n, cell(path)))
+		}
+		return err
+	})
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+// errStopped has been said already; only the exit code is left.
+var errStopped = errors.New("passes have stopped")
+
+func statusCommand(e *env) *cobra.Command {
+	var r reading
+	var index, maxAgeText string
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "show how the program itself is: passes, positions, gaps, sizes",
+		Long: `Show how the program itself is: its passes, how far each source has been read and
+how old the newest fact of it is, gaps, quarantined lines, and sizes. --since and
+--until say which passes and gaps count.
+
+With --check, print one line, and exit with 1 if no pass has got through for --max-age.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			style, w, err := r.asked(e)
+			if err != nil {
+				return err
+			}
+			maxAge, ok := parseLength(maxAgeText)
+			if !ok {
+				return fmt.Errorf("%w: --max-age %q is no length of time like 15m", errUsage, maxAgeText)
+			}
+			return r.view(cmd.Context(), func(tx *store.Tx) error {
+				if !check {
+					return report.Status(tx, e.stdout, style, w, sizeOf(index))
+				}
+				line, stopped, err := report.Stopped(tx, w.Until, maxAge)
+				if err == nil {
+					_, err = io.WriteString(e.stdout, line+"\n")
+				}
+				if err == nil && stopped {
+					err = errStopped
+				}
+				return err
+			})
+		},
+	}
+	r.flags(cmd, "24h")
+	cmd.Flags().BoolVar(&check, "check", false, "print one line, and exit with 1 if passes have stopped")
+	cmd.Flags().StringVar(&maxAgeText, "max-age", "15m", "how long no pass may have got through")
+	cmd.Flags().StringVar(&index, "index-path", defaultIndex, "the receiver's index, to tell how much of it is unread")
+	return cmd
+}
+
+// sizeOf is a file's size in bytes, -1 if it cannot be told.
+func sizeOf(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return -1
+	}
+	return info.Size()
+}

@@ -1,0 +1,180 @@
+package report
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// ErrFormat: a listing has no such format.
+var ErrFormat = errors.New("not a format")
+
+// Formats that a listing can be written in.
+const (
+	FormatTable    = "table"
+	FormatMarkdown = "markdown"
+	FormatCSV      = "csv"
+	FormatJSON     = "json"
+	FormatNDJSON   = "ndjson"
+)
+
+// Formats are all of them, as --format names them.
+var Formats = []string{FormatTable, FormatMarkdown, FormatCSV, FormatJSON, FormatNDJSON}
+
+// Style is how a listing is written. The zero value is a table in UTC, as wide
+// as its values need, without colour.
+type Style struct {
+	Format string         // one of Formats; "" is FormatTable
+	Width  int            // columns of the terminal that a table must fit in; 0 for no limit
+	Colour bool           // of trouble, in a table
+	Zone   *time.Location // of the times in tables and markdown; nil is UTC. CSV and JSON have UTC.
+}
+
+func (s Style) zone() *time.Location {
+	if s.Zone == nil {
+		return time.UTC
+	}
+	return s.Zone
+}
+
+// human tells whether a listing is written for people: with a heading above it.
+func (s Style) human() bool {
+	return s.Format == "" || s.Format == FormatTable || s.Format == FormatMarkdown
+}
+
+// column of a listing.
+type column struct {
+	key   string // its name in CSV and JSON; "" leaves it out there
+	head  string // its name in tables; "" leaves it out there
+	right bool   // figures stand to the right
+	drop  int    // a narrow terminal loses the columns with a 1 first, then 2, …; 0 is never lost
+	cut   int    // how many columns of the terminal it may be shortened to when no more can be lost; 0 is never
+}
+
+// rowWriter takes the rows of a listing, one value for each column.
+type rowWriter interface {
+	row(values []any) error
+	// end writes what is left. sum is a last row for people, nil for none.
+	end(sum []any) error
+}
+
+// newRows begins a listing.
+func newRows(w io.Writer, s Style, columns []column) (rowWriter, error) {
+	switch s.Format {
+	case "", FormatTable, FormatMarkdown:
+		return &tableRows{w: w, style: s, columns: columns}, nil
+	case FormatCSV:
+		c := &csvRows{w: csv.NewWriter(w), columns: columns}
+		return c, c.header()
+	case FormatJSON, FormatNDJSON:
+		return &jsonRows{w: bufio.NewWriter(w), columns: columns, array: s.Format == FormatJSON}, nil
+	}
+	return nil, fmt.Errorf("%w: %q is none of %s", ErrFormat, s.Format, strings.Join(Formats, ", "))
+}
+
+// list writes a whole listing.
+func list(w io.Writer, s Style, columns []column, rows [][]any, sum []any) error {
+	out, err := newRows(w, s, columns)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if err := out.row(row); err != nil {
+			return err
+		}
+	}
+	return out.end(sum)
+}
+
+// csvRows writes RFC 4180 lines under a header.
+type csvRows struct {
+	w       *csv.Writer
+	columns []column
+	line    []string
+}
+
+func (c *csvRows) header() error {
+	for _, col := range c.columns {
+		if col.key != "" {
+			c.line = append(c.line, harmless(col.key))
+		}
+	}
+	return c.w.Write(c.line)
+}
+
+func (c *csvRows) row(values []any) error {
+	c.line = c.line[:0]
+	for i, v := range values {
+		if c.columns[i].key != "" {
+			cell := plainText(v)
+			switch v.(type) {
+			case int64, float64: // a number may begin with a sign
+			default:
+				cell = harmless(cell)
+			}
+			c.line = append(c.line, cell)
+		}
+	}
+	return c.w.Write(c.line)
+}
+
+func (c *csvRows) end([]any) error {
+	c.w.Flush()
+	return c.w.Error()
+}
+
+// harmless is a cell that no spreadsheet takes for a formula: one that could be
+// one begins with an apostrophe. The wide forms count for some of them
+// (https://owasp.org/www-community/attacks/CSV_Injection).
+func harmless(cell string) string {
+	for _, begin := range []string{"=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"} {
+		if strings.HasPrefix(cell, begin) {
+			return "'" + cell
+		}
+	}
+	return cell
+}
+
+// jsonRows writes one object a line; array makes one array of them.
+type jsonRows struct {
+	w       *bufio.Writer
+	columns []column
+	array   bool
+	n       int
+	line    strings.Builder
+}
+
+func (j *jsonRows) row(values []any) error {
+	j.line.Reset()
+	if j.array {
+		j.line.WriteString([]string{"[\n  ", ",\n  "}[min(j.n, 1)])
+	}
+	separator := "{"
+	for i, v := range values {
+		if key := j.columns[i].key; key != "" {
+			j.line.WriteString(separator)
+			quoteASCII(&j.line, key)
+			j.line.WriteString(": ")
+			writeJSON(&j.line, v)
+			separator = ", "
+		}
+	}
+	j.line.WriteByte('}')
+	if !j.array {
+		j.line.WriteByte('\n')
+	}
+	j.n++
+	_, err := j.w.WriteString(j.line.String())
+	return err
+}
+
+func (j *jsonRows) end([]any) error {
+	if j.array {
+		j.w.WriteString([]string{"[]\n", "\n]\n"}[min(j.n, 1)])
+	}
+	return j.w.Flush()
+}

@@ -1,0 +1,80 @@
+package report
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/google/renameio/v2"
+)
+
+// Rewrite writes alerts.jsonl anew, with every alert that the database holds,
+// oldest first, and puts it in the old one's place at once. Alerts that stood in
+// the old one alone are adopted before. It returns how many it wrote.
+func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int, err error) {
+	if _, err := Reconcile(ctx, s, path, now); err != nil {
+		return 0, err
+	}
+	source, err := s.Source(ctx, store.StreamAlerts)
+	if err != nil {
+		return 0, err
+	}
+	// A link or a FIFO is refused, as by Export, and not replaced.
+	old, _, err := openAlerts(path, os.O_RDWR)
+	if err == nil {
+		err = old.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return 0, unusable(err)
+	}
+	err = s.Update(ctx, func(tx *store.Tx) error {
+		alerts, err := tx.Alerts(store.AlertFilter{Until: store.MaxTime})
+		if err != nil {
+			return err
+		}
+		if n = len(alerts); n == 0 {
+			return nil
+		}
+		f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o640), renameio.WithExistingPermissions(), renameio.WithTempDir(filepath.Dir(path)))
+		if err != nil {
+			return unusable(err)
+		}
+		defer f.Cleanup()
+		lines := bufio.NewWriter(f)
+		size := int64(0)
+		for _, a := range alerts {
+			written, err := lines.WriteString(AlertJSON(a))
+			if err != nil {
+				return err
+			}
+			size += int64(written)
+			if err := tx.MarkExported(a.DedupKey, now); err != nil {
+				return err
+			}
+		}
+		if err := lines.Flush(); err != nil {
+			return err
+		}
+		// The position first: should the commit fail, the next pass finds that
+		// the file is not the one it knew, and reads it whole.
+		if err := moveTo(tx, source, f, size, now); err != nil {
+			return err
+		}
+		if err := f.CloseAtomicallyReplace(); err != nil {
+			return err
+		}
+		return syncDir(filepath.Dir(path))
+	})
+	if err != nil {
+		return 0, fmt.Errorf("write %s anew: %w", path, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,53 @@
+package report
+
+import "io"
+
+// A viewColumn is a column of a view of the public interface for ad-hoc SQL.
+type viewColumn struct {
+	view, name string
+	unit       string // one of the units
+	meaning    string
+	example    any // int64 or string, as the demo has it
+}
+
+// Units of columns. Where the meaning tells of NULL, a value may be missing.
+const (
+	unitTime   = "text, UTC to the microsecond"
+	unitHour   = "text, UTC on the hour"
+	unitHours  = "integer, hours since 1970"
+	unitMicros = "integer, microseconds since 1970"
+	unitCount  = "integer, a count"
+	unitStatus = "integer, an HTTP status"
+	unitBytes  = "integer, bytes"
+	unitHex    = "text, hexadecimal"
+	unitText   = "text"
+)
+
+var schemaColumns = []column{
+	{key: "view", head: "view"},
+	{key: "column", head: "column"},
+	{key: "unit", head: "unit", cut: 10},
+	{key: "meaning", head: "meaning", cut: 20},
+	{key: "example", head: "example", drop: 1},
+}
+
+// Views are the names of the views, in the order in which Schema shows them.
+func Views() (names []string) {
+	for _, c := range viewColumns {
+		if len(names) == 0 || names[len(names)-1] != c.view {
+			names = append(names, c.view)
+		}
+	}
+	return names
+}
+
+// Schema writes a row for each column of a view; for "", of all of them.
+func Schema(w io.Writer, s Style, view string) error {
+	var rows [][]any
+	for _, c := range viewColumns {
+		if view == "" || c.view == view {
+			rows = append(rows, []any{c.view, c.name, c.unit, c.meaning, c.example})
+		}
+	}
+	return list(w, s, schemaColumns, rows, nil)
+}

@@ -1,0 +1,202 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+var statusColumns = []column{
+	{key: "item", head: "item"},
+	{key: "value", head: "value", right: true},
+	{key: "age_seconds", head: "age", right: true},
+	{key: "detail", head: "detail", cut: 20},
+}
+
+// statusList collects the rows of a status.
+type statusList struct {
+	now  int64
+	rows [][]any
+}
+
+// add adds a row. at is the time that its age is counted from, 0 for none.
+func (l *statusList) add(item string, value any, at int64, detail string) {
+	var age any
+	if at != 0 {
+		age = seconds(max(l.now-at, 0) / store.Second)
+	}
+	l.rows = append(l.rows, []any{item, value, age, detail})
+}
+
+// Status writes the program's own health. indexBytes is the size of the index,
+// negative if it is not known; version the schema that this program knows.
+func Status(tx *store.Tx, out io.Writer, s Style, w Window, indexBytes int64) error {
+	l := &statusList{now: w.Until}
+	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, cursorStatus(indexBytes), gapStatus, quarantineStatus, databaseStatus} {
+		if err := part(tx, l, s, w); err != nil {
+			return err
+		}
+	}
+	if s.human() {
+		if err := heading(out, s, nil, "as of "+s.stamp(w.Until)); err != nil {
+			return err
+		}
+	}
+	return list(out, s, statusColumns, l.rows, nil)
+}
+
+func passStatus(tx *store.Tx, l *statusList, _ Style, w Window) error {
+	last, ok, err := tx.LastPass()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		l.add("last pass", nil, 0, "none has been made yet")
+		return nil
+	}
+	l.add("last pass", instant(last.AsOf), last.AsOf, passDetail(last))
+	if last.Outcome.String != store.OutcomeOK {
+		good, ok, err := tx.LastGood()
+		if err != nil {
+			return err
+		}
+		if ok {
+			l.add("last pass that got through", instant(good.AsOf), good.AsOf, passDetail(good))
+		} else {
+			l.add("last pass that got through", nil, 0, "none")
+		}
+	}
+	counts, err := tx.Outcomes(w.Since, w.Until)
+	if err != nil {
+		return err
+	}
+	total, each := int64(0), []string{}
+	for _, c := range counts {
+		total += c.Passes
+		each = append(each, fmt.Sprintf("%d %s", c.Passes, c.Outcome))
+	}
+	l.add("passes", total, 0, strings.TrimSuffix("in "+Age(w.Until-w.Since)+": "+strings.Join(each, ", "), ": "))
+	return nil
+}
+
+// passDetail says how a pass ended, and what it did.
+func passDetail(p store.Pass) string {
+	if !p.Outcome.Valid {
+		return "not finished: it is running, or was killed"
+	}
+	detail := fmt.Sprintf("%s in %d ms; %d index rows, %d journal entries, %d new alert(s)", p.Outcome.String, (p.FinishedAt.Int64-p.StartedAt)/1000,
+		p.IndexRows, p.JournalEntries, p.NewAlerts)
+	if p.Error.Valid {
+		detail += ": " + p.Error.String
+	}
+	return detail
+}
+
+// cursorStatus tells the position of each source. The age is its lag: that of
+// the newest fact that was read.
+func cursorStatus(indexBytes int64) func(*store.Tx, *statusList, Style, Window) error {
+	return func(tx *store.Tx, l *statusList, s Style, _ Window) error {
+		cursors, err := tx.Cursors()
+		if err != nil {
+			return err
+		}
+		for _, c := range cursors {
+			detail := "moved " + s.clock(c.MovedAt)
+			var position any = c.Offset.Int64
+			if !c.Offset.Valid {
+				position = nil
+			}
+			if c.Cursor.Valid {
+				detail += ", " + c.Cursor.String
+			}
+			if c.Offset.Valid && c.Stream == store.StreamIndex && indexBytes >= 0 {
+				if unread := indexBytes - c.Offset.Int64; unread >= 0 {
+					detail += fmt.Sprintf(", %d byte(s) unread", unread)
+				} else {
+					detail += ", behind the end of the file: it was replaced or cut"
+				}
+			}
+			l.add(c.Stream+" position", position, c.NewestAt.Int64, detail)
+		}
+		return nil
+	}
+}
+
+func gapStatus(tx *store.Tx, l *statusList, s Style, w Window) error {
+	gaps, err := tx.Gaps(w.Since, w.Until)
+	if err != nil {
+		return err
+	}
+	l.add("gaps", int64(len(gaps)), 0, "in "+Age(w.Until-w.Since))
+	for n := len(gaps) - 1; n >= max(0, len(gaps)-maxBlind); n-- {
+		g := gaps[n]
+		detail := fmt.Sprintf("%s %s to %s: %s", g.Reason, s.clock(g.From), s.clock(g.To), g.Detail)
+		if g.RecoveredAt.Valid {
+			detail += "; read since"
+		}
+		l.add(g.Stream+" gap", instant(g.From), g.To, detail)
+	}
+	return nil
+}
+
+func quarantineStatus(tx *store.Tx, l *statusList, _ Style, _ Window) error {
+	counts, err := tx.QuarantineCounts()
+	if err != nil {
+		return err
+	}
+	for _, c := range counts {
+		l.add("quarantined "+c.Stream, c.Lines, c.SeenAt.Int64, c.Reason)
+	}
+	return nil
+}
+
+func databaseStatus(tx *store.Tx, l *statusList, s Style, _ Window) error {
+	db, err := tx.Status()
+	if err != nil {
+		return err
+	}
+	kept, err := tx.RawSince()
+	if err != nil {
+		return err
+	}
+	rows := "all raw rows are kept"
+	if kept > 0 {
+		rows = "raw rows are kept from " + s.clock(kept) + " on, rollups from the beginning"
+	}
+	l.add("database", byteCount(db.DatabaseBytes), 0, byteCount(db.FreeBytes).size()+" of it free; "+rows)
+	l.add("write-ahead log", byteCount(db.WALBytes), 0, "")
+	l.add("schema version", db.SchemaVersion, 0, "")
+	l.add("hosts", db.Hosts, 0, "")
+	l.add("alerts", db.Alerts, 0, strconv.FormatInt(db.NotExported, 10)+" not exported")
+	return nil
+}
+
+// Stopped tells in one line whether passes get through; stopped is true if none
+// has for maxAge, in microseconds.
+func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err error) {
+	last, ok, err := tx.LastPass()
+	if err != nil {
+		return "", false, err
+	}
+	if !ok {
+		return "stopped: no pass has been made yet", true, nil
+	}
+	good, ok, err := tx.LastGood()
+	if err != nil {
+		return "", false, err
+	}
+	if ok && now-good.AsOf <= maxAge {
+		return "ok: the last pass got through " + Age(now-good.AsOf) + " ago", false, nil
+	}
+	line = "stopped: no pass has got through yet"
+	if ok {
+		line = "stopped: no pass has got through for " + Age(now-good.AsOf)
+	}
+	if last.ID != good.ID {
+		line += "; the last one, " + Age(now-last.AsOf) + " ago: " + passDetail(last)
+	}
+	return Printable(line), true, nil
+}

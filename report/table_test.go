@@ -1,0 +1,101 @@
+package report
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+)
+
+// TestATableFitsItsTerminal: no line is wider, as long as the columns that are
+// never lost or cut have room; a narrower terminal shows no column that a wider
+// one does not; and nothing is lost where there is room.
+func TestATableFitsItsTerminal(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 40 {
+		columns := []column{{head: "host", cut: 6}, {head: "state"}, {head: "n", right: true, drop: 3}, {head: "bars", drop: 1}, {head: "codes", cut: 4, drop: 2}}
+		var rows [][]any
+		for range r.IntN(5) {
+			name := []string{"lab", "lab-with-a-long-name", "日本日本日本日本", "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", "\x1b[2J"}[r.IntN(5)]
+			rows = append(rows, []any{name, state("silent"), int64(r.IntN(100_000)), spark{1, 0, 8, -1}, counts{412: 31, 500: int64(r.IntN(9999))}})
+		}
+		var wide strings.Builder
+		if err := list(&wide, Style{}, columns, rows, nil); err != nil {
+			t.Fatal(err)
+		}
+		shown := 5
+		for width := 90; width >= 14; width-- {
+			var b strings.Builder
+			if err := list(&b, Style{Width: width, Colour: width%2 == 0}, columns, rows, nil); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(b.String()) {
+				if w := twwidth.Width(strings.TrimSuffix(line, "\n")); w > width {
+					t.Fatalf("%d columns, on a terminal of %d: %q", w, width, line)
+				}
+			}
+			head, _, _ := strings.Cut(b.String(), "\n")
+			if n := len(strings.Fields(head)); n > shown {
+				t.Fatalf("%d columns at width %d, %d on a wider terminal", n, width, shown)
+			} else {
+				shown = n
+			}
+			if width == 90 && strings.NewReplacer("\x1b[31m", "", "\x1b[0m", "").Replace(b.String()) != wide.String() {
+				t.Fatalf("on a wide terminal it shows\n%s\nnot\n%s", &b, &wide)
+			}
+		}
+	}
+}
+
+// TestWhatPeopleAndProgramsRead: each kind of value, as a table, CSV and JSON have it.
+func TestWhatPeopleAndProgramsRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		value                 any
+		table, csv, asciiJSON string
+	}{
+		{nil, "", "", "null"},
+		{instant(1777636800_000001), "2026-05-01 12:00:00", "2026-05-01T12:00:00.000001Z", `"2026-05-01T12:00:00.000001Z"`},
+		{minute(1777636800_000000), "2026-05-01 12:00", "2026-05-01T12:00:00.000000Z", `"2026-05-01T12:00:00.000000Z"`},
+		{seconds(11520), "3h12m", "11520", "11520"},
+		{state("silent"), "silent", "silent", `"silent"`},
+		{words{"a", "b\x1b"}, `"a b\x1b"`, `"a b\x1b"`, `["a", "b\u001b"]`},
+		{counts{412: 31, 500: 2, 404: 31}, "404×31 412×31 500×2", "404×31 412×31 500×2", `{"404": 31, "412": 31, "500": 2}`},
+		{counts{}, "", "", "{}"},
+		{spark{0, 1, 4, 8, -1}, ".▁▄█?", "0 1 4 8 ?", "[0, 1, 4, 8, null]"},
+		{spark{0, 0}, "..", "0 0", "[0, 0]"},
+		{byteCount(1023), "1023 B", "1023", "1023"},
+		{byteCount(1536 << 10), "1.5 MiB", "1572864", "1572864"},
+		{true, "yes", "true", "true"},
+		{false, "", "false", "false"},
+		{int64(-5), "-5", "-5", "-5"},
+		{2.0, "2.0", "2.0", "2.0"},
+		{[]byte("\x00\xff"), "00ff", "00ff", `"00ff"`},
+		{"é\u202e\U0001f600", `"é\u202e😀"`, `"é\u202e😀"`, `"\u00e9\u202e\ud83d\ude00"`},
+	} {
+		var json strings.Builder
+		writeJSON(&json, c.value)
+		got := []string{show(c.value, Style{}.zone()), plainText(c.value), json.String()}
+		if diff := cmp.Diff([]string{c.table, c.csv, c.asciiJSON}, got); diff != "" {
+			t.Errorf("%T %v (-want +got):\n%s", c.value, c.value, diff)
+		}
+	}
+	var csv, markdown strings.Builder
+	for out, format := range map[*strings.Builder]string{&csv: FormatCSV, &markdown: FormatMarkdown} {
+		if err := list(out, Style{Format: format}, []column{{key: "n", head: "a|b"}}, [][]any{{int64(-5)}, {-0.5}, {"-5"}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if csv.String() != "n\n-5\n-0.5\n'-5\n" {
+		t.Errorf("as CSV: %q", csv.String())
+	}
+	if !strings.HasPrefix(markdown.String(), `| a\|b |`) {
+		t.Errorf("as markdown: %q", markdown.String())
+	}
+	if s := harmless("=1") + harmless("a=1") + harmless(""); s != "'=1a=1" {
+		t.Error(s)
+	}
+}

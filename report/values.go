@@ -1,0 +1,255 @@
+package report
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// What a cell may hold, besides nil, bool, int, int64, float64, string and
+// []byte: each is shown to people in one way, and to programs in another.
+type (
+	// instant is a time in microseconds: RFC 3339 for programs.
+	instant int64
+	// minute is an instant of which people see no seconds.
+	minute int64
+	// seconds is a length of time: an age like 3h12m for people.
+	seconds int64
+	// state of a host, or another word that is coloured if it means trouble.
+	state string
+	// words are several short strings.
+	words []string
+	// counts are numbers by HTTP status code: 412×31 500×2 for people.
+	counts map[int]int64
+	// spark is a line of little bars for people; programs get the numbers.
+	// A negative number is a time that nothing is known of.
+	spark []int64
+	// byteCount is a size: 1.5 MiB for people.
+	byteCount int64
+)
+
+// show is a value as a person reads it in a table.
+func show(v any, zone *time.Location) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case instant:
+		return time.UnixMicro(int64(v)).In(zone).Format("2006-01-02 15:04:05")
+	case minute:
+		return time.UnixMicro(int64(v)).In(zone).Format("2006-01-02 15:04")
+	case seconds:
+		return Age(int64(v) * store.Second)
+	case spark:
+		return v.bars()
+	case byteCount:
+		return v.size()
+	case bool:
+		return map[bool]string{true: "yes"}[v]
+	}
+	return Cell(text(v))
+}
+
+// plainText is a value in CSV.
+func plainText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case instant:
+		return v.utc()
+	case minute:
+		return instant(v).utc()
+	case seconds:
+		return strconv.FormatInt(int64(v), 10)
+	case byteCount:
+		return strconv.FormatInt(int64(v), 10)
+	case spark:
+		return strings.ReplaceAll(strings.Trim(fmt.Sprint([]int64(v)), "[]"), "-1", "?")
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return Cell(text(v))
+}
+
+// text is a value that reads the same for people and in CSV.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case state:
+		return string(v)
+	case words:
+		return strings.Join(v, " ")
+	case counts:
+		return v.String()
+	case []byte:
+		return hex.EncodeToString(v)
+	case float64:
+		return number(v)
+	}
+	return fmt.Sprint(v)
+}
+
+// number writes a float so that it is read back as one: SQLite's way, 2.0.
+func number(f float64) string {
+	s := strconv.FormatFloat(f, 'g', 15, 64)
+	if strings.Trim(s, "-0123456789") == "" {
+		s += ".0"
+	}
+	return s
+}
+
+func (i instant) utc() string {
+	return time.UnixMicro(int64(i)).UTC().Format("2006-01-02T15:04:05.000000Z")
+}
+
+// codes are the status codes, most frequent first.
+func (c counts) codes() []int {
+	codes := make([]int, 0, len(c))
+	for code := range c {
+		codes = append(codes, code)
+	}
+	slices.SortFunc(codes, func(a, b int) int {
+		if c[a] != c[b] {
+			return int(max(-1, min(1, c[b]-c[a])))
+		}
+		return a - b
+	})
+	return codes
+}
+
+func (c counts) String() string {
+	var b strings.Builder
+	for _, code := range c.codes() {
+		fmt.Fprintf(&b, " %d×%d", code, c[code])
+	}
+	return strings.TrimPrefix(b.String(), " ")
+}
+
+// bars draws each number by its share of the largest.
+func (s spark) bars() string {
+	const levels = "▁▂▃▄▅▆▇█"
+	top := slices.Max(append(s, 1))
+	var b strings.Builder
+	for _, n := range s {
+		switch {
+		case n < 0:
+			b.WriteByte('?')
+		case n == 0:
+			b.WriteByte('.')
+		default:
+			b.WriteRune([]rune(levels)[(n*8-1)/top])
+		}
+	}
+	return b.String()
+}
+
+func (b byteCount) size() string {
+	size, unit := float64(b), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if size < 1024 {
+			break
+		}
+		size, unit = size/1024, next
+	}
+	if unit == "B" {
+		return fmt.Sprintf("%d B", int64(b))
+	}
+	return fmt.Sprintf("%.1f %s", size, unit)
+}
+
+// writeJSON writes a value as JSON, in ASCII: no byte of a host's name reaches
+// a terminal as it is.
+func writeJSON(b *strings.Builder, v any) {
+	switch v := v.(type) {
+	case nil:
+		b.WriteString("null")
+	case instant, minute:
+		quoteASCII(b, plainText(v))
+	case words:
+		writeArray(b, v, func(s string) { quoteASCII(b, s) })
+	case spark:
+		writeArray(b, v, func(n int64) {
+			if n < 0 {
+				b.WriteString("null")
+			} else {
+				b.WriteString(strconv.FormatInt(n, 10))
+			}
+		})
+	case counts:
+		separator := "{"
+		for _, code := range v.codes() {
+			fmt.Fprintf(b, `%s"%d": %d`, separator, code, v[code])
+			separator = ", "
+		}
+		b.WriteString(strings.TrimPrefix(separator, ", ") + "}")
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			b.WriteString("null") // JSON knows neither
+		} else {
+			b.WriteString(number(v))
+		}
+	case int, int64, bool, seconds, byteCount:
+		fmt.Fprint(b, v)
+	default:
+		quoteASCII(b, text(v))
+	}
+}
+
+func writeArray[T any](b *strings.Builder, values []T, write func(T)) {
+	b.WriteByte('[')
+	for i, v := range values {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		write(v)
+	}
+	b.WriteByte(']')
+}
+
+// Cell is a value from outside as a table may show it: quoted if any rune in it
+// is not printable, so that no host name can move the cursor or forge a row.
+func Cell(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) && strings.ToValidUTF8(s, "") == s {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+// Printable escapes every rune that a terminal should not get, and leaves the
+// others as they are: a value that Cell has quoted stays so.
+func Printable(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		if unicode.IsPrint(r) && !(r == utf8.RuneError && size == 1) {
+			b.WriteRune(r)
+		} else {
+			quoted := strconv.Quote(s[:size])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
+
+// Age writes a length of time in microseconds for people: 48s, 3h12m, 5d4h.
+func Age(us int64) string {
+	s := max(us, 0) / store.Second
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm", s/60)
+	case s < 48*3600:
+		return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
+	}
+	return fmt.Sprintf("%dd%dh", s/86400, s/3600%24)
+}

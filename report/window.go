@@ -1,0 +1,132 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// Window is the time that a report looks at: after Since, up to and with Until,
+// in microseconds.
+type Window struct{ Since, Until int64 }
+
+// Stale is how long after the last pass, in microseconds, what it found is not
+// news any more: two of the timer's five-minute passes have been missed.
+const Stale = 15 * store.Minute
+
+// shortest is the window, in microseconds, that is answered from raw rows alone.
+const shortest = 3 * store.Hour
+
+// parts are what a window consists of: whole hours, which the rollups answer,
+// and what is left at either end, which the raw rows do.
+type parts struct {
+	fromHour, toHour int64 // hours since 1970; toHour is the first that does not count
+	headTo           int64 // raw rows after Since, up to and with this one; microseconds
+	tailFrom         int64 // raw rows from here up to Until; microseconds
+}
+
+// parts cuts a window. Raw rows before kept, in microseconds, are not there any
+// more: a part of an hour before it counts as the whole.
+func (w Window) parts(kept int64) parts {
+	if w.Until-w.Since < shortest && w.Since+1 >= kept {
+		hour := w.Since / store.Hour
+		return parts{hour, hour, w.Until, w.Until + 1}
+	}
+	p := parts{fromHour: ceil(w.Since+1, store.Hour), toHour: (w.Until + 1) / store.Hour}
+	if p.fromHour*store.Hour <= kept {
+		p.fromHour = (w.Since + 1) / store.Hour
+	}
+	if p.toHour*store.Hour < kept {
+		p.toHour = w.Until/store.Hour + 1
+	}
+	p.headTo, p.tailFrom = p.fromHour*store.Hour-1, p.toHour*store.Hour
+	return p
+}
+
+// params are the named parameters of the queries that count in a window.
+func (w Window) params(kept int64) map[string]any {
+	p := w.parts(kept)
+	return map[string]any{"since": w.Since, "until": w.Until, "from_hour": p.fromHour, "to_hour": p.toHour,
+		"head_to": p.headTo, "tail_from": p.tailFrom}
+}
+
+func ceil(n, unit int64) int64 { return (n + unit - 1) / unit }
+
+// blindness is a window that nothing, or not all, is known of.
+type blindness struct {
+	from, to int64 // microseconds
+	why      string
+}
+
+// blind returns the windows that overlap w in which a source was blind and has
+// not been read since, and the time after the last pass.
+func blind(tx *store.Tx, w Window) (found []blindness, err error) {
+	gaps, err := tx.Gaps(w.Since, w.Until)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range gaps {
+		if !g.RecoveredAt.Valid {
+			found = append(found, blindness{g.From, g.To, g.Stream + " " + g.Reason})
+		}
+	}
+	read, err := tx.ReadUntil()
+	if err != nil {
+		return nil, err
+	}
+	if read < w.Until-Stale {
+		found = append(found, blindness{max(read, w.Since), w.Until, "no pass since then"})
+	}
+	return found, nil
+}
+
+// overlaps tells whether a stretch of time, to excluded, has a part of the blind window.
+func (b blindness) overlaps(from, to int64) bool { return b.from < to && b.to >= from }
+
+// maxBlind is how many blind windows a heading names.
+const maxBlind = 5
+
+// heading writes what stands above a table: parts of one sentence, as many on a
+// line as the terminal has room for, and a line for each blind window, the
+// newest first.
+func heading(w io.Writer, s Style, blindIn []blindness, parts ...string) error {
+	var text strings.Builder
+	column := 0
+	for i, part := range parts {
+		if width := utf8.RuneCountInString(part); i > 0 && s.Width > 0 && column+2+width > s.Width {
+			text.WriteString(",\n")
+			column = 0
+		} else if i > 0 {
+			text.WriteString(", ")
+			column += 2
+		}
+		text.WriteString(part)
+		column += utf8.RuneCountInString(part)
+	}
+	text.WriteByte('\n')
+	for n := len(blindIn) - 1; n >= 0; n-- {
+		if n < len(blindIn)-maxBlind {
+			fmt.Fprintf(&text, "blind in %d more window(s): see gap_log\n", n+1)
+			break
+		}
+		b := blindIn[n]
+		fmt.Fprintf(&text, "blind from %s to %s: %s\n", s.clock(b.from), s.clock(b.to), b.why)
+	}
+	text.WriteByte('\n')
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// clock is a time as a heading shows it.
+func (s Style) clock(at int64) string {
+	return time.UnixMicro(at).In(s.zone()).Format("2006-01-02 15:04:05")
+}
+
+// stamp is a time with its zone, as a heading shows it.
+func (s Style) stamp(at int64) string {
+	return time.UnixMicro(at).In(s.zone()).Format("2006-01-02 15:04:05 MST")
+}
