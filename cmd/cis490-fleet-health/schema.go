@@ -17,10 +17,11 @@ func schemaCommand(e *env) *cobra.Command {
 		Short: "list the views that SQL can ask, with their columns, units and examples",
 		Long: `List the columns of the views that query and sqlite3 -readonly can ask. Views keep
 their columns; the tables beneath them may change. A condition on a column that
-ends in _us is the quick one.`,
+ends in _us, or on hour_number, is the quick one. They are the same in every
+database and at all times: --db, --since and the like change nothing here.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			style, err := r.style(e)
+			style, _, err := r.asked(e)
 			if err != nil {
 				return err
 			}
@@ -33,7 +34,6 @@ ends in _us is the quick one.`,
 		},
 		ValidArgsFunction: cobra.FixedCompletions(report.Views(), cobra.ShellCompDirectiveNoFileComp),
 	}
-	cmd.Flags().StringVar(&r.format, "format", report.FormatTable, strings.Join(report.Formats, ", "))
-	complete(cmd, "format", report.Formats)
+	r.flags(cmd, "")
 	return cmd
 }
