@@ -302,7 +302,7 @@ func TestATornLineIsReadWhenItIsWhole(t *testing.T) {
 
 // TestALineOfAGibibyteIsSkipped in constant memory.
 func TestALineOfAGibibyteIsSkipped(t *testing.T) {
-	t.Parallel()
+	// Not beside others: the memory that it measures is that of the process.
 	d := newIndexDir(t)
 	d.write("index.jsonl", ship(1))
 	f, err := os.OpenFile(d.path("index.jsonl"), os.O_WRONLY, 0)
