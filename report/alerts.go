@@ -1,9 +1,10 @@
 package report
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -18,30 +19,44 @@ var alertColumns = []column{
 	{key: "exported_at"},
 }
 
-// Alerts writes the alerts of a window, oldest first. As NDJSON they are the
-// lines that they have in alerts.jsonl.
+// newestAlerts is how many a table shows, which is held in memory, and which
+// nobody would read.
+const newestAlerts = 1000
+
+// Alerts writes the alerts of a window, oldest first; a table has the newest
+// 1,000 of them. As NDJSON they are the lines that they have in alerts.jsonl.
 func Alerts(tx *store.Tx, out io.Writer, s Style, w Window, f store.AlertFilter) error {
 	f.Since, f.Until = w.Since, w.Until
-	alerts, err := tx.Alerts(f)
-	if err != nil {
-		return err
-	}
 	if s.Format == FormatNDJSON {
-		var lines strings.Builder
-		for _, a := range alerts {
-			lines.WriteString(AlertJSON(a))
-		}
-		_, err := io.WriteString(out, lines.String())
-		return err
+		lines := bufio.NewWriter(out)
+		err := tx.EachAlert(f, func(a store.Alert) error {
+			_, err := lines.WriteString(AlertJSON(a))
+			return err
+		})
+		return errors.Join(err, lines.Flush())
 	}
 	if s.human() {
-		if err := heading(out, s, nil, fmt.Sprintf("%d alert(s)", len(alerts)), "as of "+s.stamp(w.Until)); err != nil {
+		n, err := tx.CountAlerts(f)
+		if err != nil {
+			return err
+		}
+		what := fmt.Sprintf("%d alert(s)", n)
+		if f.Newest = newestAlerts; n > newestAlerts {
+			what = fmt.Sprintf("the newest %d of %s", newestAlerts, what)
+		}
+		if err := heading(out, s, nil, what, "as of "+s.stamp(w.Until)); err != nil {
 			return err
 		}
 	}
-	rows := make([][]any, 0, len(alerts))
-	for _, a := range alerts {
-		rows = append(rows, []any{instant(a.DetectedAt), a.Host, a.Symptom, a.Detail, a.SuggestedFix, a.DedupKey, timeOf(a.ExportedAt)})
+	rows, err := newRows(out, s, alertColumns)
+	if err != nil {
+		return err
 	}
-	return list(out, s, alertColumns, rows, nil)
+	err = tx.EachAlert(f, func(a store.Alert) error {
+		return rows.row([]any{instant(a.DetectedAt), a.Host, a.Symptom, a.Detail, a.SuggestedFix, a.DedupKey, timeOf(a.ExportedAt)})
+	})
+	if err != nil {
+		return err
+	}
+	return rows.end(nil)
 }

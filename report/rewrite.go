@@ -36,12 +36,9 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 		return 0, unusable(err)
 	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
-		alerts, err := tx.Alerts(store.AlertFilter{Until: store.MaxTime})
-		if err != nil {
+		every := store.AlertFilter{Until: store.MaxTime}
+		if n, err = tx.CountAlerts(every); err != nil || n == 0 {
 			return err
-		}
-		if n = len(alerts); n == 0 {
-			return nil
 		}
 		f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o640), renameio.WithExistingPermissions(), renameio.WithTempDir(filepath.Dir(path)))
 		if err != nil {
@@ -50,17 +47,18 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 		defer f.Cleanup()
 		lines := bufio.NewWriter(f)
 		size := int64(0)
-		for _, a := range alerts {
+		err = tx.EachAlert(every, func(a store.Alert) error {
 			written, err := lines.WriteString(AlertJSON(a))
-			if err != nil {
-				return err
-			}
 			size += int64(written)
-			if err := tx.MarkExported(a.DedupKey, now); err != nil {
-				return err
-			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
 		if err := lines.Flush(); err != nil {
+			return err
+		}
+		if err := tx.MarkAllExported(now); err != nil {
 			return err
 		}
 		// The position first: should the commit fail, the next pass finds that

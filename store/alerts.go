@@ -70,19 +70,50 @@ func (tx *Tx) Evaluated(symptom string, now, reach int64) error {
 type AlertFilter struct {
 	Host, Symptom string
 	Since, Until  int64 // detected after Since, up to and with Until; microseconds
+	Newest        int   // no more than so many, the newest
 }
 
-// Alerts returns alerts, oldest first; those of one time in the order of alerts.jsonl.
-func (tx *Tx) Alerts(f AlertFilter) (alerts []Alert, err error) {
-	err = tx.Select(&alerts, `
-		SELECT *
-		FROM alerts
-		WHERE detected_at > ?1
-		  AND detected_at <= ?2
-		  AND (?3 = '' OR host = ?3)
-		  AND (?4 = '' OR symptom = ?4)
-		ORDER BY detected_at, id`, f.Since, f.Until, f.Host, f.Symptom)
-	return alerts, err
+// params are the parameters of alertsAsked.
+func (f AlertFilter) params() []any {
+	return []any{f.Since, f.Until, f.Host, f.Symptom}
+}
+
+const alertsAsked = `
+FROM alerts
+WHERE detected_at > ?1
+  AND detected_at <= ?2
+  AND (?3 = '' OR host = ?3)
+  AND (?4 = '' OR symptom = ?4)`
+
+// CountAlerts counts the alerts that a filter asks for, whatever its Newest.
+func (tx *Tx) CountAlerts(f AlertFilter) (n int, err error) {
+	err = tx.Get(&n, "SELECT COUNT(*)"+alertsAsked, f.params()...)
+	return n, err
+}
+
+// EachAlert hands alerts out, oldest first; those of one time in the order of
+// alerts.jsonl. There may be years of them: they are not held in memory.
+func (tx *Tx) EachAlert(f AlertFilter, each func(Alert) error) error {
+	query, params := "SELECT *"+alertsAsked+" ORDER BY detected_at, id", f.params()
+	if f.Newest > 0 {
+		query = "SELECT * FROM (SELECT *" + alertsAsked + " ORDER BY detected_at DESC, id DESC LIMIT ?5) ORDER BY detected_at, id"
+		params = append(params, f.Newest)
+	}
+	rows, err := tx.Queryx(query, params...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var a Alert
+		if err := rows.StructScan(&a); err != nil {
+			return err
+		}
+		if err := each(a); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // AlertsNotExported returns the alerts that are not in alerts.jsonl yet, oldest first.
@@ -94,6 +125,12 @@ func (s *Store) AlertsNotExported(ctx context.Context) (alerts []Alert, err erro
 // MarkExported notes that the alert with a dedup key stands in alerts.jsonl.
 func (tx *Tx) MarkExported(dedupKey string, now int64) error {
 	_, err := tx.Exec("UPDATE alerts SET exported_at = ? WHERE dedup_key = ? AND exported_at IS NULL", now, dedupKey)
+	return err
+}
+
+// MarkAllExported notes that all alerts stand in alerts.jsonl.
+func (tx *Tx) MarkAllExported(now int64) error {
+	_, err := tx.Exec("UPDATE alerts SET exported_at = ? WHERE exported_at IS NULL", now)
 	return err
 }
 

@@ -54,8 +54,8 @@ func knownAlertHost(tx *store.Tx, host string) error {
 	if host == "" {
 		return nil
 	}
-	alerts, err := tx.Alerts(store.AlertFilter{Host: host, Until: store.MaxTime})
-	if err != nil || len(alerts) > 0 {
+	n, err := tx.CountAlerts(store.AlertFilter{Host: host, Until: store.MaxTime})
+	if err != nil || n > 0 {
 		return err
 	}
 	return knownHosts(tx, []string{host})
