@@ -51,13 +51,17 @@ type Buckets struct {
 }
 
 // Buckets cuts a window. name is one of BucketNames; auto is the longest that
-// makes 20 rows. The first bucket begins at or before the window, on a whole
+// makes 20 rows, but whole hours where raw rows from before kept, in microseconds,
+// would be needed: they are not there any more. The first bucket begins at or before the window, on a whole
 // multiple of its length since midnight in zone; days and more begin at
 // midnight, or at the hour of UTC before it where the zone is not whole hours.
-func (w Window) Buckets(name string, zone *time.Location) (b Buckets, err error) {
+func (w Window) Buckets(name string, zone *time.Location, kept int64) (b Buckets, err error) {
 	length := int64(0)
 	for _, l := range bucketLengths {
-		if name == bucketName(l) || name == "auto" && (length == 0 || (w.Until-w.Since)/l >= fewestRows) {
+		if pruned := l < store.Hour && w.Since < kept; name == "auto" && !pruned && (length == 0 || (w.Until-w.Since)/l >= fewestRows) {
+			length = l
+		}
+		if name == bucketName(l) {
 			length = l
 		}
 	}

@@ -29,13 +29,17 @@ expected any more), never (it has not shipped yet) or healthy.`,
 			if err != nil {
 				return err
 			}
-			buckets, err := w.Buckets(bucket, r.zone())
-			if err != nil {
-				return fmt.Errorf("%w: --bucket: %w", errUsage, err)
-			}
 			return r.view(cmd.Context(), func(tx *store.Tx) error {
 				if err := knownHosts(tx, hosts); err != nil {
 					return err
+				}
+				kept, err := tx.RawSince()
+				if err != nil {
+					return err
+				}
+				buckets, err := w.Buckets(bucket, r.zone(), kept)
+				if err != nil {
+					return fmt.Errorf("--bucket: %w", err)
 				}
 				if err := sayHowOld(tx, newLogger(e, levelInfo), w.Until); err != nil {
 					return err
