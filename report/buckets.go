@@ -119,7 +119,7 @@ func (b Buckets) rawHour(w Window, kept int64) (int64, error) {
 	}
 	hour := (w.Until + 1) / store.Hour
 	if hour*store.Hour < kept {
-		hour++ // what the rollup of that hour holds beyond the window cannot be told apart
+		hour = ceil(w.Until, store.Hour) // what the rollup of that hour holds beyond the window cannot be told apart
 	}
 	return hour, nil
 }

@@ -85,19 +85,18 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window) error {
 		return err
 	}
 	rows := make([][]any, 0, len(found))
-	troubled, unknown := 0, 0
+	troubled, states := 0, map[state]int{}
 	for _, r := range found {
 		if r.OpenSymptoms != "" {
 			troubled++
 		}
-		if state(r.State) == stateUnknown {
-			unknown++
-		}
+		states[state(r.State)]++
 		rows = append(rows, []any{r.Host, state(r.State), timeOf(r.LastShipAt), since(r.LastShipAt, w.Until), r.Ships, r.P2xx, r.P4xx, r.P5xx,
 			r.Unstamped, intOf(r.MainFailure), overTime(r.Slots, slot, w, blindIn), words(strings.Fields(r.OpenSymptoms))})
 	}
 	if s.human() {
-		err := heading(out, s, blindIn, fmt.Sprintf("%d of %d host(s) in trouble, %d unknown", troubled, len(rows), unknown),
+		err := heading(out, s, blindIn, fmt.Sprintf("%d of %d host(s) in trouble, %d unknown, %d gone", troubled, len(rows),
+			states[stateUnknown], states[stateGone]),
 			"as of "+s.stamp(w.Until), fmt.Sprintf("over %s from %s", Age(w.Until-w.Since), s.clock(w.Since)))
 		if err != nil {
 			return err

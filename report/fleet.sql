@@ -129,7 +129,8 @@ known AS MATERIALIZED (
     h.name AS host,
     CASE
       WHEN h.last_ship_at <= :until THEN h.last_ship_at
-      ELSE COALESCE(s.last_at, e.last_at)
+      -- of an hour that is pruned, the rollup may know a later one
+      ELSE MIN(COALESCE(s.last_at, e.last_at), :until)
     END AS last_ship_at,
     s.ships,
     s.slots,

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/google/renameio/v2"
@@ -32,9 +33,6 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return 0, unusable(err)
-	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		every := store.AlertFilter{Until: store.MaxTime}
 		if n, err = tx.CountAlerts(every); err != nil || n == 0 {
@@ -45,6 +43,9 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 			return unusable(err)
 		}
 		defer f.Cleanup()
+		if err := keepOwner(f.File, path); err != nil {
+			return err
+		}
 		lines := bufio.NewWriter(f)
 		size := int64(0)
 		err = tx.EachAlert(every, func(a store.Alert) error {
@@ -75,4 +76,23 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 		return 0, fmt.Errorf("write %s anew: %w", path, err)
 	}
 	return n, nil
+}
+
+// keepOwner gives a file that root makes to the owner of the one at path, or of
+// its directory: the pass must be able to go on with it.
+func keepOwner(f *os.File, path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = os.Stat(filepath.Dir(path))
+	}
+	if err != nil {
+		return err
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+		return f.Chown(int(owner.Uid), int(owner.Gid))
+	}
+	return nil
 }

@@ -109,7 +109,7 @@ func cursorStatus(indexBytes int64) func(*store.Tx, *statusList, Style, Window) 
 			if !c.Offset.Valid {
 				position = nil
 			}
-			if c.Cursor.Valid {
+			if c.Cursor.String != "" {
 				detail += ", " + c.Cursor.String
 			}
 			if c.Offset.Valid && c.Stream == store.StreamIndex && indexBytes >= 0 {

@@ -41,7 +41,7 @@ func (w Window) parts(kept int64) parts {
 		p.fromHour = (w.Since + 1) / store.Hour
 	}
 	if p.toHour*store.Hour < kept {
-		p.toHour = w.Until/store.Hour + 1
+		p.toHour = ceil(w.Until, store.Hour)
 	}
 	p.headTo, p.tailFrom = p.fromHour*store.Hour-1, p.toHour*store.Hour
 	return p

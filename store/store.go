@@ -272,6 +272,8 @@ func wrap(err error) error {
 		// Every insert looks first, or says what happens on a conflict: an index
 		// and its table contradict one another, which quick_check does not see.
 		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
+	case sqlitelib.SQLITE_IOERR_SHMSIZE: // no room for the -shm, which each reader needs
+		return fmt.Errorf("%w (%w)", ErrFull, err)
 	}
 	switch e.Code() & 0xff {
 	case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB:

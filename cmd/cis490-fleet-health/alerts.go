@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -80,6 +82,9 @@ func exportCommand(e *env) *cobra.Command {
 
 func runExport(ctx context.Context, e *env, db, path string, rebuild bool) error {
 	now := e.now().UnixMicro()
+	if dir := filepath.Dir(path); !isDirectory(dir) {
+		return fmt.Errorf("%w: --alerts-path %s: there is no directory %s", errUsage, cell(path), cell(dir))
+	}
 	return underLock(ctx, e, db, func(s *store.Store) error {
 		n, err := 0, error(nil)
 		if rebuild {
@@ -90,6 +95,14 @@ func runExport(ctx context.Context, e *env, db, path string, rebuild bool) error
 		if err == nil {
 			_, err = io.WriteString(e.stdout, fmt.Sprintf("%d alert(s) written to %s\n", n, cell(path)))
 		}
+		if err == nil && sizeOf(path) < 0 {
+			newLogger(e, levelInfo).say(levelWarning, "%s is not there; --rebuild writes all alerts of the database to it", cell(path))
+		}
 		return err
 	})
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/cis490/fleet-health/detect"
@@ -294,7 +295,7 @@ func (p *pass) finish(ctx context.Context, err error, interrupted bool) error {
 		p.row.Error.String, p.row.Error.Valid = err.Error(), true
 	case len(p.unread) > 0:
 		outcome = store.OutcomeUnread
-		joined := errors.Join(p.unread...).Error()
+		joined := strings.ReplaceAll(errors.Join(p.unread...).Error(), "\n", "; ")
 		p.row.Error.String, p.row.Error.Valid = joined, true
 	}
 	finished := p.e.now()
