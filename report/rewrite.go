@@ -96,3 +96,22 @@ func keepOwner(f *os.File, path string) error {
 	}
 	return nil
 }
+
+// HoldsAlerts refuses a file in which something stands, but no alert: it is
+// another one, the index say, and would be written over.
+func HoldsAlerts(path string) error {
+	f, size, err := openAlerts(path, os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	found := 0
+	_, err = readAlerts(f, 0, func(store.Alert) error { found++; return nil })
+	if err == nil && size > 0 && found == 0 {
+		err = fmt.Errorf("%s: %w: it holds something, but no alert", path, ErrAlertsPath)
+	}
+	return err
+}

@@ -32,7 +32,7 @@ func (l *statusList) add(item string, value any, at int64, detail string) {
 }
 
 // Status writes the program's own health. indexBytes is the size of the index,
-// negative if it is not known; version the schema that this program knows.
+// negative if it is not known.
 func Status(tx *store.Tx, out io.Writer, s Style, w Window, indexBytes int64) error {
 	l := &statusList{now: w.Until}
 	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, cursorStatus(indexBytes), gapStatus, quarantineStatus, databaseStatus} {
@@ -188,7 +188,7 @@ func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err er
 	if err != nil {
 		return "", false, err
 	}
-	if ok && now-good.AsOf <= maxAge {
+	if ok && now-good.AsOf <= maxAge && good.AsOf <= now+store.FutureTolerance {
 		return "ok: the last pass got through " + Age(now-good.AsOf) + " ago", false, nil
 	}
 	line = "stopped: no pass has got through yet"

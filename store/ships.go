@@ -179,10 +179,3 @@ func (tx *Tx) rebuildHours(table, rebuild string, hours []int64) error {
 	}
 	return nil
 }
-
-// ShippedBetween tells whether there is a ship between two times, in
-// microseconds, whose raw row is kept.
-func (tx *Tx) ShippedBetween(from, to int64) (shipped bool, err error) {
-	err = tx.Get(&shipped, "SELECT EXISTS (SELECT 1 FROM ships WHERE received_at BETWEEN ? AND ?)", from, to)
-	return shipped, err
-}

@@ -85,6 +85,16 @@ func runExport(ctx context.Context, e *env, db, path string, rebuild bool) error
 	if dir := filepath.Dir(path); !isDirectory(dir) {
 		return fmt.Errorf("%w: --alerts-path %s: there is no directory %s", errUsage, cell(path), cell(dir))
 	}
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		if own, err := os.Stat(db + suffix); err == nil {
+			if file, err := os.Stat(path); err == nil && os.SameFile(own, file) {
+				return fmt.Errorf("%w: --alerts-path %s is the database's own file", errUsage, cell(path))
+			}
+		}
+	}
+	if err := report.HoldsAlerts(path); err != nil {
+		return ran(err)
+	}
 	return underLock(ctx, e, db, func(s *store.Store) error {
 		n, err := 0, error(nil)
 		if rebuild {

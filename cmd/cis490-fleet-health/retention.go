@@ -41,33 +41,21 @@ func (p *pass) prune(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// A clock is believed that the facts of this time before the newest agree with:
-// after a step of more than a day there are none, for eight hours.
-const (
-	agreeFrom = 32 * store.Hour
-	agreeTo   = 8 * store.Hour
-)
-
 // horizon is the hour before which facts are old enough to be pruned; 0 if that
 // cannot be told. A clock without a battery may be years ahead, and the receiver
-// stamps by the same clock. So either the facts of the last day must agree with
-// it, or, where a fleet ships more seldom, as many passes as are kept, which is
-// eight hours of the timer. A time that was asked for with --now is no clock's.
+// stamps by the same clock. It must have been so for as many passes as are kept,
+// eight hours of the timer, before it makes everything old. A time that was asked
+// for with --now is no clock's.
 func (p *pass) horizon(tx *store.Tx) (before int64, err error) {
-	newest, err := tx.NewestFact()
-	if err != nil {
-		return 0, err
-	}
-	now, agreed := p.o.now, p.o.nowGiven
-	if !agreed {
-		if agreed, err = tx.ShippedBetween(newest-agreeFrom, newest-agreeTo); err != nil {
-			return 0, err
-		}
-	}
-	if !agreed {
+	now := p.o.now
+	if !p.o.nowGiven {
 		if now, err = tx.EarliestOfPasses(store.KeptPasses); err != nil {
 			return 0, err
 		}
+	}
+	newest, err := tx.NewestFact()
+	if err != nil {
+		return 0, err
 	}
 	before = min(now, newest) - int64(p.o.retentionDays)*24*store.Hour
 	return max(0, before-before%store.Hour), nil

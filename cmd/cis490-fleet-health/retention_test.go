@@ -19,7 +19,6 @@ func TestOnlyATrustedClockPrunes(t *testing.T) {
 	const day = 24 * time.Hour
 	right := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	ahead := right.Add(4 * 365 * day)
-	later := right.Add(10 * day)
 	for _, c := range []struct {
 		name         string
 		passes       int       // that have been made
@@ -30,9 +29,7 @@ func TestOnlyATrustedClockPrunes(t *testing.T) {
 		wantOfTheDay bool // and that of the day before?
 	}{
 		{"a right clock prunes what is old", 99, right, right, right, nil, false, true},
-		{"a new database takes the word of yesterday's ships", 0, right, right, right, nil, false, true},
-		{"without any it does not know what is right", 98, later, later, later, nil, true, true},
-		{"a hundred passes do", 99, later, later, later, nil, false, true},
+		{"a database that is hardly used does not know what is right", 98, right, right, right, nil, true, true},
 		{"a time that is given is right", 0, right, right, right, []string{"--now", right.Format(time.RFC3339)}, false, true},
 		{"a clock that is ahead prunes no more than before", 99, right, ahead, ahead, nil, false, true},
 		{"one that has been ahead for a hundred passes is taken for right", 99, ahead, ahead, ahead, nil, false, false},
