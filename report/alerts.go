@@ -13,7 +13,7 @@ var alertColumns = []column{
 	{key: "detected_at", head: "detected"},
 	{key: "host", head: "host", cut: 12},
 	{key: "symptom", head: "symptom"},
-	{key: "detail", head: "detail", cut: 20},
+	{key: "detail", head: "detail", cut: 10},
 	{key: "suggested_fix"},
 	{key: "dedup_key"},
 	{key: "exported_at"},

@@ -10,10 +10,10 @@ import (
 )
 
 var statusColumns = []column{
-	{key: "item", head: "item"},
+	{key: "item", head: "item", cut: 12},
 	{key: "value", head: "value", right: true},
 	{key: "age_seconds", head: "age", right: true},
-	{key: "detail", head: "detail", cut: 20},
+	{key: "detail", head: "detail", cut: 10},
 }
 
 // statusList collects the rows of a status.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -37,6 +38,12 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	shown, err := onTerminal(cmd, width)
 	ts.Check(err)
 	shown = strings.ReplaceAll(strings.ReplaceAll(shown, "\r\n", "\n"), "\x1b", "ESC")
+	for line := range strings.Lines(shown) {
+		plain := strings.NewReplacer("ESC[31m", "", "ESC[33m", "", "ESC[0m", "", "\n", "").Replace(line)
+		if n := utf8.RuneCountInString(plain); n > width && width >= 60 {
+			ts.Fatalf("%d columns on a terminal of %d: %s", n, width, plain)
+		}
+	}
 	ts.Check(os.WriteFile(ts.MkAbs("tty"), []byte(shown), 0o666))
 }
 
