@@ -60,11 +60,7 @@ var hostColumns = []column{
 }
 
 // historyTable writes the history of one host for people.
-func historyTable(tx *store.Tx, out io.Writer, s Style, host string, w Window, b Buckets) error {
-	blindIn, err := blind(tx, Window{b.Bounds[0] - 1, w.Until})
-	if err != nil {
-		return err
-	}
+func historyTable(tx *store.Tx, out io.Writer, s Style, host string, w Window, b Buckets, blindIn []blindness) error {
 	rows, sum, err := history(tx, host, w, b, blindIn)
 	if err != nil {
 		return err
@@ -79,6 +75,10 @@ func historyTable(tx *store.Tx, out io.Writer, s Style, host string, w Window, b
 // with a heading each for people, one listing for programs. Buckets come from
 // Window.Buckets.
 func History(tx *store.Tx, out io.Writer, s Style, hosts []string, w Window, b Buckets) error {
+	blindIn, err := blind(tx, Window{b.Bounds[0] - 1, w.Until})
+	if err != nil {
+		return err
+	}
 	if s.human() {
 		for i, host := range hosts {
 			if i > 0 {
@@ -86,15 +86,11 @@ func History(tx *store.Tx, out io.Writer, s Style, hosts []string, w Window, b B
 					return err
 				}
 			}
-			if err := historyTable(tx, out, s, host, w, b); err != nil {
+			if err := historyTable(tx, out, s, host, w, b, blindIn); err != nil {
 				return err
 			}
 		}
 		return nil
-	}
-	blindIn, err := blind(tx, Window{b.Bounds[0] - 1, w.Until})
-	if err != nil {
-		return err
 	}
 	lines, err := newRows(out, s, hostColumns)
 	if err != nil {

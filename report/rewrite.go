@@ -16,21 +16,13 @@ import (
 
 // Rewrite writes alerts.jsonl anew, with every alert that the database holds,
 // oldest first, and puts it in the old one's place at once. Alerts that stood in
-// the old one alone are adopted before. It returns how many it wrote.
+// the old one alone are adopted before, which refuses a link or a FIFO. It returns how many it wrote.
 func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int, err error) {
 	if _, err := Reconcile(ctx, s, path, now); err != nil {
 		return 0, err
 	}
 	source, err := s.Source(ctx, store.StreamAlerts)
 	if err != nil {
-		return 0, err
-	}
-	// A link or a FIFO is refused, as by Export, and not replaced.
-	old, _, err := openAlerts(path, os.O_RDWR)
-	if err == nil {
-		err = old.Close()
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
 	}
 	err = s.Update(ctx, func(tx *store.Tx) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -27,7 +26,7 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	log := newLogger(e, o.level)
 	// A pass holds a few batches at a time; a tight collector keeps it small.
 	debug.SetGCPercent(50)
-	if d, err := os.Stat(filepath.Dir(o.db)); err != nil || !d.IsDir() {
+	if !isDirectory(filepath.Dir(o.db)) {
 		return fmt.Errorf("%w: --db %s: there is no such directory", errUsage, o.db)
 	}
 	lock, locked, err := takeLock(o.db)

@@ -58,9 +58,9 @@ func passLike(e *env, cmd *cobra.Command, rebuild bool) *cobra.Command {
 		return runPass(cmd.Context(), o, e)
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.db, "db", "/var/lib/cis490/fleet.db", "the database")
-	f.StringVar(&o.index, "index-path", "/var/lib/cis490/index.jsonl", "the receiver's index")
-	f.StringVar(&o.alerts, "alerts-path", "/var/lib/cis490/alerts.jsonl", "where alerts are appended")
+	f.StringVar(&o.db, "db", defaultDB, "the database")
+	f.StringVar(&o.index, "index-path", defaultIndex, "the receiver's index")
+	f.StringVar(&o.alerts, "alerts-path", defaultAlerts, "where alerts are appended")
 	f.StringVar(&o.unit, "journal-unit", "cis490-receiver", "the receiver's systemd unit")
 	f.StringVar(&o.directory, "journal-directory", "", "read the journal files in this directory (journalctl -D)")
 	f.StringVar(&o.export, "journal-export", "", "read a `FILE` made by journalctl -o export instead; - is standard input")

@@ -46,7 +46,7 @@ A pass does the same by itself, a little each time, with --retention-days.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.db, "db", "/var/lib/cis490/fleet.db", "the database")
+	f.StringVar(&o.db, "db", defaultDB, "the database")
 	f.StringVar(&o.beforeText, "before", "", "delete what is older than this `TIME`: 90d (ago), 2026-05-01, or RFC 3339")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only count the rows, and change nothing")
 	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
