@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, e *env) int {
 	root.SetErr(e.stderr)
 	root.SetArgs(args)
 	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), demoCommand(e), reportCommand(e), alertsCommand(e), statusCommand(e),
-		queryCommand(e), schemaCommand(e), versionCommand(e))
+		queryCommand(e), schemaCommand(e), manCommand(e), versionCommand(e))
 	refuseUnknownTopics(root)
 	return exitCode(e, root.ExecuteContext(ctx))
 }

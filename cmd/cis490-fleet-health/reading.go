@@ -23,11 +23,13 @@ type reading struct {
 	span              int64 // microseconds from --since to --until if --since is not given; 0 for all that there is
 }
 
-// Where the receiver's files lie.
+// Where files lie: the receiver's, and those of this program, in the directory
+// that the package makes.
 const (
-	defaultDB     = "/var/lib/cis490/fleet.db"
 	defaultIndex  = "/var/lib/cis490/index.jsonl"
-	defaultAlerts = "/var/lib/cis490/alerts.jsonl"
+	stateDir      = "/var/lib/cis490-fleet-health/"
+	defaultDB     = stateDir + "fleet.db"
+	defaultAlerts = stateDir + "alerts.jsonl"
 )
 
 // flags adds them to a command. span is how long the window is if --since is not

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	units   = "../../deploy/systemd/"
+	service = "cis490-fleet-health.service"
+	// maxExposure is ten times what systemd-analyze security may say.
+	maxExposure = "5"
+)
+
+// unitsHere copies the units, with the program where it is: verify looks for it.
+func unitsHere(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	program := programIn(t, dir)
+	for _, name := range []string{service, "cis490-fleet-health.timer"} {
+		text := strings.ReplaceAll(readText(t, units+name), "/usr/bin/cis490-fleet-health", program)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestTheUnitsAreSound: systemd says an unknown key or a bad value of one, and
+// nothing else.
+func TestTheUnitsAreSound(t *testing.T) {
+	t.Parallel()
+	need(t, "/usr/bin/systemd-analyze")
+	dir := unitsHere(t)
+	verify := func(names ...string) (string, error) {
+		cmd := exec.Command("/usr/bin/systemd-analyze", append([]string{"verify", "--man=no", "--recursive-errors=no"}, names...)...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := verify("./"+service, "./cis490-fleet-health.timer"); err != nil || out != "" {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+	wrong := readText(t, filepath.Join(dir, service)) + "NoNewPrivilege=yes\n"
+	if err := os.WriteFile(filepath.Join(dir, "wrong.service"), []byte(wrong), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := verify("./wrong.service"); !strings.Contains(out, "NoNewPrivilege") {
+		t.Errorf("a misspelt key passed: %q", out)
+	}
+}
+
+func TestTheServiceIsSandboxed(t *testing.T) {
+	t.Parallel()
+	need(t, "/usr/bin/systemd-analyze")
+	cmd := exec.Command("/usr/bin/systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold="+maxExposure, "./"+service)
+	cmd.Dir = unitsHere(t)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("exposed to more than 0.%s: %v\n%s", maxExposure, err, out)
+	}
+	t.Logf("%s", out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:])
+}
+
+// TestTheUnitsFlagsExist runs the unit's command line, in a directory of its
+// own, and the one that the defaults file suggests.
+func TestTheUnitsFlagsExist(t *testing.T) {
+	t.Parallel()
+	_, line, _ := strings.Cut(readText(t, units+service), "\nExecStart=")
+	line, _, _ = strings.Cut(line, "\n")
+	suggested := regexp.MustCompile(`(?m)^#FLEET_HEALTH_FLAGS="(.*)"$`).FindStringSubmatch(readText(t, units+"cis490-fleet-health.default"))
+	if suggested == nil {
+		t.Fatal("the defaults file suggests no flags")
+	}
+	dir := t.TempDir()
+	index := filepath.Join(dir, "index.jsonl")
+	if err := os.WriteFile(index, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range []string{"", suggested[1]} {
+		args := strings.Fields(strings.ReplaceAll(line, "$FLEET_HEALTH_FLAGS", flags))[1:]
+		var stderr bytes.Buffer
+		args = append(args, "--db", filepath.Join(dir, "fleet.db"), "--alerts-path", filepath.Join(dir, "alerts.jsonl"),
+			"--index-path", index, "--journal", "none")
+		if code := run(t.Context(), args, testEnv(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), &stderr)); code != exitOK {
+			t.Errorf("%v: exit %d\n%s", args, code, &stderr)
+		}
+	}
+}
+
+// TestTheScriptsParse: dash and bash run them, shellcheck reads them.
+func TestTheScriptsParse(t *testing.T) {
+	t.Parallel()
+	need(t, "/usr/bin/shellcheck")
+	scripts, err := filepath.Glob("../../deploy/*.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts = append(scripts, "../../deploy/debian/postinst", "../../deploy/debian/prerm", "../../deploy/debian/postrm")
+	for _, script := range scripts {
+		shell, _, _ := strings.Cut(filepath.Base(strings.TrimPrefix(strings.Split(readText(t, script), "\n")[0], "#!")), "\n")
+		shell = strings.TrimPrefix(shell, "env ")
+		if out, err := exec.Command(shell, "-n", script).CombinedOutput(); err != nil {
+			t.Errorf("%s -n %s: %v\n%s", shell, script, err, out)
+		}
+		if info, err := os.Stat(script); err != nil || info.Mode()&0o111 != 0o111 {
+			t.Errorf("%s is not executable (%v)", script, err)
+		}
+	}
+	if out, err := exec.Command("/usr/bin/shellcheck", scripts...).CombinedOutput(); err != nil {
+		t.Errorf("shellcheck: %v\n%s", err, out)
+	}
+}
+
+// TestEachCommandHasAPage, and mandoc nothing to say of it but of its style, and
+// that it has no date.
+func TestEachCommandHasAPage(t *testing.T) {
+	t.Parallel()
+	need(t, "/usr/bin/mandoc")
+	dir := t.TempDir()
+	e := testEnv(time.Time{}, os.Stderr)
+	if code := run(t.Context(), []string{"man", dir}, e); code != exitOK {
+		t.Fatalf("exit %d", code)
+	}
+	for _, name := range []string{"", "-pass", "-report", "-alerts-export", "-query"} {
+		page := filepath.Join(dir, "cis490-fleet-health"+name+".1")
+		out, _ := exec.Command("/usr/bin/mandoc", "-T", "lint", "-W", "warning", page).Output()
+		for said := range strings.Lines(string(out)) {
+			if !strings.Contains(said, "missing date") {
+				t.Error(said)
+			}
+		}
+	}
+	if page := readText(t, filepath.Join(dir, "cis490-fleet-health-pass.1")); !strings.Contains(page, `\-\-silent\-threshold\-min`) {
+		t.Errorf("the page of pass has no --silent-threshold-min:\n%s", page)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "cis490-fleet-health-man.1")); err == nil {
+		t.Error("the hidden command has a page")
+	}
+}
+
+// TestRoffEscapes: a line of help is text, whatever it begins with.
+func TestRoffEscapes(t *testing.T) {
+	t.Parallel()
+	page := manPage(&cobra.Command{Use: "x", Short: "s", Long: ".so /etc/passwd\n'br \\fB-x … é", Run: func(*cobra.Command, []string) {}})
+	for _, want := range []string{"\n\\&.so /etc/passwd\n", "\n\\&'br \\efB\\-x \\[u2026] \\[u00E9]\n"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
+	}
+}
+
+// TestTheStagedFilesAreThose that the units and the scripts name.
+func TestTheStagedFilesAreThose(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	program := programIn(t, dir)
+	root := filepath.Join(dir, "root")
+	cmd := exec.Command("../../deploy/install.sh", "--stage", root, program)
+	cmd.Stderr = io.Discard
+	if out, err := cmd.Output(); err != nil {
+		t.Fatalf("install.sh --stage: %v\n%s", err, out)
+	}
+	for path, mode := range map[string]os.FileMode{
+		"usr/bin/cis490-fleet-health":                               0o755,
+		"usr/lib/cis490-fleet-health/setup":                         0o755,
+		"usr/lib/systemd/system/" + service:                         0o644,
+		"usr/lib/sysusers.d/cis490-fleet-health.conf":               0o644,
+		"etc/default/cis490-fleet-health":                           0o644,
+		"usr/share/bash-completion/completions/cis490-fleet-health": 0o644,
+		"usr/share/man/man1/cis490-fleet-health-pass.1.gz":          0o644,
+		"usr/share/cis490-fleet-health/queries/last-good.sql":       0o644,
+	} {
+		info, err := os.Stat(filepath.Join(root, path))
+		if err != nil || info.Mode() != mode || info.Size() == 0 {
+			t.Errorf("%s: %v, %v, want mode %v and something in it", path, info, err, mode)
+		}
+	}
+}
