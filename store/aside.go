@@ -57,10 +57,5 @@ func MoveAside(ctx context.Context, path string, at time.Time) (aside string, er
 			return "", fmt.Errorf("move the database aside: %w", err)
 		}
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return "", fmt.Errorf("move the database aside: %w", err)
-	}
-	defer dir.Close()
-	return aside, dir.Sync()
+	return aside, syncDir(filepath.Dir(path))
 }

@@ -135,14 +135,22 @@ func checkWhole(ctx context.Context, db *sqlx.DB, path string, current bool, now
 			return false, nil
 		}
 	}
-	var found []string
-	if err := db.SelectContext(ctx, &found, "PRAGMA quick_check(1)"); err != nil {
+	if err := quickCheck(ctx, db); err != nil {
 		return false, err
 	}
-	if len(found) != 1 || found[0] != "ok" {
-		return false, fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(found, "; "))
-	}
 	return true, nil
+}
+
+// quickCheck reads the whole database.
+func quickCheck(ctx context.Context, db *sqlx.DB) error {
+	var found []string
+	if err := db.SelectContext(ctx, &found, "PRAGMA quick_check(1)"); err != nil {
+		return err
+	}
+	if len(found) != 1 || found[0] != "ok" {
+		return fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(found, "; "))
+	}
+	return nil
 }
 
 // Checked tells whether Open read the whole database and found it sound.
@@ -164,13 +172,22 @@ func latestVersion() (int64, error) {
 	return latest, nil
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.FS)
+// migrate brings the schema up to date.
+func (s *Store) migrate(ctx context.Context, exists bool) error {
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.db.DB, migrations.FS)
 	if err != nil {
 		return err
+	}
+	if exists {
+		if s.migrated.From, s.migrated.To, err = provider.GetVersions(ctx); err != nil {
+			return err
+		}
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
 }
+
+// Migrated tells what Open had to do to the schema.
+func (s *Store) Migrated() Migrated { return s.migrated }

@@ -26,28 +26,38 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 // openReader opens a database that is there, and is one of this program's, as
 // it is now.
 func openReader(ctx context.Context, path, dsn string) (*sqlx.DB, error) {
-	exists, err := lookAt(path, unix.R_OK)
+	db, current, err := openOurs(ctx, path, dsn)
+	if err == nil && !current {
+		db.Close()
+		err = fmt.Errorf("%s: %w: its schema is older than this program; the next pass migrates it", path, ErrPath)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if !exists {
-		return nil, fmt.Errorf("%s: %w: there is no such file", path, ErrPath)
+	return db, nil
+}
+
+// openOurs opens a database that is there, and is one of this program's; of an
+// older schema if current is false.
+func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool, err error) {
+	exists, err := lookAt(path, unix.R_OK)
+	if err != nil {
+		return nil, false, err
 	}
-	db, err := connect(path, dsn, BusyTimeout)
+	if !exists {
+		return nil, false, fmt.Errorf("%s: %w: there is no such file", path, ErrPath)
+	}
+	db, err = connect(path, dsn, BusyTimeout)
 	if isCode(err, sqlitelib.SQLITE_READONLY_DIRECTORY) {
 		// Another program that wrote to it has taken them away when it ended.
 		err = fmt.Errorf("%w: its -wal and -shm are not there, and making them needs the permission to write; the next pass does", ErrPath)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, wrap(err))
+		return nil, false, fmt.Errorf("%s: %w", path, wrap(err))
 	}
-	current, err := checkIdentity(ctx, db)
-	if err == nil && !current {
-		err = fmt.Errorf("%w: its schema is older than this program; the next pass migrates it", ErrPath)
-	}
-	if err != nil {
+	if current, err = checkIdentity(ctx, db); err != nil {
 		db.Close()
-		return nil, fmt.Errorf("%s: %w", path, wrap(err))
+		return nil, false, fmt.Errorf("%s: %w", path, wrap(err))
 	}
-	return db, nil
+	return db, current, nil
 }

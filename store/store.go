@@ -48,15 +48,16 @@ const BusyTimeout = 60 * time.Second
 
 // Store is an open database. Its methods are for one goroutine.
 type Store struct {
-	db      *sqlx.DB
-	conn    *sqlx.Conn // the one connection of db
-	path    string
-	checked bool
-	sources map[string]int64
-	hosts   *hostCache // nil until first used, and after a failed write, as the caches below
-	commits map[string]int64
-	series  map[seriesKey]int64
-	horizon *horizon
+	db       *sqlx.DB
+	conn     *sqlx.Conn // the one connection of db
+	path     string
+	checked  bool
+	migrated Migrated
+	sources  map[string]int64
+	hosts    *hostCache // nil until first used, and after a failed write, as the caches below
+	commits  map[string]int64
+	series   map[seriesKey]int64
+	horizon  *horizon
 }
 
 // Options of Open. The zero value is right for a pass.
@@ -66,8 +67,8 @@ type Options struct {
 }
 
 // Open opens the database at path for writing, creates it if there is none, and
-// migrates it. A database that is corrupt or newer than the program is refused
-// before a byte of it is changed. The caller holds the lock of the pass: goose
+// migrates it, after a copy. A database that is corrupt or newer than the program
+// is refused before a byte of it is changed. The caller holds the lock of the pass: goose
 // has none of its own on SQLite.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if opts.BusyTimeout == 0 {
@@ -83,13 +84,18 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 		if current, s.checked, err = checkBeforeWriting(ctx, path, opts.Now); err != nil {
 			return nil, err
 		}
+		if !current {
+			if s.migrated.Copy, err = copyBeforeMigration(ctx, path); err != nil {
+				return nil, fmt.Errorf("before a migration: %w", err)
+			}
+		}
 	}
 	s.db, err = connect(path, "_txlock=immediate&_pragma=auto_vacuum(2)&_pragma=journal_mode(WAL)", opts.BusyTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, wrap(err))
 	}
 	if !current {
-		if err := migrate(ctx, s.db.DB); err != nil {
+		if err := s.migrate(ctx, exists); err != nil {
 			s.db.Close()
 			return nil, fmt.Errorf("%s: %w", path, wrap(err))
 		}

@@ -44,9 +44,23 @@ func underLock(ctx context.Context, e *env, db string, fn func(*store.Store) err
 		return ran(err)
 	}
 	defer s.Close()
+	sayMigrated(newLogger(e, levelInfo), s)
 	if err := fn(s); err != nil {
 		return ran(err)
 	}
 	_, err = s.Checkpoint(context.WithoutCancel(ctx))
 	return ran(err)
+}
+
+// sayMigrated tells which schema an older database has got, and where its copy is.
+func sayMigrated(log *logger, s *store.Store) {
+	m := s.Migrated()
+	if m.To == 0 {
+		return
+	}
+	text := fmt.Sprintf("migrated the database from schema %d to %d", m.From, m.To)
+	if m.Copy != "" {
+		text += "; a copy from before is " + m.Copy
+	}
+	log.say(levelInfo, "%s", text)
 }

@@ -73,8 +73,8 @@ func run(ctx context.Context, args []string, e *env) int {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetArgs(args)
-	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), demoCommand(e), reportCommand(e), alertsCommand(e), statusCommand(e),
-		queryCommand(e), schemaCommand(e), manCommand(e), versionCommand(e))
+	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), backupCommand(e), demoCommand(e), reportCommand(e), alertsCommand(e),
+		statusCommand(e), queryCommand(e), schemaCommand(e), manCommand(e), versionCommand(e))
 	refuseUnknownTopics(root)
 	return exitCode(e, root.ExecuteContext(ctx))
 }
@@ -112,7 +112,7 @@ func exitCode(e *env, err error) int {
 		return exitFailed
 	}
 	newLogger(e, levelInfo).say(levelError, "%s", describe(err))
-	if errors.Is(err, store.ErrNewer) || errors.Is(err, store.ErrPath) || errors.Is(err, report.ErrAlertsPath) ||
+	if errors.Is(err, store.ErrNewer) || errors.Is(err, store.ErrPath) || errors.Is(err, store.ErrTarget) || errors.Is(err, report.ErrAlertsPath) ||
 		errors.Is(err, ingest.ErrUnread) || errors.Is(err, errUsage) || usageOf(err) || !errors.Is(err, errRan) {
 		return exitUsage
 	}

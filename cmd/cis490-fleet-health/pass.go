@@ -62,6 +62,7 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 		return ran(err)
 	}
 	defer s.Close()
+	sayMigrated(log, s)
 	p := &pass{o: o, e: e, log: log, s: s, started: started, row: store.Pass{StartedAt: started.UnixMicro(), AsOf: o.now, Checked: s.Checked()}}
 	err = p.run(ctx)
 	interrupted := ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled))
