@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/jmoiron/sqlx"
+	"golang.org/x/sys/unix"
 )
 
 // ErrTarget: a copy cannot be written there: something has that name already,
@@ -97,7 +98,7 @@ func syncDir(path string) error {
 
 // Migrated tells what Open did to a database that was there before: from which
 // schema version to which, and where the copy from before is, "" if it held no
-// pass. Both versions are 0 if it did nothing.
+// pass. Both versions are 0 if it did nothing, or had none to begin with.
 type Migrated struct {
 	From, To int64
 	Copy     string
@@ -111,6 +112,10 @@ const beforeUpgrade = ".before-upgrade"
 // the place of the copy from before the last one. A migration that is tried
 // again, because it was killed, or failed for want of room, has its copy already.
 func copyBeforeMigration(ctx context.Context, path string) (target string, err error) {
+	// A first pass that was killed may just have been taken back to nothing.
+	if exists, err := lookAt(path, unix.R_OK); err != nil || !exists {
+		return "", err
+	}
 	db, _, err := openOurs(ctx, path, "mode=ro")
 	if err != nil {
 		return "", err

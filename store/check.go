@@ -179,8 +179,12 @@ func (s *Store) migrate(ctx context.Context, exists bool) error {
 		return err
 	}
 	if exists {
-		if s.migrated.From, s.migrated.To, err = provider.GetVersions(ctx); err != nil {
+		from, to, err := provider.GetVersions(ctx)
+		if err != nil {
 			return err
+		}
+		if from > 0 {
+			s.migrated.From, s.migrated.To = from, to
 		}
 	}
 	if _, err := provider.Up(ctx); err != nil {
