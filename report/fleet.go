@@ -25,7 +25,7 @@ const (
 )
 
 // colours of states, as SGR codes.
-var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateUnknown: "33"}
+var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateUnknown: "33", CheckProblem: "31", CheckWarning: "33"}
 
 // fleetRow is one host of the fleet report.
 type fleetRow struct {

@@ -240,6 +240,9 @@ func Printable(s string) string {
 	return b.String()
 }
 
+// Bytes writes a size for people: 1.5 MiB.
+func Bytes(n int64) string { return byteCount(n).size() }
+
 // Age writes a length of time in microseconds for people: 48s, 3h12m, 5d4h.
 func Age(us int64) string {
 	s := max(us, 0) / store.Second

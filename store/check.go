@@ -141,10 +141,12 @@ func checkWhole(ctx context.Context, db *sqlx.DB, path string, current bool, now
 	return true, nil
 }
 
-// quickCheck reads the whole database.
-func quickCheck(ctx context.Context, db *sqlx.DB) error {
+// Check reads the whole database, and returns ErrCorrupt if it is not sound.
+func (s *Store) Check(ctx context.Context) error { return s.wrap(quickCheck(ctx, s.conn)) }
+
+func quickCheck(ctx context.Context, db sqlx.QueryerContext) error {
 	var found []string
-	if err := db.SelectContext(ctx, &found, "PRAGMA quick_check(1)"); err != nil {
+	if err := sqlx.SelectContext(ctx, db, &found, "PRAGMA quick_check(1)"); err != nil {
 		return err
 	}
 	if len(found) != 1 || found[0] != "ok" {

@@ -43,6 +43,9 @@ var (
 	ErrPath = errors.New("the database cannot be opened")
 )
 
+// SQLiteVersion is that of the SQLite within this program.
+const SQLiteVersion = sqlitelib.SQLITE_VERSION
+
 // BusyTimeout is how long a write waits for another process's transaction.
 const BusyTimeout = 60 * time.Second
 

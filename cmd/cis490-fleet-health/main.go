@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, e *env) int {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetArgs(args)
-	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), backupCommand(e), demoCommand(e), reportCommand(e), alertsCommand(e),
+	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), backupCommand(e), doctorCommand(e), demoCommand(e), reportCommand(e), alertsCommand(e),
 		statusCommand(e), queryCommand(e), schemaCommand(e), manCommand(e), versionCommand(e))
 	refuseUnknownTopics(root)
 	return exitCode(e, root.ExecuteContext(ctx))
@@ -98,8 +98,11 @@ func refuseUnknownTopics(root *cobra.Command) {
 // errUsage: the command line is wrong.
 var errUsage = errors.New("bad usage")
 
-// errUnread has been said already; only the exit code is left.
-var errUnread = errors.New("unread")
+// What has been said already; only the exit code is left.
+var (
+	errUnread = errors.New("a source could not be read") // exit 2
+	errSaid   = errors.New("something is wrong")         // exit 1
+)
 
 // exitCode says an error, once, and turns it into the exit code.
 func exitCode(e *env, err error) int {
@@ -108,7 +111,7 @@ func exitCode(e *env, err error) int {
 		return exitOK
 	case errors.Is(err, errUnread):
 		return exitUsage
-	case errors.Is(err, errStopped):
+	case errors.Is(err, errSaid):
 		return exitFailed
 	}
 	newLogger(e, levelInfo).say(levelError, "%s", describe(err))

@@ -20,6 +20,10 @@ import (
 // without a battery starts in 1970.
 const earliestClock = 1577836800 * store.Second // 2020-01-01
 
+// maxWAL is the size in bytes of a write-ahead log that is too much: a reader
+// keeps it from being emptied.
+const maxWAL = 16 << 20
+
 // runPass does one pass under the lock, and says how it went.
 func runPass(ctx context.Context, o passOptions, e *env) error {
 	started := e.now()
@@ -69,7 +73,7 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	err = p.finish(context.WithoutCancel(ctx), err, interrupted)
 	if wal, checkErr := s.Checkpoint(context.WithoutCancel(ctx)); checkErr != nil && err == nil {
 		err = checkErr
-	} else if wal > 16<<20 {
+	} else if wal > maxWAL {
 		log.say(levelWarning, "the write-ahead log has %d MiB: a reader has kept the database open; end it to give the space back", wal>>20)
 	}
 	if interrupted && err == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type passOptions struct {
@@ -57,7 +58,12 @@ func passLike(e *env, cmd *cobra.Command, rebuild bool) *cobra.Command {
 		}
 		return runPass(cmd.Context(), o, e)
 	}
-	f := cmd.Flags()
+	o.flags(cmd.Flags())
+	return cmd
+}
+
+// flags adds the flags of a pass, with their defaults.
+func (o *passOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.db, "db", defaultDB, "the database")
 	f.StringVar(&o.index, "index-path", defaultIndex, "the receiver's index")
 	f.StringVar(&o.alerts, "alerts-path", defaultAlerts, "where alerts are appended")
@@ -74,7 +80,6 @@ func passLike(e *env, cmd *cobra.Command, rebuild bool) *cobra.Command {
 	f.IntVar(&o.retentionDays, "retention-days", 90, "days that each ship, PUT and rejection is kept, 0 for ever; hourly counts stay")
 	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
 	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
-	return cmd
 }
 
 // check turns what was typed into values, or says what is wrong with it.

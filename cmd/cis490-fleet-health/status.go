@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,9 +9,6 @@ import (
 	"github.com/cis490/fleet-health/store"
 	"github.com/spf13/cobra"
 )
-
-// errStopped has been said already; only the exit code is left.
-var errStopped = errors.New("passes have stopped")
 
 func statusCommand(e *env) *cobra.Command {
 	var r reading
@@ -45,7 +41,7 @@ With --check, print one line, and exit with 1 if no pass has got through for --m
 					_, err = io.WriteString(e.stdout, line+"\n")
 				}
 				if err == nil && stopped {
-					err = errStopped
+					err = errSaid
 				}
 				return err
 			})

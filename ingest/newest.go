@@ -1,0 +1,32 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// NewestEntry returns the time of the newest entry that the journal has of a
+// unit, in microseconds, 0 if there is none. A journal that this user may not
+// read is ErrUnread, as in Journal.
+func NewestEntry(ctx context.Context, opts JournalOptions) (at int64, err error) {
+	if opts.Directory == "" {
+		if err := systemJournalReadable(opts.SystemDirs); err != nil {
+			return 0, err
+		}
+	}
+	err = runJournalctl(ctx, opts, append(entryArgs(opts), "--lines=1"), func(out io.Reader) error {
+		entries := newExportReader(out, 0)
+		for {
+			e, err := entries.next()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			at = e.at
+		}
+	})
+	return at, err
+}
