@@ -76,18 +76,21 @@ rejection_sums AS (
   FROM rejected
   GROUP BY host_id
 ),
--- When each detector last looked before the window's end.
+-- When each detector last looked before the window's end. One that has looked
+-- since then did so in a pass; that may be pruned, and an older one that is kept
+-- is no witness of what was open by then: NULL.
 looked AS (
   SELECT
     symptom,
     reach,
     CASE
       WHEN evaluated_at <= :until THEN evaluated_at
-      ELSE (SELECT MAX(as_of) FROM passes WHERE as_of <= :until AND outcome = 'ok')
+      ELSE (SELECT MAX(as_of) FROM passes WHERE as_of BETWEEN :until - :stale AND :until AND outcome = 'ok')
     END AS at
   FROM detectors
 ),
--- An alert's key is that of its hour, so it was raised within one before it was found last.
+-- An alert's key is that of its hour, so it was raised within one before it was
+-- found last. Without a look, what was found no longer than :stale before counts.
 open AS (
   SELECT host, group_concat(symptom, ' ') AS symptoms
   FROM (
@@ -95,9 +98,9 @@ open AS (
     FROM looked AS l
     -- CROSS keeps the order: the detectors, then the alerts of that hour.
     CROSS JOIN alerts AS a
-      ON a.detected_at > l.at - 3600000000
+      ON a.detected_at > COALESCE(l.at, :until - :stale) - 3600000000
       AND a.detected_at <= :until
-      AND a.last_found_at >= l.at
+      AND a.last_found_at >= COALESCE(l.at, :until - :stale)
       AND a.symptom = l.symptom
     ORDER BY a.host, a.symptom
   )
@@ -154,9 +157,9 @@ SELECT
     WHEN symptoms = 'silent' THEN 'silent'
     WHEN symptoms IS NOT NULL THEN 'failing'
     WHEN last_ship_at IS NULL THEN 'never'
-    WHEN last_ship_at < (SELECT at - reach FROM looked WHERE symptom = 'silent') THEN 'gone'
+    WHEN last_ship_at < (SELECT COALESCE(at, :until) - reach FROM looked WHERE symptom = 'silent') THEN 'gone'
     WHEN :blind_to >= last_ship_at THEN 'unknown'
-    WHEN COALESCE((SELECT MIN(at) FROM looked), 0) < :until - :stale THEN 'unknown'
+    WHEN COALESCE((SELECT MIN(COALESCE(at, 0)) FROM looked), 0) < :until - :stale THEN 'unknown'
     ELSE 'healthy'
   END AS state,
   last_ship_at,

@@ -1,0 +1,139 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+)
+
+// past is a database in which a test lets passes be made, alerts be found and
+// sources be blind.
+type past struct {
+	t    *testing.T
+	path string
+	s    *store.Store
+}
+
+func newPast(t *testing.T) *past {
+	t.Helper()
+	p := &past{t: t, path: filepath.Join(t.TempDir(), "fleet.db")}
+	var err error
+	p.s, err = store.Open(t.Context(), p.path, store.Options{Now: now})
+	p.check(err)
+	t.Cleanup(func() { p.s.Close() })
+	return p
+}
+
+func (p *past) check(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// ships stores ships of a host.
+func (p *past) ships(host string, ats ...int64) {
+	p.t.Helper()
+	source, err := p.s.Source(p.t.Context(), store.StreamIndex)
+	p.check(err)
+	b := &store.Batch{Source: source, Now: now, Series: []store.Series{{Host: host}}}
+	for _, at := range ats {
+		b.Ships = append(b.Ships, store.Ship{ReceivedAt: at, LineHash: uint64(at)})
+	}
+	_, err = p.s.Save(p.t.Context(), b)
+	p.check(err)
+}
+
+// pass makes a pass in which every detector looked, and silent found these hosts.
+func (p *past) pass(at int64, silent ...string) {
+	p.t.Helper()
+	pass := store.Pass{StartedAt: at, AsOf: at}
+	p.check(p.s.BeginPass(p.t.Context(), &pass))
+	p.check(p.s.Update(p.t.Context(), func(tx *store.Tx) error {
+		for _, symptom := range []string{"silent", "fatal-only", "unstamped"} {
+			if err := tx.Evaluated(symptom, at, 24*store.Hour); err != nil {
+				return err
+			}
+		}
+		for _, host := range silent {
+			a := store.Alert{DedupKey: host + store.FormatTime(at/store.Hour*store.Hour), Host: host, Symptom: "silent", DetectedAt: at, LastFoundAt: at}
+			a.PassID.Int64, a.PassID.Valid = pass.ID, true
+			if _, err := tx.AddAlert(a); err != nil {
+				return err
+			}
+			known, err := tx.Alert(a.DedupKey)
+			if err == nil {
+				err = tx.FoundAgain(known.ID, at)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	pass.Outcome.String, pass.Outcome.Valid = store.OutcomeOK, true
+	p.check(p.s.FinishPass(p.t.Context(), &pass))
+}
+
+// states returns what a report of a window says of each host: its state and its
+// open symptoms.
+func (p *past) states(w report.Window) map[string]string {
+	p.t.Helper()
+	reader, err := store.OpenReadOnly(p.t.Context(), p.path)
+	p.check(err)
+	defer reader.Close()
+	var out bytes.Buffer
+	p.check(reader.View(p.t.Context(), func(tx *store.Tx) error {
+		return report.Fleet(tx, &out, report.Style{Format: report.FormatJSON}, w)
+	}))
+	var rows []struct {
+		Host, State string
+		Open        []string `json:"open_symptoms"`
+	}
+	p.check(json.Unmarshal(out.Bytes(), &rows))
+	states := map[string]string{}
+	for _, r := range rows {
+		states[r.Host] = strings.TrimSpace(r.State + " " + strings.Join(r.Open, " "))
+	}
+	return states
+}
+
+// TestAPrunedPassLeavesNoSymptomOpen: a report of the past showed a symptom that
+// had been over for half an hour, because the last pass before that was pruned,
+// and the one that had raised the alert was not.
+func TestAPrunedPassLeavesNoSymptomOpen(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	const day = now - 40*24*store.Hour // on the hour
+	p.ships("lab-1", day-store.Hour, day+12*store.Minute, day+50*store.Minute)
+	for at := int64(day); at <= day+2*store.Hour; at += 5 * store.Minute {
+		if at < day+15*store.Minute {
+			p.pass(at, "lab-1")
+		} else {
+			p.pass(at)
+		}
+	}
+	for i := range int64(store.KeptPasses) {
+		p.pass(now - i*store.Second)
+	}
+	open, over := report.Window{Since: day - store.Hour, Until: day + 10*store.Minute}, report.Window{Since: day, Until: day + 50*store.Minute}
+	for _, pruned := range []bool{false, true} {
+		want := "healthy"
+		if pruned {
+			_, err := p.s.Prune(t.Context(), store.PruneOptions{Before: now - 24*store.Hour})
+			p.check(err)
+			want = "unknown"
+		}
+		if got := p.states(over)["lab-1"]; got != want {
+			t.Errorf("passes pruned: %t: half an hour after its silence lab-1 is %s, want %s", pruned, got, want)
+		}
+		if got := p.states(open)["lab-1"]; got != "silent silent" {
+			t.Errorf("passes pruned: %t: in its silence lab-1 is %s", pruned, got)
+		}
+	}
+}
