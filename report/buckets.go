@@ -107,19 +107,22 @@ func next(at, length int64, zone *time.Location) int64 {
 
 func wholeHour(at int64) int64 { return at / store.Hour * store.Hour }
 
+// Counted is what the buckets of a window count: from the begin of the first, up
+// to the window's end. Raw rows before kept, in microseconds, are not there any
+// more, and the rollups know whole hours.
+func (b Buckets) Counted(w Window, kept int64) (Window, error) {
+	w.Since = b.Bounds[0] - 1
+	if !b.hourly && b.Bounds[0] < kept {
+		return w, fmt.Errorf("%w: before %s only whole hours are known: take --bucket 1h or longer", ErrPruned, Style{}.stamp(kept))
+	}
+	return w.Counted(kept), nil
+}
+
 // rawHour is the first hour since 1970 that raw rows answer for: those before it
-// lie whole in one bucket, and the rollups have them. Raw rows before kept, in
-// microseconds, are not there any more.
-func (b Buckets) rawHour(w Window, kept int64) (int64, error) {
+// lie whole in one bucket, and the rollups have them.
+func (b Buckets) rawHour(counted Window) int64 {
 	if !b.hourly {
-		if b.Bounds[0] < kept {
-			return 0, fmt.Errorf("%w: before %s only whole hours are known: take --bucket 1h or longer", ErrPruned, Style{}.stamp(kept))
-		}
-		return b.Bounds[0] / store.Hour, nil
+		return b.Bounds[0] / store.Hour
 	}
-	hour := (w.Until + 1) / store.Hour
-	if hour*store.Hour < kept {
-		hour = ceil(w.Until, store.Hour) // what the rollup of that hour holds beyond the window cannot be told apart
-	}
-	return hour, nil
+	return (counted.Until + 1) / store.Hour
 }

@@ -70,13 +70,18 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window) error {
 	if err != nil {
 		return err
 	}
+	// A host's state does not depend on where the window begins.
+	blindBefore, err := blind(tx, Window{Until: w.Until})
+	if err != nil {
+		return err
+	}
 	params := w.params(kept)
 	slot := ceil(w.Until-w.Since, bars)
 	if w.Until-w.Since >= shortest {
 		slot = max(slot, store.Hour)
 	}
 	blindTo := int64(0)
-	for _, b := range blindIn {
+	for _, b := range blindBefore {
 		blindTo = max(blindTo, b.to)
 	}
 	params["slot"], params["blind_to"], params["stale"] = slot, blindTo, Stale

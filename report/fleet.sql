@@ -4,8 +4,8 @@
 -- before :to_hour lie in it whole and come from the rollups; what is left at
 -- either end, up to :head_to and from :tail_from, comes from the raw rows.
 -- :slot is the length of one bar of the ships over time, :blind_to the end of
--- the last window in it in which a source was blind, 0 for none, and :stale how
--- long after a detector looked its answer still counts.
+-- the last window before :until in which a source was blind, 0 for none, and
+-- :stale how long after a detector looked its answer still counts.
 WITH ends (from_at, to_at) AS (
   VALUES
     (:since + 1, :head_to),

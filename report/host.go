@@ -122,7 +122,7 @@ func history(tx *store.Tx, host string, w Window, b Buckets, blindIn []blindness
 	if err != nil {
 		return nil, nil, err
 	}
-	raw, err := b.rawHour(w, kept)
+	counted, err := b.Counted(w, kept)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -131,7 +131,7 @@ func history(tx *store.Tx, host string, w Window, b Buckets, blindIn []blindness
 		return nil, nil, err
 	}
 	var found []hostRow
-	err = tx.SelectNamed(&found, hostSQL, map[string]any{"host": host, "host_id": id, "bounds": string(bounds), "raw_hour": raw, "until": w.Until})
+	err = tx.SelectNamed(&found, hostSQL, map[string]any{"host": host, "host_id": id, "bounds": string(bounds), "raw_hour": b.rawHour(counted), "until": w.Until})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -280,8 +280,8 @@ func TestTheFleetEqualsTheRawFacts(t *testing.T) {
 				w := report.Window{Until: end - []int64{0, r.Int64N(48 * store.Hour), 34 * store.Minute, 34*store.Minute + 1}[r.IntN(4)]}
 				until := w.Until
 				if w.Until < kept {
-					w.Until = w.Until / store.Hour * store.Hour
-					until = w.Until - 1
+					// Of a pruned hour the whole counts.
+					until = (w.Until+store.Hour-1)/store.Hour*store.Hour - 1
 				}
 				w.Since = w.Until - 1 - r.Int64N(40*store.Hour)
 				var got []struct {
@@ -306,12 +306,15 @@ func TestTheFleetEqualsTheRawFacts(t *testing.T) {
 				if len(got) != 3 {
 					t.Fatalf("%d hosts, want 3", len(got))
 				}
-				// Of a pruned hour the whole counts.
+				asked := w
 				if w.Since+1 < kept {
 					w.Since = (w.Since+1)/store.Hour*store.Hour - 1
 				}
+				if counted := asked.Counted(kept); counted != (report.Window{Since: w.Since, Until: until}) {
+					t.Errorf("%v is said to count %v", asked, counted)
+				}
 				for _, row := range got {
-					b := f.count(row.Host, w.Since+1, w.Since+1, until, w.Until)
+					b := f.count(row.Host, w.Since+1, w.Since+1, until, until)
 					last, failures := int64(0), map[int64]int64{}
 					for _, ship := range f.ships {
 						if ship.host == row.Host && ship.at <= until {
@@ -323,6 +326,7 @@ func TestTheFleetEqualsTheRawFacts(t *testing.T) {
 							failures[int64(put.status)]++
 						}
 					}
+					last = min(last, w.Until)
 					want := fmt.Sprint(b.Ships, b.P2xx, b.P4xx, b.P5xx, b.Unstamped, time.UnixMicro(last).UTC().Format("2006-01-02T15:04:05.000000Z"), (w.Until-last)/store.Second)
 					if have := fmt.Sprint(row.Ships, row.P2xx, row.P4xx, row.P5xx, row.Unstamped, *row.LastAt, *row.Ages); have != want {
 						t.Errorf("%s over %v: %s, want %s", row.Host, w, have, want)

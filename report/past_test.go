@@ -9,6 +9,7 @@ import (
 
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/google/go-cmp/cmp"
 )
 
 // past is a database in which a test lets passes be made, alerts be found and
@@ -46,6 +47,15 @@ func (p *past) ships(host string, ats ...int64) {
 		b.Ships = append(b.Ships, store.Ship{ReceivedAt: at, LineHash: uint64(at)})
 	}
 	_, err = p.s.Save(p.t.Context(), b)
+	p.check(err)
+}
+
+// blind stores a gap that no later pass has filled.
+func (p *past) blind(from, to int64) {
+	p.t.Helper()
+	source, err := p.s.Source(p.t.Context(), store.StreamIndex)
+	p.check(err)
+	_, err = p.s.Save(p.t.Context(), &store.Batch{Source: source, Now: now, Gaps: []store.Gap{{Reason: store.GapTruncated, From: from, To: to}}})
 	p.check(err)
 }
 
@@ -134,6 +144,23 @@ func TestAPrunedPassLeavesNoSymptomOpen(t *testing.T) {
 		}
 		if got := p.states(open)["lab-1"]; got != "silent silent" {
 			t.Errorf("passes pruned: %t: in its silence lab-1 is %s", pruned, got)
+		}
+	}
+}
+
+// TestAStateDoesNotDependOnSince: a host whose last ship was before a gap became
+// healthy when the window began after the gap.
+func TestAStateDoesNotDependOnSince(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.ships("before", now-4*store.Hour)
+	p.ships("after", now-2*store.Hour)
+	p.blind(now-4*store.Hour+1, now-3*store.Hour)
+	p.pass(now)
+	want := map[string]string{"before": "unknown", "after": "healthy"}
+	for _, length := range []int64{store.Minute, store.Hour, 3*store.Hour + 1, 24 * store.Hour, 40 * 24 * store.Hour} {
+		if diff := cmp.Diff(want, p.states(report.Window{Since: now - length, Until: now})); diff != "" {
+			t.Errorf("over %s (-want +report):\n%s", report.Age(length), diff)
 		}
 	}
 }

@@ -29,20 +29,26 @@ type parts struct {
 	tailFrom         int64 // raw rows from here up to Until; microseconds
 }
 
-// parts cuts a window. Raw rows before kept, in microseconds, are not there any
-// more: a part of an hour before it counts as the whole.
+// Counted is what a window counts: raw rows before kept, in microseconds, are not
+// there any more, and a part of an hour before it counts as the whole.
+func (w Window) Counted(kept int64) Window {
+	if w.Since+1 < kept {
+		w.Since = (w.Since+1)/store.Hour*store.Hour - 1
+	}
+	if w.Until < kept {
+		w.Until = ceil(w.Until, store.Hour)*store.Hour - 1
+	}
+	return w
+}
+
+// parts cuts a window.
 func (w Window) parts(kept int64) parts {
 	if w.Until-w.Since < shortest && w.Since+1 >= kept {
 		hour := w.Since / store.Hour
 		return parts{hour, hour, w.Until, w.Until + 1}
 	}
+	w = w.Counted(kept)
 	p := parts{fromHour: ceil(w.Since+1, store.Hour), toHour: (w.Until + 1) / store.Hour}
-	if p.fromHour*store.Hour <= kept {
-		p.fromHour = (w.Since + 1) / store.Hour
-	}
-	if p.toHour*store.Hour < kept {
-		p.toHour = ceil(w.Until, store.Hour)
-	}
 	p.headTo, p.tailFrom = p.fromHour*store.Hour-1, p.toHour*store.Hour
 	return p
 }

@@ -41,12 +41,20 @@ expected any more), never (it has not shipped yet) or healthy.`,
 				if err != nil {
 					return fmt.Errorf("--bucket: %w", err)
 				}
-				if err := sayHowOld(tx, newLogger(e, levelInfo), w.Until); err != nil {
+				log := newLogger(e, levelInfo)
+				if err := sayHowOld(tx, log, w.Until); err != nil {
 					return err
 				}
 				if len(hosts) == 0 {
+					sayWholeHours(log, w, w.Counted(kept), kept)
 					return report.Fleet(tx, e.stdout, style, w)
 				}
+				counted, err := buckets.Counted(w, kept)
+				if err != nil {
+					return err
+				}
+				// Where the buckets begin stands in the table.
+				sayWholeHours(log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
 				return report.History(tx, e.stdout, style, hosts, w, buckets)
 			})
 		},
@@ -113,6 +121,15 @@ func sayHowOld(tx *store.Tx, log *logger, now int64) error {
 		log.say(levelWarning, "the last pass was made as of %s, %s ago: symptoms are those that it found", store.FormatTime(last.AsOf), report.Age(now-last.AsOf))
 	}
 	return nil
+}
+
+// sayWholeHours says what is counted instead of what was asked for, where a
+// window begins or ends within an hour of which only the whole is known.
+func sayWholeHours(log *logger, asked, counted report.Window, kept int64) {
+	if asked.Since-counted.Since > 1 || counted.Until > asked.Until {
+		log.say(levelInfo, "before %s only whole hours are known: counted is from %s to %s", store.FormatTime(kept), store.FormatTime(counted.Since+1),
+			store.FormatTime(counted.Until+1))
+	}
 }
 
 // usageOf tells whether an error of a report is the command line's fault.
