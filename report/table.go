@@ -29,9 +29,9 @@ func (t *tableRows) end(sum []any) error {
 	if sum != nil {
 		t.rows = append(t.rows, sum)
 	}
-	markdown := t.style.Format == FormatMarkdown
+	inMarkdown := t.style.Format == FormatMarkdown
 	grid := newGrid(t.columns, t.rows, t.style)
-	if markdown {
+	if inMarkdown {
 		grid.escape()
 	} else {
 		grid.fit(t.style.Width)
@@ -39,7 +39,7 @@ func (t *tableRows) end(sum []any) error {
 			grid.colour(t.rows)
 		}
 	}
-	text, err := grid.render(markdown)
+	text, err := grid.render(inMarkdown)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func newGrid(columns []column, rows [][]any, s Style) *grid {
 		g.cells[n] = make([]string, len(g.columns))
 		for i, from := range g.from {
 			cell := show(row[from], s.zone())
-			g.cells[n][i], g.widths[i] = cell, max(g.widths[i], twwidth.WidthNoCache(cell))
+			g.cells[n][i], g.widths[i] = cell, max(g.widths[i], columnsOf(cell))
 		}
 	}
 	return g
@@ -78,15 +78,22 @@ func newGrid(columns []column, rows [][]any, s Style) *grid {
 
 // escape makes heads and cells those of a markdown table.
 func (g *grid) escape() {
-	escaped := strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`)
 	for i := range g.columns {
-		g.columns[i].head = escaped.Replace(g.columns[i].head)
+		g.columns[i].head = markdown(g.columns[i].head)
 	}
 	for _, row := range g.cells {
 		for i := range row {
-			row[i] = escaped.Replace(row[i])
+			row[i] = markdown(row[i])
 		}
 	}
+}
+
+// columnsOf is how many columns of a terminal a text takes.
+func columnsOf(text string) int { return twwidth.WidthNoCache(text) }
+
+// markdown is a text that shows itself in markdown, in a table and within a line.
+func markdown(text string) string {
+	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`).Replace(text)
 }
 
 // fit loses columns in which nothing stands, then others in their order, and
@@ -122,7 +129,7 @@ func (g *grid) fit(width int) {
 	}
 	for _, row := range g.cells {
 		for i := range row {
-			if twwidth.WidthNoCache(row[i]) > g.widths[i] {
+			if columnsOf(row[i]) > g.widths[i] {
 				row[i] = twwidth.Truncate(row[i], g.widths[i]-1) + "…"
 			}
 		}
@@ -175,7 +182,7 @@ func (g *grid) colour(rows [][]any) {
 }
 
 // render aligns the cells.
-func (g *grid) render(markdown bool) (string, error) {
+func (g *grid) render(inMarkdown bool) (string, error) {
 	align := make([]tw.Align, len(g.columns))
 	head := make([]string, len(g.columns))
 	for i, c := range g.columns {
@@ -192,7 +199,7 @@ func (g *grid) render(markdown bool) (string, error) {
 		tablewriter.WithAlignment(align),
 		tablewriter.WithTrimSpace(tw.Off),
 	}
-	if markdown {
+	if inMarkdown {
 		options = append(options, tablewriter.WithRenderer(renderer.NewMarkdown()))
 	} else {
 		options = append(options, tablewriter.WithPadding(tw.Padding{Right: gap, Overwrite: true}),
@@ -209,7 +216,7 @@ func (g *grid) render(markdown bool) (string, error) {
 	if err := t.Render(); err != nil {
 		return "", err
 	}
-	if markdown {
+	if inMarkdown {
 		return text.String(), nil
 	}
 	// Without the blanks that fill the last column up, and without the second

@@ -50,6 +50,33 @@ func TestATableFitsItsTerminal(t *testing.T) {
 	}
 }
 
+// TestAHostsNameIsTextInAHeading: in markdown it was a link or a heading of its
+// own, and one of wide characters made a line longer than its terminal.
+func TestAHostsNameIsTextInAHeading(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		style Style
+		name  string
+		want  string
+	}{
+		{Style{Format: FormatMarkdown}, "<b>|`*_[x](y)~", "&lt;b>\\|\\`\\*\\_\\[x\\](y)\\~, 2\n\n"},
+		{Style{Format: FormatMarkdown}, "# a", "\\# a, 2\n\n"},
+		{Style{Format: FormatMarkdown}, "-lab-1", "\\-lab-1, 2\n\n"},
+		{Style{}, "<b>|`*_", "<b>|`*_, 2\n\n"},
+		{Style{Width: 8}, "日本日", "日本日,\n2\n\n"},
+		{Style{Width: 9}, "日本日", "日本日, 2\n\n"},
+		{Style{Width: 5}, "e\u0301e\u0301", "e\u0301e\u0301, 2\n\n"},
+	} {
+		var got strings.Builder
+		if err := heading(&got, c.style, nil, c.name, "2"); err != nil {
+			t.Fatal(err)
+		}
+		if got.String() != c.want {
+			t.Errorf("%q in %+v is %q, want %q", c.name, c.style, got.String(), c.want)
+		}
+	}
+}
+
 // TestWhatPeopleAndProgramsRead: each kind of value, as a table, CSV and JSON have it.
 func TestWhatPeopleAndProgramsRead(t *testing.T) {
 	t.Parallel()

@@ -3,9 +3,9 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -103,15 +103,22 @@ func heading(w io.Writer, s Style, blindIn []blindness, parts ...string) error {
 	var text strings.Builder
 	column := 0
 	for i, part := range parts {
-		if width := utf8.RuneCountInString(part); i > 0 && s.Width > 0 && column+2+width > s.Width {
+		if s.Format == FormatMarkdown {
+			part = markdown(part)
+		}
+		width := columnsOf(part)
+		switch {
+		case i == 0 && s.Format == FormatMarkdown && beginsBlock.MatchString(part):
+			text.WriteByte('\\')
+		case i > 0 && s.Width > 0 && column+2+width > s.Width:
 			text.WriteString(",\n")
 			column = 0
-		} else if i > 0 {
+		case i > 0:
 			text.WriteString(", ")
 			column += 2
 		}
 		text.WriteString(part)
-		column += utf8.RuneCountInString(part)
+		column += width
 	}
 	text.WriteByte('\n')
 	for n := len(blindIn) - 1; n >= 0; n-- {
@@ -126,6 +133,10 @@ func heading(w io.Writer, s Style, blindIn []blindness, parts ...string) error {
 	_, err := io.WriteString(w, text.String())
 	return err
 }
+
+// beginsBlock: a line of markdown that begins so is a heading, a quotation, a
+// list or a rule.
+var beginsBlock = regexp.MustCompile(`^[#>+=-]`)
 
 // clock is a time as a heading shows it.
 func (s Style) clock(at int64) string {
