@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -24,7 +25,8 @@ its history: a row per bucket, and one that sums them up.
 A state is failing (PUTs are rejected), silent, unknown (no symptom, but a source
 was not read since the host's last ship), gone (silent for so long that it is not
 expected any more), never (it has not shipped yet) or healthy.`,
-		RunE: func(cmd *cobra.Command, hosts []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			hosts := onceEach(args)
 			style, w, err := r.asked(e)
 			if err != nil {
 				return err
@@ -64,6 +66,16 @@ expected any more), never (it has not shipped yet) or healthy.`,
 	cmd.Flags().StringVar(&bucket, "bucket", "auto", "how long a row of a host's history is: "+strings.Join(report.BucketNames(), ", "))
 	complete(cmd, "bucket", report.BucketNames())
 	return cmd
+}
+
+// onceEach is what was typed, without what was typed before.
+func onceEach(typed []string) (names []string) {
+	for _, name := range typed {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // knownHosts refuses a host that the database does not know.
