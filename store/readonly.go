@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/jmoiron/sqlx"
 	"golang.org/x/sys/unix"
@@ -45,7 +46,11 @@ func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool,
 		return nil, false, err
 	}
 	if !exists {
-		return nil, false, fmt.Errorf("%s: %w: there is no such file", path, ErrPath)
+		what := "there is no such file"
+		if _, err := os.Lstat(path); err == nil {
+			what = "it is an empty file, not a database yet; the next pass with this --db makes it one"
+		}
+		return nil, false, fmt.Errorf("%s: %w: %s", path, ErrPath, what)
 	}
 	db, err = connect(path, dsn, BusyTimeout)
 	if isCode(err, sqlitelib.SQLITE_READONLY_DIRECTORY) {

@@ -69,8 +69,10 @@ func (o *pruneOptions) check(e *env) (err error) {
 		return fmt.Errorf("%w: --before %s is less than a day ago: the detectors and reports need the rows since then", errUsage, o.beforeText)
 	}
 	o.before = max(0, before-before%store.Hour)
-	if info, err := os.Stat(o.db); errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
-		return fmt.Errorf("%w: --db %s: there is no such database", errUsage, o.db)
+	if _, err := os.Stat(o.db); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: --db %s: there is no such database", errUsage, cell(o.db))
+	} else if sizeOf(o.db) == 0 {
+		return fmt.Errorf("%w: --db %s: it is an empty file, not a database yet: there is nothing to prune", errUsage, cell(o.db))
 	}
 	return nil
 }

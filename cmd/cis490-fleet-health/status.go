@@ -54,10 +54,10 @@ With --check, print one line, and exit with 1 if no pass has got through for --m
 	return cmd
 }
 
-// sizeOf is a file's size in bytes, -1 if it cannot be told.
+// sizeOf is a regular file's size in bytes, -1 if it cannot be told.
 func sizeOf(path string) int64 {
 	info, err := os.Stat(path)
-	if err != nil {
+	if err != nil || !info.Mode().IsRegular() {
 		return -1
 	}
 	return info.Size()
