@@ -39,9 +39,54 @@ raw_buckets AS (
   FROM buckets
   WHERE to_at > :raw_hour * 3600000000
 ),
+-- Before the first bucket: from the hour before that in which it begins backward,
+-- to one in which the host has shipped.
+back (at, hour) AS (
+  SELECT
+    MIN(from_at),
+    MIN(from_at) / 3600000000 - 1
+  FROM buckets
+  UNION ALL
+  SELECT
+    at,
+    hour - 1
+  FROM back AS b
+  WHERE hour > (SELECT first_seen_at / 3600000000 FROM hosts WHERE id = :host_id)
+    AND NOT EXISTS (SELECT 1 FROM ship_hours AS s WHERE s.hour = b.hour AND s.host_id = :host_id)
+),
 -- Ships in stretches: an hour's, or one; ships of one time are ordered by their
--- hash, as in the rollup. CROSS keeps the order of the joins.
+-- hash, as in the rollup. Those before the first bucket are in one that is not
+-- shown: what follows may have changed from their commit. CROSS keeps the order
+-- of the joins.
 stretches AS (
+  SELECT
+    -1 AS n,
+    s.ships,
+    s.first_at,
+    s.last_at,
+    0 AS line_hash,
+    s.longest_gap,
+    s.first_commit_id,
+    s.last_commit_id,
+    s.commit_changes
+  FROM back AS b
+  CROSS JOIN ship_hours AS s ON s.hour = b.hour AND s.host_id = :host_id
+  UNION ALL
+  SELECT
+    -1,
+    1,
+    s.received_at,
+    s.received_at,
+    s.line_hash,
+    0,
+    r.code_commit_id,
+    r.code_commit_id,
+    0
+  FROM back AS b
+  CROSS JOIN ships AS s ON s.received_at >= (b.hour + 1) * 3600000000 AND s.received_at < b.at
+  CROSS JOIN series AS r ON r.id = s.series_id AND r.host_id = :host_id
+  WHERE b.hour = b.at / 3600000000 - 1
+  UNION ALL
   SELECT
     h.n,
     s.ships,

@@ -131,7 +131,7 @@ type bucketOf struct {
 
 // count computes a bucket, from and to included. begin and until are the ends of
 // the whole history: a silence may go on to a later bucket, and a commit change
-// is one to the ship before, in whichever bucket.
+// is one to the ship before, be it in another bucket or before them all.
 func (f facts) count(host string, begin, from, to, until int64) (b bucketOf) {
 	b.Statuses = map[string]int64{}
 	ordered := slices.Clone(f.ships)
@@ -151,7 +151,11 @@ func (f facts) count(host string, begin, from, to, until int64) (b bucketOf) {
 		}
 	}
 	for _, ship := range ordered {
-		if ship.host != host || ship.at < begin || ship.at > until {
+		if ship.host != host || ship.at > until {
+			continue
+		}
+		if ship.at < begin {
+			before = &ship
 			continue
 		}
 		measure(ship.at)
