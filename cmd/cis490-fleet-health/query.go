@@ -71,6 +71,9 @@ text like 2026-05-01T10:00:00.000000Z; what other :names stand for is given with
 			if err != nil {
 				return err
 			}
+			if err := a.sayPruned(cmd.Context(), e, text, values["since"]); err != nil {
+				return err
+			}
 			return a.run(cmd.Context(), e, style, store.Query{Statement: statement, Args: values, Memory: queryMemory})
 		},
 		ValidArgsFunction: completeQueries,
@@ -170,6 +173,26 @@ func completeQueries(*cobra.Command, []string, string) (names []string, _ cobra.
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
+
+// sayPruned says that a question asks raw rows of a time of which they are gone.
+func (a *asking) sayPruned(ctx context.Context, e *env, text string, since any) error {
+	asked, _ := since.(string)
+	from, err := time.Parse(time.RFC3339, asked)
+	if err != nil || !rawViews.MatchString(text) {
+		return nil // of no time
+	}
+	return a.view(ctx, func(tx *store.Tx) error {
+		kept, err := tx.RawSince()
+		if err == nil && from.UnixMicro() < kept {
+			newLogger(e, levelInfo).say(levelInfo, "ship_log, put_log and rejection_log begin at %s: of the time before, host_hourly has what was counted",
+				store.FormatTime(kept))
+		}
+		return err
+	})
+}
+
+// rawViews are those whose rows are pruned.
+var rawViews = regexp.MustCompile(`(?i)\b(ship|put|rejection)_log\b`)
 
 // run asks, and writes the answer as it comes.
 func (a *asking) run(ctx context.Context, e *env, style report.Style, q store.Query) error {
