@@ -155,3 +155,39 @@ func TestSavedQueriesNeedNoTimes(t *testing.T) {
 		}
 	}
 }
+
+// TestSavedQueriesLookBeyondTheirWindow: a window that began with the first ship
+// of another commit had no change; a host that fails since before it, failed from
+// its edge; hosts that ship had stopped; and a host that fell silent was no change.
+func TestSavedQueriesLookBeyondTheirWindow(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "fleet")
+	if code := run(t.Context(), []string{"demo", dir}, testEnv(demoNow, os.Stderr)); code != exitOK {
+		t.Fatalf("exit %d", code)
+	}
+	for _, c := range []struct{ name, since, until, says string }{
+		{"commits", "2026-05-01T10:12:50Z", "2026-05-01T10:20:00Z", "2026-05-01T10:12:50.915422Z,lab-06,4f1c2a9,8be20d1\n"},
+		{"commits", "2026-05-01T10:12:51Z", "2026-05-01T10:20:00Z", ""},
+		{"commits", "2026-04-30T10:12:51Z", "2026-04-30T20:20:00Z", ""},
+		{"around", "2026-05-01T11:12:50Z", "2026-05-01T11:13:00Z", "2026-05-01T10:12:50.915422Z,commit,lab-06,\"8be20d1, before 4f1c2a9\"\n" +
+			"2026-05-01T10:24:52.306570Z,silent,lab-06,\"for 48 min, and not back by then\"\n"},
+		{"around", "2026-05-01T07:59:00Z", "2026-05-01T12:00:00Z", "2026-05-01T06:59:16.814215Z,silent,lab-08,\"for 281 min, until 2026-05-01T11:41:16.516153Z\"\n"},
+		{"last-good", "2026-05-01T11:00:00Z", "2026-05-01T11:20:00Z", "lab-06,,before 2026-05-01T11:00:54.649355Z,10\n"},
+		{"stopped", "2026-04-30T12:00:00Z", "2026-05-01T12:00:00Z", "2026-05-01T11:10:00Z,2,lab-05 lab-07\n2026-05-01T10:20:00Z,1,lab-06\n"},
+	} {
+		var stdout bytes.Buffer
+		e := testEnv(demoNow, os.Stderr)
+		e.stdout = &stdout
+		args := []string{"query", c.name, "--db", dir + "/fleet.db", "--format", "csv", "--param", "since=" + c.since, "--param", "until=" + c.until}
+		if code := run(t.Context(), args, e); code != exitOK {
+			t.Fatalf("exit %d", code)
+		}
+		_, got, _ := strings.Cut(stdout.String(), "\n")
+		if c.name == "around" && len(got) > len(c.says) {
+			got = got[:len(c.says)] // what follows is said elsewhere
+		}
+		if got != c.says {
+			t.Errorf("%s from %s to %s says\n%swant\n%s", c.name, c.since, c.until, got, c.says)
+		}
+	}
+}
