@@ -24,7 +24,7 @@ var alertColumns = []column{
 const newestAlerts = 1000
 
 // Alerts writes the alerts of a window, oldest first; a table has the newest
-// 1,000 of them. As NDJSON they are the lines that they have in alerts.jsonl.
+// 1,000 of them, and below those of one host what to do about them. As NDJSON they are the lines that they have in alerts.jsonl.
 func Alerts(tx *store.Tx, out io.Writer, s Style, w Window, f store.AlertFilter) error {
 	f.Since, f.Until = w.Since, w.Until
 	if s.Format == FormatNDJSON {
@@ -52,11 +52,16 @@ func Alerts(tx *store.Tx, out io.Writer, s Style, w Window, f store.AlertFilter)
 	if err != nil {
 		return err
 	}
+	var todo fixes
 	err = tx.EachAlert(f, func(a store.Alert) error {
+		todo.add(a.Symptom, a.SuggestedFix)
 		return rows.row([]any{instant(a.DetectedAt), a.Host, a.Symptom, a.Detail, a.SuggestedFix, a.DedupKey, timeOf(a.ExportedAt)})
 	})
 	if err != nil {
 		return err
 	}
-	return rows.end(nil)
+	if err := rows.end(nil); err != nil || f.Host == "" || !s.human() {
+		return err
+	}
+	return todo.write(out, s)
 }

@@ -24,7 +24,9 @@ func alertsCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alerts",
 		Short: "show the alerts, oldest first",
-		Args:  cobra.NoArgs,
+		Long: `Show the alerts, oldest first; with --host, also what to do about them, below the
+table. CSV and JSON have that of each alert.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.Symptom != "" && !slices.Contains(symptoms, f.Symptom) {
 				return fmt.Errorf("%w: --symptom %q is none of %s", errUsage, f.Symptom, strings.Join(symptoms, ", "))
@@ -42,7 +44,7 @@ func alertsCommand(e *env) *cobra.Command {
 		},
 	}
 	r.flags(cmd, "")
-	cmd.Flags().StringVar(&f.Host, "host", "", "only those of this host")
+	cmd.Flags().StringVar(&f.Host, "host", "", "only those of this host, and what to do about them")
 	cmd.Flags().StringVar(&f.Symptom, "symptom", "", "only those of this symptom: silent, fatal-only or unstamped")
 	cmd.RegisterFlagCompletionFunc("host", r.completeHosts)
 	complete(cmd, "symptom", symptoms)
