@@ -31,9 +31,9 @@ func (l *statusList) add(item string, value any, at int64, detail string) {
 	l.rows = append(l.rows, []any{item, value, age, detail})
 }
 
-// Status writes the program's own health. indexBytes is the size of the index,
-// negative if it is not known.
-func Status(tx *store.Tx, out io.Writer, s Style, w Window, indexBytes int64) error {
+// Status writes the program's own health; for people, below whether it is
+// Stopped. indexBytes is the size of the index, negative if it is not known.
+func Status(tx *store.Tx, out io.Writer, s Style, w Window, maxAge, indexBytes int64) error {
 	l := &statusList{now: w.Until}
 	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, cursorStatus(indexBytes), gapStatus, quarantineStatus, databaseStatus} {
 		if err := part(tx, l, s, w); err != nil {
@@ -41,6 +41,13 @@ func Status(tx *store.Tx, out io.Writer, s Style, w Window, indexBytes int64) er
 		}
 	}
 	if s.human() {
+		verdict, _, err := Stopped(tx, w.Until, maxAge)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(out, s.line(verdict)+"\n"); err != nil {
+			return err
+		}
 		if err := heading(out, s, nil, "as of "+s.stamp(w.Until)); err != nil {
 			return err
 		}

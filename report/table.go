@@ -91,6 +91,14 @@ func (g *grid) escape() {
 // columnsOf is how many columns of a terminal a text takes.
 func columnsOf(text string) int { return twwidth.WidthNoCache(text) }
 
+// shortened is what of a text has room in so many columns of a terminal.
+func shortened(text string, width int) string {
+	if columnsOf(text) <= width {
+		return text
+	}
+	return twwidth.Truncate(text, width-1) + "…"
+}
+
 // markdown is a text that shows itself in markdown, in a table and within a line.
 func markdown(text string) string {
 	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`).Replace(text)
@@ -129,9 +137,7 @@ func (g *grid) fit(width int) {
 	}
 	for _, row := range g.cells {
 		for i := range row {
-			if columnsOf(row[i]) > g.widths[i] {
-				row[i] = twwidth.Truncate(row[i], g.widths[i]-1) + "…"
-			}
+			row[i] = shortened(row[i], g.widths[i])
 		}
 	}
 }

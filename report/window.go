@@ -138,6 +138,17 @@ func heading(w io.Writer, s Style, blindIn []blindness, parts ...string) error {
 // list or a rule.
 var beginsBlock = regexp.MustCompile(`^[#>+=-]`)
 
+// line is a text above a table, as much of it as a line of the terminal has room for.
+func (s Style) line(text string) string {
+	switch {
+	case s.Format == FormatMarkdown:
+		return markdown(text)
+	case s.Width > 0:
+		return shortened(text, s.Width)
+	}
+	return text
+}
+
 // clock is a time as a heading shows it.
 func (s Style) clock(at int64) string {
 	return time.UnixMicro(at).In(s.zone()).Format("2006-01-02 15:04:05")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -21,7 +22,9 @@ func statusCommand(e *env) *cobra.Command {
 how old the newest fact of it is, gaps, quarantined lines, and sizes. --since and
 --until say which passes and gaps count.
 
-With --check, print one line, and exit with 1 if no pass has got through for --max-age.`,
+It begins with whether passes get through: stopped if none has for --max-age. With
+--check that is all, and the exit code is 1 if they have stopped, 2 if there is no
+database.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			style, w, err := r.asked(e)
@@ -32,26 +35,40 @@ With --check, print one line, and exit with 1 if no pass has got through for --m
 			if !ok {
 				return fmt.Errorf("%w: --max-age %q is no length of time like 15m", errUsage, maxAgeText)
 			}
+			if check {
+				return r.check(cmd.Context(), e, w.Until, maxAge)
+			}
 			return r.view(cmd.Context(), func(tx *store.Tx) error {
-				if !check {
-					return report.Status(tx, e.stdout, style, w, sizeOf(index))
-				}
-				line, stopped, err := report.Stopped(tx, w.Until, maxAge)
-				if err == nil {
-					_, err = io.WriteString(e.stdout, line+"\n")
-				}
-				if err == nil && stopped {
-					err = errSaid
-				}
-				return err
+				return report.Status(tx, e.stdout, style, w, maxAge, sizeOf(index))
 			})
 		},
 	}
 	r.flags(cmd, "24h")
-	cmd.Flags().BoolVar(&check, "check", false, "print one line, and exit with 1 if passes have stopped")
+	cmd.Flags().BoolVar(&check, "check", false, "print only the first line, and exit with 1 if passes have stopped")
 	cmd.Flags().StringVar(&maxAgeText, "max-age", "15m", "how long no pass may have got through")
 	cmd.Flags().StringVar(&index, "index-path", defaultIndex, "the receiver's index, to tell how much of it is unread")
 	return cmd
+}
+
+// check prints one line: ok, stopped, or unknown if the database cannot be read.
+// A monitor reads no other stream.
+func (r *reading) check(ctx context.Context, e *env, now, maxAge int64) error {
+	var line string
+	var stopped bool
+	err := r.view(ctx, func(tx *store.Tx) (err error) {
+		line, stopped, err = report.Stopped(tx, now, maxAge)
+		return err
+	})
+	if err != nil {
+		line = "unknown: " + report.Printable(describe(err))
+	}
+	if _, failed := io.WriteString(e.stdout, line+"\n"); failed != nil && err == nil {
+		err = ran(failed)
+	}
+	if err == nil && stopped {
+		err = errSaid
+	}
+	return err
 }
 
 // sizeOf is a regular file's size in bytes, -1 if it cannot be told.
