@@ -124,3 +124,22 @@ func (tx *Tx) Prunable(before int64) (p Pruned, err error) {
 		  (SELECT COUNT(*) FROM (`+prunablePasses+`)) AS passes`, before, before, before, beforePasses, -1)
 	return p, err
 }
+
+// PrunableBytes estimates what GiveBack gives back once those rows are pruned:
+// their part of the pages of each table, and what is free already, but for the
+// slack. Rows are about as long as one another, and those of a time lie together.
+func (tx *Tx) PrunableBytes(p Pruned) (bytes int64, err error) {
+	err = tx.Get(&bytes, `
+		SELECT MAX(0, CAST(SUM(bytes) AS INTEGER))
+		FROM (
+		  SELECT
+		    SUM(pgsize) * (CASE name WHEN 'ships' THEN ? WHEN 'puts' THEN ? ELSE ? END) * 1.0 / MAX(SUM(ncell), 1) AS bytes
+		  FROM dbstat
+		  WHERE aggregate = 1 AND name IN ('ships', 'puts', 'rejections')
+		  GROUP BY name
+		  UNION ALL
+		  SELECT (freelist_count - ?) * page_size
+		  FROM pragma_freelist_count, pragma_page_size
+		)`, p.Ships, p.Puts, p.Rejections, slackPages)
+	return bytes, err
+}

@@ -317,6 +317,17 @@ func TestPrunedPagesAreGivenBack(t *testing.T) {
 	if bytes := giveBack(nil); bytes != 0 {
 		t.Errorf("of a full database, %d bytes were given back", bytes)
 	}
+	estimated := int64(0)
+	err := s.Update(t.Context(), func(tx *store.Tx) error {
+		p, err := tx.Prunable(now)
+		if err == nil {
+			estimated, err = tx.PrunableBytes(p)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if pruned := mustPrune(t, s, store.PruneOptions{Before: now, GoOn: steps(1)}); pruned.Ships != 4000 || pruned.Whole {
 		t.Errorf("one step pruned %+v, want 4,000 ships", pruned)
 	}
@@ -333,6 +344,9 @@ func TestPrunedPagesAreGivenBack(t *testing.T) {
 	given := first + giveBack(nil)
 	if now := size(); now != full-given || now > 2<<20 {
 		t.Errorf("the file had %d bytes, %d were given back, and it has %d", full, given, now)
+	}
+	if estimated < given*9/10 || estimated > given*11/10 {
+		t.Errorf("%d bytes were estimated, %d given back", estimated, given)
 	}
 	if free := mustSelect[int](t, s, "PRAGMA freelist_count"); free[0] != 256 {
 		t.Errorf("%d free pages are left, want 256", free[0])

@@ -21,6 +21,7 @@ type pruneOptions struct {
 	db, beforeText, logLevel string
 	dryRun                   bool
 	before                   int64 // microseconds, on the hour
+	ago                      int64 // --before as a length of time in microseconds, 0 for a date
 	level                    int
 }
 
@@ -40,15 +41,15 @@ A pass does the same by itself, a little each time, with --retention-days.`,
 				return err
 			}
 			if o.dryRun {
-				return dryPrune(cmd.Context(), o, e)
+				return dryPrune(cmd.Context(), &o, e)
 			}
-			return runPrune(cmd.Context(), o, e)
+			return runPrune(cmd.Context(), &o, e)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.db, "db", defaultDB, "the database")
-	f.StringVar(&o.beforeText, "before", "", "delete what is older than this `TIME`: 90d (ago), 2026-05-01, or RFC 3339")
-	f.BoolVar(&o.dryRun, "dry-run", false, "only count the rows, and change nothing")
+	f.StringVar(&o.beforeText, "before", "", "delete what is older than this `TIME`: 90d (before the newest fact), 2026-05-01, or RFC 3339")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only count the rows and estimate the bytes, and change nothing")
 	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
 	return cmd
 }
@@ -68,7 +69,8 @@ func (o *pruneOptions) check(e *env) (err error) {
 	if before > now.UnixMicro()-youngest {
 		return fmt.Errorf("%w: --before %s is less than a day ago: the detectors and reports need the rows since then", errUsage, o.beforeText)
 	}
-	o.before = max(0, before-before%store.Hour)
+	o.ago, _ = parseLength(o.beforeText)
+	o.before = onTheHour(before)
 	if _, err := os.Stat(o.db); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: --db %s: there is no such database", errUsage, cell(o.db))
 	} else if sizeOf(o.db) == 0 {
@@ -77,26 +79,59 @@ func (o *pruneOptions) check(e *env) (err error) {
 	return nil
 }
 
+// count lets a length of time count from the newest fact, if that is older than
+// the clock, as in a pass: a clock that is ahead by a year makes nothing old.
+func (o *pruneOptions) count(e *env, tx *store.Tx) error {
+	newest, err := tx.NewestFact()
+	if err != nil || o.ago == 0 || newest >= e.now().UnixMicro() {
+		return err
+	}
+	o.before = onTheHour(newest - o.ago)
+	if newest < e.now().UnixMicro()-youngest {
+		newLogger(e, o.level).say(levelInfo, "--before %s counts from the newest fact, of %s, not from the clock", o.beforeText, store.FormatTime(newest))
+	}
+	return nil
+}
+
+func onTheHour(at int64) int64 { return max(0, at-at%store.Hour) }
+
 // dryPrune says what runPrune would delete. It needs no lock, and writes nothing.
-func dryPrune(ctx context.Context, o pruneOptions, e *env) error {
+func dryPrune(ctx context.Context, o *pruneOptions, e *env) error {
 	s, err := store.OpenReadOnly(ctx, o.db)
 	if err != nil {
 		return ran(err)
 	}
 	defer s.Close()
 	var p store.Pruned
-	if err := s.View(ctx, func(tx *store.Tx) error { p, err = tx.Prunable(o.before); return err }); err != nil {
-		return ran(err)
+	bytes := int64(0)
+	err = s.View(ctx, func(tx *store.Tx) error {
+		err := o.count(e, tx)
+		if err == nil {
+			p, err = tx.Prunable(o.before)
+		}
+		if err == nil {
+			bytes, err = tx.PrunableBytes(p)
+		}
+		return err
+	})
+	if err == nil {
+		err = o.tell(e, "would go", p)
 	}
-	return ran(o.tell(e, "would go", p))
+	if err == nil {
+		_, err = fmt.Fprintf(e.stdout, "%-28s %12d\n", "bytes given back, about", bytes)
+	}
+	return ran(err)
 }
 
 // runPrune prunes under the lock of the pass, however long it takes. A signal
 // stops it between two steps.
-func runPrune(ctx context.Context, o pruneOptions, e *env) error {
+func runPrune(ctx context.Context, o *pruneOptions, e *env) error {
 	var pruned store.Pruned
 	given := int64(0)
 	err := underLock(ctx, e, o.db, func(s *store.Store) (err error) {
+		if err := s.Update(ctx, func(tx *store.Tx) error { return o.count(e, tx) }); err != nil {
+			return err
+		}
 		goOn := func() bool { return ctx.Err() == nil }
 		pruned, err = s.Prune(ctx, store.PruneOptions{Before: o.before, GoOn: goOn})
 		if err == nil && pruned.Whole {
