@@ -53,6 +53,7 @@ type column struct {
 	right bool   // figures stand to the right
 	drop  int    // a narrow terminal loses the columns with a 1 first, then 2, …; 0 is never lost
 	cut   int    // how many columns of the terminal it may be shortened to when no more can be lost; 0 is never
+	spare bool   // it is lost if it has no room, however short it and the columns left of it are
 }
 
 // rowWriter takes the rows of a listing, one value for each column.

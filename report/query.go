@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 )
 
 // ErrTooLong: an answer is too long for a table, which is held in memory until
@@ -23,16 +24,27 @@ type Answer struct {
 	rows    rowWriter
 	columns []column
 	human   bool
-	figures []bool // which columns have had numbers
-	others  []bool // which columns have had something else, but for NULL
+	had     []had
 	cost    int
 }
+
+// had is what a column has had, but for NULL.
+type had struct {
+	numbers, times, others bool
+	exact                  int // bytes of the longest number or time
+}
+
+// shortestText is to how many columns of a terminal what is neither is shortened.
+const shortestText = 12
+
+// aTime is a time as the views have it, and the saved questions.
+var aTime = regexp.MustCompile(`^(before )?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`)
 
 // NewAnswer begins to write an answer that has columns of these names. In JSON
 // and CSV, columns of the same name are told apart: n, n_2. One without a name
 // has that of its place.
 func NewAnswer(w io.Writer, s Style, names []string) (*Answer, error) {
-	a := &Answer{human: s.human(), columns: make([]column, len(names)), figures: make([]bool, len(names)), others: make([]bool, len(names))}
+	a := &Answer{human: s.human(), columns: make([]column, len(names)), had: make([]had, len(names))}
 	taken := map[string]bool{}
 	for i, name := range names {
 		if name == "" {
@@ -46,7 +58,7 @@ func NewAnswer(w io.Writer, s Style, names []string) (*Answer, error) {
 		if s.Format == FormatCSV {
 			key = Cell(key) // a name is whatever was typed; JSON escapes it
 		}
-		a.columns[i] = column{key: key, head: Cell(name), cut: 12}
+		a.columns[i] = column{key: key, head: Cell(name)}
 	}
 	var err error
 	a.rows, err = newRows(w, s, a.columns)
@@ -58,18 +70,7 @@ func (a *Answer) Row(values []any) error {
 	if a.human {
 		for i, v := range values {
 			a.cost += cellCost
-			switch v := v.(type) {
-			case nil:
-				continue
-			case int64, float64:
-				a.figures[i] = true
-				continue
-			case string:
-				a.cost += len(v)
-			case []byte:
-				a.cost += 2 * len(v)
-			}
-			a.others[i] = true
+			a.note(&a.had[i], v)
 		}
 		if a.cost > maxTable {
 			return ErrTooLong
@@ -78,10 +79,35 @@ func (a *Answer) Row(values []any) error {
 	return a.rows.row(values)
 }
 
-// End writes what is left. In a table, figures stand to the right.
+func (a *Answer) note(h *had, value any) {
+	switch v := value.(type) {
+	case nil:
+	case int64, float64:
+		h.numbers, h.exact = true, max(h.exact, len(text(v)))
+	case string:
+		a.cost += len(v)
+		if aTime.MatchString(v) {
+			h.times, h.exact = true, max(h.exact, len(v))
+		} else {
+			h.others = true
+		}
+	case []byte:
+		a.cost += 2 * len(v)
+		h.others = true
+	}
+}
+
+// End writes what is left. In a table, figures stand to the right, and neither
+// they nor times are shortened: a narrow terminal rather loses a column.
 func (a *Answer) End() error {
-	for i := range a.columns {
-		a.columns[i].right = a.figures[i] && !a.others[i]
+	for i, h := range a.had {
+		c := &a.columns[i]
+		c.right = h.numbers && !h.times && !h.others
+		c.cut = shortestText
+		if !h.others {
+			c.cut = max(shortestText, h.exact)
+		}
+		c.spare = i > 0
 	}
 	return a.rows.end(nil)
 }

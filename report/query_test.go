@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -92,6 +93,46 @@ func TestATableHasAnEnd(t *testing.T) {
 		_, err := answered(t, format, []string{"x"}, rows...)
 		if human := format == FormatTable || format == FormatMarkdown; errors.Is(err, ErrTooLong) != human {
 			t.Errorf("17 MiB in %s: %v", format, err)
+		}
+	}
+}
+
+// TestNoTimeAndNoNumberIsShortened: a time that ended in … was none to paste into
+// the next command.
+func TestNoTimeAndNoNumberIsShortened(t *testing.T) {
+	t.Parallel()
+	const first, big, last, text = "2026-05-01T10:26:58.757155Z", "1777636800000001", "before 2026-05-01T11:00:54Z", "a text of some length"
+	for width := 100; width >= len(first); width-- {
+		var shown strings.Builder
+		a, err := NewAnswer(&shown, Style{Width: width}, []string{"first_at", "host", "us", "detail", "last_at", "n"})
+		if err == nil {
+			err = a.Row([]any{first, "lab-01", int64(1777636800000001), text, last, int64(7)})
+		}
+		if err == nil {
+			err = a.Row([]any{nil, nil, nil, "short", nil, nil})
+		}
+		if err == nil {
+			err = a.End()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(shown.String(), "\n")
+		for _, line := range lines {
+			if n := utf8.RuneCountInString(line); n > width {
+				t.Errorf("%d columns on a terminal of %d: %s", n, width, line)
+			}
+		}
+		for head, value := range map[string]string{"first_at": first, "us": big, "last_at": last} {
+			if strings.Contains(lines[0], head) != strings.Contains(lines[1], value) {
+				t.Errorf("on a terminal of %d %s is shortened:\n%s", width, head, shown.String())
+			}
+		}
+		if !strings.Contains(lines[1], first) {
+			t.Errorf("the first column is lost on a terminal of %d", width)
+		}
+		if whole := len(strings.Fields(lines[0])) == 6; whole != (width >= 27+2+6+2+16+2+12+2+27+2+1) {
+			t.Errorf("on a terminal of %d is every column there: %t", width, whole)
 		}
 	}
 }

@@ -104,9 +104,10 @@ func markdown(text string) string {
 	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`).Replace(text)
 }
 
-// fit loses columns in which nothing stands, then others in their order, and
-// then shortens those that may be cut, until a row has room in so many columns
-// of a terminal.
+// fit loses columns in which nothing stands, then others in their order, then
+// those that can be spared and have no room beside what stands left of them, and
+// then shortens those that may be cut, until a row has room in so many columns of
+// a terminal.
 func (g *grid) fit(width int) {
 	if width <= 0 {
 		return
@@ -122,6 +123,17 @@ func (g *grid) fit(width int) {
 				g.remove(i)
 			}
 		}
+	}
+	for i, used := 0, -len(gap); i < len(g.columns); {
+		c, least := g.columns[i], len(gap)+g.widths[i]
+		if c.cut > 0 {
+			least = len(gap) + min(g.widths[i], c.cut)
+		}
+		if c.spare && used+least > width {
+			g.remove(i)
+			continue
+		}
+		used, i = used+least, i+1
 	}
 	for g.total() > width {
 		widest := -1
