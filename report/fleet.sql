@@ -6,7 +6,7 @@
 -- :slot is the length of one bar of the ships over time, :blind_to the end of
 -- the last window before :until in which a source was blind, 0 for none, and
 -- :stale how long after a detector looked its answer still counts.
-WITH ends (from_at, to_at) AS (
+WITH RECURSIVE ends (from_at, to_at) AS (
   VALUES
     (:since + 1, :head_to),
     (:tail_from, :until)
@@ -29,7 +29,7 @@ shipped AS (
   JOIN ships ON received_at BETWEEN from_at AND to_at
   JOIN series ON series.id = series_id
 ),
-ship_sums AS (
+ship_sums AS MATERIALIZED (
   SELECT
     host_id,
     SUM(ships) AS ships,
@@ -106,24 +106,45 @@ open AS (
   )
   GROUP BY host
 ),
--- Has any host shipped since the window's end? Not in one up to now.
-past AS (
-  SELECT COALESCE(MAX(last_ship_at) > :until, 0) AS is_past
+-- Hosts whose last ship before the window's end is before its begin, too. In a
+-- window up to now the hosts know theirs.
+missing AS MATERIALIZED (
+  SELECT
+    id AS host_id,
+    first_seen_at / 3600000000 AS first_hour
   FROM hosts
+  WHERE last_ship_at > :until
+    AND first_seen_at <= :until
+    AND id NOT IN (SELECT host_id FROM ship_sums)
 ),
--- Then its last ship before that is in the window, or here.
+-- From the hour before :since's backward, to one in which the host has shipped.
+back (host_id, first_hour, hour) AS (
+  SELECT
+    host_id,
+    first_hour,
+    :since / 3600000000 - 1
+  FROM missing
+  UNION ALL
+  SELECT
+    host_id,
+    first_hour,
+    hour - 1
+  FROM back AS b
+  WHERE hour > first_hour
+    AND NOT EXISTS (SELECT 1 FROM ship_hours AS s WHERE s.hour = b.hour AND s.host_id = b.host_id)
+),
 earlier AS (
   SELECT host_id, MAX(last_at) AS last_at
   FROM (
-    SELECT host_id, last_at
-    FROM ship_hours
-    WHERE hour < :since / 3600000000 * (SELECT is_past FROM past)
+    SELECT b.host_id, s.last_at
+    FROM back AS b
+    CROSS JOIN ship_hours AS s ON s.hour = b.hour AND s.host_id = b.host_id
     UNION ALL
     SELECT series.host_id, received_at
     FROM ships
     JOIN series ON series.id = series_id
     WHERE received_at >= :since / 3600000000 * 3600000000
-      AND received_at <= :since * (SELECT is_past FROM past)
+      AND received_at <= :since * EXISTS (SELECT 1 FROM missing)
   )
   GROUP BY host_id
 ),

@@ -1,0 +1,43 @@
+package report
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// TestTheFleetReadsTheHoursOfItsWindow: one ship stamped by a clock that was
+// ahead let a report look through every hour of every host, for seconds.
+func TestTheFleetReadsTheHoursOfItsWindow(t *testing.T) {
+	t.Parallel()
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	params := Window{Since: store.Hour, Until: 48 * store.Hour}.params(0)
+	params["slot"], params["blind_to"], params["stale"] = store.Hour, 0, Stale
+	var plan []struct {
+		ID, Parent, NotUsed int
+		Detail              string
+	}
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.SelectNamed(&plan, "EXPLAIN QUERY PLAN "+fleetSQL, params) }); err != nil {
+		t.Fatal(err)
+	}
+	hours := 0
+	for _, step := range plan {
+		if _, how, ok := strings.Cut(step.Detail, "PRIMARY KEY (hour"); ok {
+			hours++
+			if strings.HasPrefix(how, "<?)") {
+				t.Errorf("it reads all hours before one: %s", step.Detail)
+			}
+		} else if strings.Contains(step.Detail, "_hours") {
+			t.Errorf("it does not seek an hour: %s", step.Detail)
+		}
+	}
+	if hours < 5 {
+		t.Errorf("only %d steps seek hours", hours)
+	}
+}
