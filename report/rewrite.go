@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/google/renameio/v2"
@@ -16,14 +18,16 @@ import (
 
 // Rewrite writes alerts.jsonl anew, with every alert that the database holds,
 // oldest first, and puts it in the old one's place at once. Alerts that stood in
-// the old one alone are adopted before, which refuses a link or a FIFO. It returns how many it wrote.
-func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int, err error) {
+// the old one alone are adopted before, which refuses a link or a FIFO. It returns
+// how many it wrote. An old file in which other lines stand keeps a name, with the
+// time, beside the new one: kept, "" for none.
+func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int, kept string, err error) {
 	if _, err := Reconcile(ctx, s, path, now); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	source, err := s.Source(ctx, store.StreamAlerts)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		every := store.AlertFilter{Until: store.MaxTime}
@@ -38,20 +42,23 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 		if err := keepOwner(f.File, path); err != nil {
 			return err
 		}
-		lines := bufio.NewWriter(f)
+		out := bufio.NewWriter(f)
 		size := int64(0)
 		err = tx.EachAlert(every, func(a store.Alert) error {
-			written, err := lines.WriteString(AlertJSON(a))
+			written, err := out.WriteString(AlertJSON(a))
 			size += int64(written)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if err := lines.Flush(); err != nil {
+		if err := out.Flush(); err != nil {
 			return err
 		}
 		if err := tx.MarkAllExported(now); err != nil {
+			return err
+		}
+		if kept, err = keepOthers(path, now); err != nil {
 			return err
 		}
 		// The position first: should the commit fail, the next pass finds that
@@ -65,9 +72,48 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 		return syncDir(filepath.Dir(path))
 	})
 	if err != nil {
-		return 0, fmt.Errorf("write %s anew: %w", path, err)
+		return 0, "", fmt.Errorf("write %s anew: %w", path, err)
 	}
-	return n, nil
+	return n, kept, nil
+}
+
+// keepOthers gives the file at path another name, beside its own, if lines stand
+// in it that are no alerts.
+func keepOthers(path string, now int64) (kept string, err error) {
+	f, _, err := openAlerts(path, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	others, err := lines(bufio.NewReader(f))
+	if err == nil {
+		_, err = readAlerts(f, 0, func(store.Alert) error { others--; return nil })
+	}
+	if err != nil || others == 0 {
+		return "", err
+	}
+	kept = path + time.UnixMicro(now).UTC().Format(".20060102T150405.000000Z")
+	return kept, os.Link(path, kept)
+}
+
+// lines counts lines, but for those that are empty.
+func lines(r io.ByteReader) (n int, err error) {
+	for before := byte('\n'); ; {
+		c, err := r.ReadByte()
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if before == '\n' && c != '\n' {
+			n++
+		}
+		before = c
+	}
 }
 
 // keepOwner gives a file that root makes to the owner of the one at path, or of

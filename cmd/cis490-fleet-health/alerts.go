@@ -98,14 +98,17 @@ func runExport(ctx context.Context, e *env, db, path string, rebuild bool) error
 		return ran(err)
 	}
 	return underLock(ctx, e, db, func(s *store.Store) error {
-		n, err := 0, error(nil)
+		n, kept, err := 0, "", error(nil)
 		if rebuild {
-			n, err = report.Rewrite(ctx, s, path, now)
+			n, kept, err = report.Rewrite(ctx, s, path, now)
 		} else if _, err = report.Reconcile(ctx, s, path, now); err == nil {
 			n, err = report.Export(ctx, s, path, now)
 		}
 		if err == nil {
 			_, err = io.WriteString(e.stdout, fmt.Sprintf("%d alert(s) written to %s\n", n, cell(path)))
+		}
+		if err == nil && kept != "" {
+			newLogger(e, levelInfo).say(levelWarning, "%s had lines that are no alerts: it is kept as %s", cell(path), cell(kept))
 		}
 		if err == nil && sizeOf(path) < 0 {
 			newLogger(e, levelInfo).say(levelWarning, "%s is not there; --rebuild writes all alerts of the database to it", cell(path))
