@@ -77,6 +77,18 @@ func TestAHostsNameIsTextInAHeading(t *testing.T) {
 	}
 }
 
+// TestABlindWindowFitsItsTerminal: its line was 80 columns long on any.
+func TestABlindWindowFitsItsTerminal(t *testing.T) {
+	t.Parallel()
+	var got strings.Builder
+	if err := heading(&got, Style{Width: 60}, []blindness{{0, 3_600_000_000, "journal-export source-unread"}}, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if want := "a\nblind from 1970-01-01 00:00:00 to 1970-01-01 01:00:00:\njournal-export source-unread\n\n"; got.String() != want {
+		t.Errorf("got %q, want %q", got.String(), want)
+	}
+}
+
 // TestWhatPeopleAndProgramsRead: each kind of value, as a table, CSV and JSON have it.
 func TestWhatPeopleAndProgramsRead(t *testing.T) {
 	t.Parallel()

@@ -127,7 +127,9 @@ func heading(w io.Writer, s Style, blindIn []blindness, parts ...string) error {
 			break
 		}
 		b := blindIn[n]
-		fmt.Fprintf(&text, "blind from %s to %s: %s\n", s.clock(b.from), s.clock(b.to), b.why)
+		for _, line := range wrapped(fmt.Sprintf("blind from %s to %s: %s", s.clock(b.from), s.clock(b.to), b.why), s.Width) {
+			text.WriteString(line + "\n")
+		}
 	}
 	text.WriteByte('\n')
 	_, err := io.WriteString(w, text.String())
