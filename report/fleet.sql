@@ -29,7 +29,7 @@ shipped AS (
   JOIN ships ON received_at BETWEEN from_at AND to_at
   JOIN series ON series.id = series_id
 ),
-ship_sums AS MATERIALIZED (
+ship_sums AS (
   SELECT
     host_id,
     SUM(ships) AS ships,
@@ -106,24 +106,16 @@ open AS (
   )
   GROUP BY host
 ),
--- Hosts whose last ship before the window's end is before its begin, too. In a
--- window up to now the hosts know theirs.
-missing AS MATERIALIZED (
-  SELECT
-    id AS host_id,
-    first_seen_at / 3600000000 AS first_hour
-  FROM hosts
-  WHERE last_ship_at > :until
-    AND first_seen_at <= :until
-    AND id NOT IN (SELECT host_id FROM ship_sums)
-),
--- From the hour before :since's backward, to one in which the host has shipped.
+-- Hosts that have shipped since the window's end, none in one up to now: their
+-- last ship before that is in the window, or before it. From the hour before
+-- :since's backward, to one in which the host has shipped.
 back (host_id, first_hour, hour) AS (
   SELECT
-    host_id,
-    first_hour,
+    id,
+    first_seen_at / 3600000000,
     :since / 3600000000 - 1
-  FROM missing
+  FROM hosts
+  WHERE last_ship_at > :until AND first_seen_at <= :until
   UNION ALL
   SELECT
     host_id,
@@ -144,7 +136,7 @@ earlier AS (
     FROM ships
     JOIN series ON series.id = series_id
     WHERE received_at >= :since / 3600000000 * 3600000000
-      AND received_at <= :since * EXISTS (SELECT 1 FROM missing)
+      AND received_at <= :since * EXISTS (SELECT 1 FROM back)
   )
   GROUP BY host_id
 ),
