@@ -33,7 +33,7 @@ shipped AS (
     h.name AS host,
     c.name AS code_commit
   FROM back AS b
-  JOIN ship_hours AS s ON s.hour = b.hour AND s.host_id = b.host_id
+  CROSS JOIN ship_hours AS s ON s.hour = b.hour AND s.host_id = b.host_id
   JOIN hosts AS h ON h.id = b.host_id
   LEFT JOIN code_commits AS c ON c.id = s.last_commit_id
   UNION ALL
