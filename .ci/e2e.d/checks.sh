@@ -1,0 +1,217 @@
+# shellcheck shell=bash
+# From an empty machine to one that has seen everything. Each function is a check,
+# and goes on where the one before it has ended.
+
+flags='--silent-threshold-min 20 --fatal-min-count 3'
+
+the_readmes_lines_build_the_package() {
+  cp -a "$here" "$work/tree"
+  rm -rf "$work/tree/dist"
+  typed_here "Build the package" .
+  older=$(echo "$work"/tree/dist/*.deb)
+  version=$(dpkg-deb --field "$older" Version)
+}
+
+it_boots() {
+  ! chroot "$lower" dpkg -s $unit >/dev/null 2>&1 || fail "the package is installed in $lower: the test wants a machine without it"
+  make_machine
+  boot
+  local user
+  for user in admin alice dashboard stranger; do
+    inside useradd --create-home --user-group --shell /bin/bash $user
+  done
+  echo 'admin ALL=(ALL) NOPASSWD: ALL' >"$work/root/etc/sudoers.d/admin"
+}
+
+# With the alerts of a predecessor, and one who reads them.
+a_receiver_receives() {
+  inside useradd --system --user-group cis490
+  inside usermod -aG cis490 dashboard
+  install -D -t "$work/root/opt/e2e" "$here"/.ci/e2e.d/{receiver.py,reader}
+  cp "$here"/.ci/e2e.d/*.service "$work/root/etc/systemd/system/"
+  inside install -d -m 1777 /var/lib/e2e
+  inside systemctl daemon-reload
+  inside systemctl --quiet enable --now cis490-receiver
+  eventually receiving
+  the_fleet_ships 5
+  equal "what curl was told" "15 201" "$(awk '{ print $2 }' "$work/shipped" | sort | uniq -c | sed 's/^ *//')"
+  predecessors_alert | inside sh -c 'cat >/var/lib/cis490/alerts.jsonl'
+  inside chown cis490: /var/lib/cis490/alerts.jsonl
+  inside chmod 0640 /var/lib/cis490/alerts.jsonl
+  the_reader_reads dashboard
+}
+
+receiving() { inside curl -sf http://127.0.0.1:8490/healthz; }
+
+# predecessors_alert is of a host that will be silent still: that is said already.
+predecessors_alert() {
+  local now key
+  now=$(date -u +%FT%T.%6N)
+  key=$(printf '%s' "lab-04|silent|${now:0:13}" | sha256sum | cut -c -16)
+  printf '{"host": "lab-04", "symptom": "silent", "detail": "x", "suggested_fix": "x", "detected_at_wall": "%s", "dedup_key": "%s"}\n' \
+    "$now+00:00" "$key"
+}
+
+# the_reader_reads USER starts one who reads until the package is removed.
+the_reader_reads() {
+  inside systemctl --quiet enable --now "reader@$1"
+  eventually inside test -s "/var/lib/e2e/$1.reads"
+}
+
+the_readmes_lines_install_it() {
+  hand_over "$older"
+  typed_by admin "On the receiver" .
+  inside systemctl --quiet is-enabled $unit.timer
+  eventually the_unit_is_green
+  typed_by admin Operators ^sudo
+  typed_by alice Operators '^[^s]|^sqlite3'
+  the_reader_reads alice
+}
+
+# The flags are what an administrator sets; the rest is only to have it quicker.
+the_timer_fires_by_itself() {
+  sed -i "s/^FLEET_HEALTH_FLAGS=.*/FLEET_HEALTH_FLAGS=\"$flags\"/" "$work/root/etc/default/$unit"
+  mkdir -p "$work/root/etc/systemd/system/$unit".{timer,service}.d
+  printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:*\nAccuracySec=100ms\nRandomizedDelaySec=0\n' \
+    >"$work/root/etc/systemd/system/$unit.timer.d/quick.conf"
+  printf '[Unit]\nStartLimitIntervalSec=0\n' >"$work/root/etc/systemd/system/$unit.service.d/quick.conf"
+  inside systemctl daemon-reload
+  inside systemctl restart $unit.timer
+  passes_go_by 2
+}
+
+a_healthy_fleet_gives_no_alert() {
+  the_fleet_ships 3
+  the_books_balance
+  equal "the alerts" "lab-04|silent|1" "$(alerts_found)"
+  equal "what the journal warns of" "" "$(warnings)"
+  the_unit_is_green
+}
+
+operators_read_and_strangers_do_not() {
+  as dashboard grep -q lab-04 /var/lib/cis490/alerts.jsonl
+  equal "the link" $state/alerts.jsonl "$(inside readlink /var/lib/cis490/alerts.jsonl)"
+  local path
+  for path in $state $state/fleet.db $state/alerts.jsonl; do
+    as alice test -r $path || fail "an operator cannot read $path"
+    ! as stranger test -r $path || fail "a stranger can read $path"
+    ! as alice test -w $path || fail "an operator can write to $path"
+  done
+  ! as stranger sqlite3 -readonly $state/fleet.db 'SELECT * FROM ship_log' >/dev/null 2>&1 || fail "a stranger can ask the database"
+  ! as stranger cis490-fleet-health report >/dev/null 2>&1 || fail "a stranger gets a report"
+}
+
+each_fault_gives_one_alert_and_one_warning() {
+  seed lab-04 25
+  seed lab-05 25
+  ship lab-06 deadbee 2
+  echo lab-06 >"$work/root/var/lib/cis490/broken-for"
+  ship lab-06 4f1c2a9 2
+  ship lab-07 4f1c2a9 1
+  ship lab-07 - 3
+  eventually faults_are_said lab-0{4,5,6,7}
+}
+
+# faults_are_said HOST…: each has its alert, or one in each hour of the test, as
+# many lines in the file, and as many warnings; nobody else has any.
+faults_are_said() {
+  local found
+  found=$(alerts_found)
+  equal "the hosts with alerts" "$*" "$(echo "$found" | cut -d '|' -f 1 | xargs)" &&
+    equal "the alerts of each host" "$(alerts_due)" "$found" &&
+    equal "the lines of the file" "$found" "$(as dashboard cat /var/lib/cis490/alerts.jsonl |
+      sed -E 's/.*"host": "([^"]*)", "symptom": "([^"]*)".*/\1|\2/' | sort | uniq -c | awk '{ print $2 "|" $1 }')" &&
+    # What the predecessor has said is not said again.
+    equal "the warnings" "$(echo "$found" | awk -F '|' '{ for (i = $1 == "lab-04" ? 1 : 0; i < $3; i++) print $1, $2 }')" \
+      "$(warnings | sed -E 's/^ALERT host=([^ ]*) symptom=([^:]*):.*/\1 \2/' | sort)" &&
+    the_unit_is_green
+}
+
+the_next_pass_gives_none() {
+  passes_go_by 2
+  eventually faults_are_said lab-0{4,5,6,7}
+  the_books_balance
+}
+
+a_rotated_journal_loses_nothing() {
+  while_shipping inside journalctl --quiet --rotate
+  the_books_balance
+}
+
+a_renamed_index_loses_nothing() {
+  while_shipping inside mv /var/lib/cis490/index.jsonl /var/lib/cis490/index.jsonl.1
+  the_books_balance
+}
+
+# What is written between the copy and the cut is lost to everybody; so nothing is.
+a_copied_and_cut_index_loses_nothing() {
+  the_fleet_ships 5
+  inside sh -c 'cd /var/lib/cis490 && cp -p index.jsonl index.jsonl.2 && : >index.jsonl'
+  the_fleet_ships 5
+  the_books_balance
+}
+
+rotated_alerts_do_not_come_again() {
+  inside logrotate --force --state /run/e2e-logrotate /etc/logrotate.d/$unit
+  equal "the new file" 0 "$(inside stat -c %s $state/alerts.jsonl)"
+  inside test -s $state/alerts.jsonl.1
+  ship lab-08 deadbee 3
+  the_books_balance
+  as dashboard grep -q lab-08 /var/lib/cis490/alerts.jsonl
+  equal "the owner and mode" "$(inside stat -c '%U %a' $state/alerts.jsonl.1)" "$(inside stat -c '%U %a' $state/alerts.jsonl)"
+}
+
+# Each pass is killed a little later than the one before, until five have been.
+killed_passes_lose_nothing() {
+  while_shipping kill_passes
+  ship lab-09 deadbee 3
+  kill_passes
+  the_books_balance
+  eventually the_unit_is_green
+}
+
+kill_passes() {
+  local before try
+  before=$(passes_killed)
+  for try in {1..60}; do
+    inside bash -c "systemctl start --no-block $unit; sleep 0.$(printf %03d $((try * 7 % 200))); systemctl kill -s KILL $unit" >/dev/null 2>&1 || true
+    [ "$(passes_killed)" -lt $((before + 5)) ] || return 0
+  done
+  fail "no pass was met while it ran"
+}
+
+passes_killed() { ask "SELECT COUNT(*) FROM pass_log WHERE outcome = 'unfinished'"; }
+
+# Nothing is shipped at this moment: nobody could say what was received.
+a_power_cut_loses_nothing() {
+  the_fleet_ships 5
+  ship lab-10 deadbee 3
+  the_journal_has_it_all
+  inside systemctl start --no-block $unit
+  cut_the_power
+  boot
+  eventually receiving
+  the_fleet_ships 2
+  the_books_balance
+}
+
+a_reboot_loses_nothing() {
+  the_fleet_ships 5
+  the_journal_has_it_all
+  shut_down
+  boot
+  eventually receiving
+  the_fleet_ships 2
+  the_books_balance
+  the_unit_is_green
+}
+
+# Of what was read: what was not, is lost to everybody.
+a_vacuumed_journal_loses_nothing() {
+  inside journalctl --quiet --rotate
+  inside journalctl --quiet --vacuum-files=1
+  while_shipping inside journalctl --quiet --rotate --vacuum-size=1
+  the_books_balance
+}
+
+nobody_who_read_has_failed() { readers_never_failed; }

@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# Newer and older packages, and none.
+
+# newer_package builds one with a migration more.
+newer_package() {
+  cp -a "$work/tree" "$work/newer"
+  printf -- '-- +goose Up\n\nCREATE TABLE e2e_newer (id INTEGER PRIMARY KEY) STRICT;\n' >"$work/newer/migrations/90000_e2e.sql"
+  rm -rf "$work/newer/dist"
+  (cd "$work/newer" && VERSION="$version+e2e" deploy/build-deb.sh "$(dpkg --print-architecture)" >/dev/null)
+  newer=$(echo "$work"/newer/dist/*.deb)
+}
+
+schema_version() { ask 'SELECT MAX(version_id) FROM goose_db_version'; }
+
+a_newer_package_migrates_in_its_next_pass() {
+  newer_package
+  the_fleet_ships 2
+  hand_over "$newer"
+  inside touch /run/e2e-between-versions
+  typed_by admin Upgrade '^sudo apt install [.]'
+  eventually schema_is 90000
+  inside rm /run/e2e-between-versions
+  the_books_balance
+  the_unit_is_green
+}
+
+schema_is() { [ "$(schema_version)" = "$1" ]; }
+
+an_older_package_refuses_and_changes_nothing() {
+  hand_over "$older"
+  inside touch /run/e2e-between-versions
+  inside systemctl stop $unit.timer
+  eventually idle
+  typed_by admin Upgrade '^sudo apt install --allow-downgrades'
+  local before
+  before=$(database_bytes)
+  inside systemctl start $unit.timer
+  eventually refused
+  equal "the database" "$before" "$(database_bytes)"
+  the_fleet_ships 2
+}
+
+idle() { [ "$(property ActiveState)" != activating ]; }
+refused() { [ "$(property Result)" = exit-code ] && [ "$(property ExecMainStatus)" = 2 ]; }
+
+# The -shm has only the locks of those who read.
+database_bytes() { inside sh -c "sha256sum $state/fleet.db $state/fleet.db-wal; stat -c '%n %y %s' $state/fleet.db $state/fleet.db-wal"; }
+
+the_newer_package_goes_on() {
+  hand_over "$newer"
+  typed_by admin Upgrade '^sudo apt install [.]'
+  inside rm /run/e2e-between-versions
+  the_books_balance
+  the_unit_is_green
+}
+
+removal_keeps_the_data() {
+  inside systemctl --quiet disable --now reader@alice reader@dashboard
+  local before
+  before=$(ask 'SELECT COUNT(*) FROM ship_log')
+  typed_by admin Remove 'apt remove'
+  ! inside test -e /usr/bin/$unit || fail "the program is still there"
+  ! inside systemctl --quiet is-active $unit.timer || fail "the timer still fires"
+  equal "the data" "$before" "$(ask 'SELECT COUNT(*) FROM ship_log')"
+  inside grep -q "$flags" /etc/default/$unit
+}
+
+purge_deletes_it() {
+  typed_by admin Remove 'apt purge'
+  local path
+  for path in $state /etc/default/$unit /etc/logrotate.d/$unit /var/lib/cis490/alerts.jsonl; do
+    ! inside test -e $path || fail "$path is still there"
+    ! inside test -L $path || fail "$path is still there"
+  done
+  inside test -s /var/lib/cis490/index.jsonl
+}
+
+the_readmes_lines_install_it_without_dpkg() {
+  typed_here "Without dpkg" '^CGO_ENABLED'
+  hand_over "$work/tree/deploy" "$work/tree/$unit"
+  typed_by admin "Without dpkg" 'install.sh$'
+  sed -i "s/^FLEET_HEALTH_FLAGS=.*/FLEET_HEALTH_FLAGS=\"$flags\"/" "$work/root/etc/default/$unit"
+  inside usermod -aG $unit alice
+  eventually passed
+  the_unit_is_green
+  typed_by admin "Without dpkg" '--uninstall'
+  ! inside test -e /usr/bin/$unit || fail "the program is still there"
+  ! inside systemctl --quiet is-active $unit.timer || fail "the timer still fires"
+  inside test -s $state/fleet.db
+  inside test -s $state/alerts.jsonl
+  inside test -s /etc/default/$unit
+}
+
+passed() { [ "$(ask "SELECT COUNT(*) > 0 FROM pass_log WHERE outcome = 'ok'")" = 1 ]; }
+
+every_line_of_the_readme_was_typed() {
+  equal "what was typed" "$(readme_lines "" | sort -u)" "$(sort -u "$work/typed")"
+}
