@@ -15,7 +15,7 @@ readme_lines() {
 typed() {
   local heading=$1 pattern=$2 line lines
   shift 2
-  lines=$(readme_lines "$heading" | grep -E "$pattern") || fail "the README has no line like $pattern below $heading"
+  lines=$(readme_lines "$heading" | grep -E -e "$pattern") || fail "the README has no line like $pattern below $heading"
   while read -r line <&3; do
     echo "$line" >>"$work/typed"
     # Not yes: where pipefail is set, it fails when nobody reads it.

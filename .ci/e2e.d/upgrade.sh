@@ -12,14 +12,15 @@ newer_package() {
 
 schema_version() { ask 'SELECT MAX(version_id) FROM goose_db_version'; }
 
-a_newer_package_migrates_in_its_next_pass() {
+# As packaged, the timer would have a pass in some minutes: it does not wait.
+a_newer_package_migrates_at_once() {
   newer_package
   the_fleet_ships 2
   hand_over "$newer"
-  inside touch /run/e2e-between-versions
+  the_timer_is_as_packaged
   typed_by admin Upgrade '^sudo apt install [.]'
-  eventually schema_is 90000
-  inside rm /run/e2e-between-versions
+  patience=15 eventually schema_is 90000
+  the_timer_is_quick
   the_books_balance
   the_unit_is_green
 }
@@ -28,12 +29,12 @@ schema_is() { [ "$(schema_version)" = "$1" ]; }
 
 an_older_package_refuses_and_changes_nothing() {
   hand_over "$older"
-  inside touch /run/e2e-between-versions
+  inside touch /run/e2e-downgraded
   inside systemctl stop $unit.timer
   eventually idle
-  typed_by admin Upgrade '^sudo apt install --allow-downgrades'
   local before
   before=$(database_bytes)
+  typed_by admin Upgrade '^sudo apt install --allow-downgrades'
   inside systemctl start $unit.timer
   eventually refused
   equal "the database" "$before" "$(database_bytes)"
@@ -49,7 +50,7 @@ database_bytes() { inside sh -c "sha256sum $state/fleet.db $state/fleet.db-wal; 
 the_newer_package_goes_on() {
   hand_over "$newer"
   typed_by admin Upgrade '^sudo apt install [.]'
-  inside rm /run/e2e-between-versions
+  inside rm /run/e2e-downgraded
   the_books_balance
   the_unit_is_green
 }
@@ -62,7 +63,7 @@ removal_keeps_the_data() {
   ! inside test -e /usr/bin/$unit || fail "the program is still there"
   ! inside systemctl --quiet is-active $unit.timer || fail "the timer still fires"
   equal "the data" "$before" "$(ask 'SELECT COUNT(*) FROM ship_log')"
-  inside grep -q "$flags" /etc/default/$unit
+  inside grep -q -e "$flags" /etc/default/$unit
 }
 
 purge_deletes_it() {
@@ -81,7 +82,8 @@ the_readmes_lines_install_it_without_dpkg() {
   typed_by admin "Without dpkg" 'install.sh$'
   sed -i "s/^FLEET_HEALTH_FLAGS=.*/FLEET_HEALTH_FLAGS=\"$flags\"/" "$work/root/etc/default/$unit"
   inside usermod -aG $unit alice
-  eventually passed
+  ship lab-11 deadbee 3
+  eventually alerted lab-11
   the_unit_is_green
   typed_by admin "Without dpkg" '--uninstall'
   ! inside test -e /usr/bin/$unit || fail "the program is still there"
@@ -91,7 +93,7 @@ the_readmes_lines_install_it_without_dpkg() {
   inside test -s /etc/default/$unit
 }
 
-passed() { [ "$(ask "SELECT COUNT(*) > 0 FROM pass_log WHERE outcome = 'ok'")" = 1 ]; }
+alerted() { as alice grep -q "\"host\": \"$1\"" $state/alerts.jsonl; }
 
 every_line_of_the_readme_was_typed() {
   equal "what was typed" "$(readme_lines "" | sort -u)" "$(sort -u "$work/typed")"
