@@ -162,13 +162,17 @@ a_copied_and_cut_index_loses_nothing() {
   the_books_balance
 }
 
+# Twice, so that the oldest is compressed.
 rotated_alerts_do_not_come_again() {
-  inside logrotate --force --state /run/e2e-logrotate /etc/logrotate.d/$unit
-  equal "the new file" 0 "$(inside stat -c %s $state/alerts.jsonl)"
-  inside test -s $state/alerts.jsonl.1
-  ship lab-08 deadbee 3
-  the_books_balance
-  as dashboard grep -q lab-08 /var/lib/cis490/alerts.jsonl
+  local host
+  for host in lab-08 lab-09; do
+    inside logrotate --force --state /run/e2e-logrotate /etc/logrotate.d/$unit
+    equal "the new file" 0 "$(inside stat -c %s $state/alerts.jsonl)"
+    ship $host deadbee 3
+    the_books_balance
+    as dashboard grep -q $host /var/lib/cis490/alerts.jsonl
+  done
+  equal "the files" "alerts.jsonl alerts.jsonl.1 alerts.jsonl.2.gz" "$(inside ls $state | grep alerts | xargs)"
   equal "the owner and mode" "$(inside stat -c '%U %a' $state/alerts.jsonl.1)" "$(inside stat -c '%U %a' $state/alerts.jsonl)"
 }
 
@@ -176,7 +180,7 @@ rotated_alerts_do_not_come_again() {
 killed_passes_lose_nothing() {
   local tries=0
   while_shipping inside /opt/e2e/kill-passes
-  ship lab-09 deadbee 3
+  ship lab-10 deadbee 3
   while [ "$(passes_killed)" -lt 6 ]; do
     [ $((tries += 1)) -le 10 ] || fail "no pass was met while it ran"
     inside /opt/e2e/kill-passes
@@ -190,7 +194,7 @@ passes_killed() { ask "SELECT COUNT(*) FROM pass_log WHERE outcome = 'unfinished
 # Nothing is shipped at this moment: nobody could say what was received.
 a_power_cut_loses_nothing() {
   the_fleet_ships 5
-  ship lab-10 deadbee 3
+  ship lab-11 deadbee 3
   the_journal_has_it_all
   inside systemctl start --no-block $unit
   cut_the_power

@@ -82,8 +82,8 @@ the_readmes_lines_install_it_without_dpkg() {
   typed_by admin "Without dpkg" 'install.sh$'
   sed -i "s/^FLEET_HEALTH_FLAGS=.*/FLEET_HEALTH_FLAGS=\"$flags\"/" "$work/root/etc/default/$unit"
   inside usermod -aG $unit alice
-  ship lab-11 deadbee 3
-  eventually alerted lab-11
+  ship lab-12 deadbee 3
+  eventually alerted lab-12
   the_unit_is_green
   typed_by admin "Without dpkg" '--uninstall'
   ! inside test -e /usr/bin/$unit || fail "the program is still there"
