@@ -58,7 +58,7 @@ booted() {
 
 # inside runs a command as root, with a clean environment.
 inside() {
-  nsenter -t "$leader" -a -- env -i PATH="$machine_path" HOME=/root LC_ALL=C.UTF-8 "$@"
+  nsenter -t "$leader" --all --root --wd env -i PATH="$machine_path" HOME=/root LC_ALL=C.UTF-8 "$@"
 }
 
 # as USER runs a command as somebody who has just logged in.

@@ -25,6 +25,8 @@ a_newer_package_migrates_at_once() {
   the_unit_is_green
 }
 
+# ==== doctor, backup FILE and the copy that is kept before a migration: their checks go here ====
+
 schema_is() { [ "$(schema_version)" = "$1" ]; }
 
 an_older_package_refuses_and_changes_nothing() {
@@ -76,7 +78,10 @@ purge_deletes_it() {
   inside test -s /var/lib/cis490/index.jsonl
 }
 
+# Where everybody could read the alerts so far.
 the_readmes_lines_install_it_without_dpkg() {
+  inside chmod 0755 /var/lib/cis490
+  predecessor_leaves_alerts 0644
   typed_here "Without dpkg" '^CGO_ENABLED'
   hand_over "$work/tree/deploy" "$work/tree/$unit"
   typed_by admin "Without dpkg" 'install.sh$'
@@ -85,15 +90,26 @@ the_readmes_lines_install_it_without_dpkg() {
   ship lab-12 deadbee 3
   eventually alerted lab-12
   the_unit_is_green
+}
+
+alerted() { as stranger grep -q "\"host\": \"$1\"" /var/lib/cis490/alerts.jsonl; }
+
+those_who_could_read_still_can() {
+  inside logrotate --force --state /run/e2e-logrotate /etc/logrotate.d/$unit
+  ship lab-13 deadbee 3
+  eventually alerted lab-13
+  ! as stranger ls $state >/dev/null 2>&1 || fail "a stranger can list $state"
+  ! as stranger test -r $state/fleet.db || fail "a stranger can read the database"
+}
+
+the_readmes_lines_remove_it_without_dpkg() {
   typed_by admin "Without dpkg" '--uninstall'
   ! inside test -e /usr/bin/$unit || fail "the program is still there"
   ! inside systemctl --quiet is-active $unit.timer || fail "the timer still fires"
-  inside test -s $state/fleet.db
+  equal "the alerts" "lab-04 lab-12 lab-13" "$(ask 'SELECT DISTINCT host FROM alert_log ORDER BY 1' | xargs)"
   inside test -s $state/alerts.jsonl
   inside test -s /etc/default/$unit
 }
-
-alerted() { as alice grep -q "\"host\": \"$1\"" $state/alerts.jsonl; }
 
 every_line_of_the_readme_was_typed() {
   equal "what was typed" "$(readme_lines "" | sort -u)" "$(sort -u "$work/typed")"
