@@ -14,6 +14,7 @@ schema_version() { ask 'SELECT MAX(version_id) FROM goose_db_version'; }
 
 # As packaged, the timer would have a pass in some minutes: it does not wait.
 a_newer_package_migrates_at_once() {
+  older_schema=$(schema_version)
   newer_package
   the_fleet_ships 2
   hand_over "$newer"
@@ -25,7 +26,12 @@ a_newer_package_migrates_at_once() {
   the_unit_is_green
 }
 
-# ==== doctor, backup FILE and the copy that is kept before a migration: their checks go here ====
+a_copy_from_before_is_kept() {
+  local copy=$state/fleet.db.before-upgrade
+  equal "the copy's schema and soundness" "$older_schema ok" \
+    "$(as alice sqlite3 -readonly -separator ' ' $copy 'SELECT MAX(version_id), (SELECT * FROM pragma_integrity_check) FROM goose_db_version')"
+  equal "what else there is of it" "" "$(inside sh -c "ls $state | grep partial" || true)"
+}
 
 schema_is() { [ "$(schema_version)" = "$1" ]; }
 
@@ -49,10 +55,23 @@ refused() { [ "$(property Result)" = exit-code ] && [ "$(property ExecMainStatus
 # The -shm has only the locks of those who read.
 database_bytes() { inside sh -c "sha256sum $state/fleet.db $state/fleet.db-wal; stat -c '%n %y %s' $state/fleet.db $state/fleet.db-wal"; }
 
+# Who reads with SQL alone finds no database for a moment.
+the_older_package_goes_back_to_the_copy() {
+  inside systemctl stop reader@alice
+  typed_by admin Upgrade '/fleet[.]db|systemctl'
+  inside rm /run/e2e-downgraded
+  eventually passed_with_schema "$older_schema"
+  inside systemctl start reader@alice
+  the_books_balance
+  the_unit_is_green
+}
+
+passed_with_schema() { [ "$(schema_version)" = "$1" ] && passes_go_by 1; }
+
 the_newer_package_goes_on() {
   hand_over "$newer"
   typed_by admin Upgrade '^sudo apt install [.]'
-  inside rm /run/e2e-downgraded
+  eventually schema_is 90000
   the_books_balance
   the_unit_is_green
 }
