@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -34,6 +35,26 @@ func isText(path string) bool {
 	return n > 0 && utf8.Valid(head) && bytes.IndexByte(head, 0) < 0
 }
 
+// asideTime is how the time stands in the name of a database that was moved.
+const asideTime = ".20060102T150405.000000Z"
+
+// MovedAside tells whether a database has been moved aside from path, and is
+// still there.
+func MovedAside(path string) bool {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if at, ok := strings.CutPrefix(e.Name(), filepath.Base(path)); ok {
+			if _, err := time.Parse(asideTime, at); err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // MoveAside renames a database, with its write-ahead log, to a name beside it
 // that holds the time, and returns that name; "" if there is no database. One
 // of another program is ErrForeign. The caller holds the lock of the pass.
@@ -49,7 +70,7 @@ func MoveAside(ctx context.Context, path string, at time.Time) (aside string, er
 	if isText(path) {
 		return "", fmt.Errorf("%s: %w: it is a text", path, ErrForeign)
 	}
-	aside = path + at.UTC().Format(".20060102T150405.000000Z")
+	aside = path + at.UTC().Format(asideTime)
 	// The database last: without it, what is left of a crash in between would
 	// be taken for the log of the new one.
 	for _, suffix := range []string{"-shm", "-wal", ""} {

@@ -150,7 +150,9 @@ const manyShips = 10
 
 // ingest reads the sources. One that cannot be read does not stop the other.
 func (p *pass) ingest(ctx context.Context) error {
-	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Rotated: p.o.rebuild, Now: p.o.now, Progress: p.progress("index")})
+	// A rebuild that was killed before its first batch is the next pass's to finish.
+	rotated := p.o.rebuild || store.MovedAside(p.o.db)
+	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Rotated: rotated, Now: p.o.now, Progress: p.progress("index")})
 	p.row.IndexRows, p.row.Quarantined = result.Saved.Ships, result.Quarantined
 	if p.note(result); errors.Is(err, ingest.ErrUnread) {
 		p.sayUnread(err)
