@@ -39,6 +39,8 @@ var (
 	ErrLocked = errors.New("another process holds a write transaction on the database")
 	// ErrFull: there is no room for what was to be written. It was not.
 	ErrFull = errors.New("no room on the disk")
+	// ErrDisk: the disk has failed, or lets nothing be written. What was to be written was not.
+	ErrDisk = errors.New("could not be read or written")
 	// ErrPath: the path cannot be a database: no directory, a directory, a FIFO, no permission.
 	ErrPath = errors.New("the database cannot be opened")
 )
@@ -55,6 +57,7 @@ type Store struct {
 	conn     *sqlx.Conn // the one connection of db
 	path     string
 	checked  bool
+	unsafe   bool // a sync has failed
 	migrated Migrated
 	sources  map[string]int64
 	hosts    *hostCache // nil until first used, and after a failed write, as the caches below
@@ -93,13 +96,20 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 			}
 		}
 	}
-	s.db, err = connect(path, "_txlock=immediate&_pragma=auto_vacuum(2)&_pragma=journal_mode(WAL)", opts.BusyTimeout)
+	dsn := "_txlock=immediate&_pragma=journal_mode(WAL)"
+	if !current {
+		// It counts for a database that has no page yet; to another it would write, each time.
+		dsn = "_pragma=auto_vacuum(2)&" + dsn
+	}
+	s.db, err = connect(path, dsn, opts.BusyTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, wrap(err))
 	}
 	if !current {
 		if err := s.migrate(ctx, exists); err != nil {
-			s.db.Close()
+			if !failedToSync(err) {
+				s.db.Close()
+			}
 			return nil, fmt.Errorf("%s: %w", path, wrap(err))
 		}
 	}
@@ -186,13 +196,23 @@ func denied(path string, access uint32) error {
 	return nil
 }
 
-// Close closes the database.
-func (s *Store) Close() error { return errors.Join(s.conn.Close(), s.db.Close()) }
+// Close closes the database. Behind a failed sync it leaves that to the end of
+// the process, because SQLite would sync again.
+func (s *Store) Close() error {
+	if s.unsafe {
+		return nil
+	}
+	return errors.Join(s.conn.Close(), s.db.Close())
+}
 
 // Checkpoint moves what the write-ahead log holds into the database file and
 // empties the log. It returns the size in bytes that the log still has, which
-// is 0 unless a reader is using it.
+// is 0 unless a reader is using it. Behind a failed sync it does nothing: the
+// kernel has dropped what it could not write, and would say that all is well.
 func (s *Store) Checkpoint(ctx context.Context) (walBytes int64, err error) {
+	if s.unsafe {
+		return 0, nil
+	}
 	if _, err := s.conn.ExecContext(ctx, "PRAGMA busy_timeout = 100"); err != nil {
 		return 0, s.wrap(err)
 	}
@@ -215,8 +235,12 @@ type Tx struct {
 	s *Store
 }
 
-// Update runs fn in a write transaction and commits it if fn returns nil.
+// Update runs fn in a write transaction and commits it if fn returns nil. Behind
+// a failed sync it is refused: only another process may trust the file again.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
+	if s.unsafe {
+		return fmt.Errorf("%s: %w: a sync has failed before", s.path, ErrDisk)
+	}
 	// The transaction outlives a cancelled context: a pass stops between
 	// transactions, never inside one.
 	tx, err := s.conn.BeginTxx(context.WithoutCancel(ctx), nil)
@@ -264,6 +288,7 @@ func (tx *Tx) SelectNamed(dest any, query string, params map[string]any) error {
 // wrap names the database in what SQLite says of it.
 func (s *Store) wrap(err error) error {
 	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
+		s.unsafe = s.unsafe || failedToSync(err)
 		return fmt.Errorf("%s: %w", s.path, wrap(err))
 	}
 	return err
@@ -291,10 +316,16 @@ func wrap(err error) error {
 		return fmt.Errorf("%w (%w)", ErrLocked, err)
 	case sqlitelib.SQLITE_FULL:
 		return fmt.Errorf("%w (%w)", ErrFull, err)
+	case sqlitelib.SQLITE_IOERR, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_READONLY:
+		return fmt.Errorf("%w (%w)", ErrDisk, err)
 	case sqlitelib.SQLITE_INTERRUPT:
 		return fmt.Errorf("%w (%w)", context.Canceled, err)
 	}
 	return err
+}
+
+func failedToSync(err error) bool {
+	return isCode(err, sqlitelib.SQLITE_IOERR_FSYNC) || isCode(err, sqlitelib.SQLITE_IOERR_DIR_FSYNC)
 }
 
 func isCode(err error, code int) bool {

@@ -14,8 +14,8 @@ import (
 // set; it lies in .ci, where the README shows it from.
 const chartPath = "FLEET_HEALTH_CHART"
 
-// point is what a steady pass takes over a history of so many rows.
-type point struct{ rows, ms, kib float64 }
+// sample is what a steady pass takes over a history of so many rows.
+type sample struct{ rows, ms, kib float64 }
 
 // BenchmarkHistory lets one fleet's history grow to 10,000,000 rows. At each
 // size it makes passes with 1,000 new rows and 1,000 new journal entries: the
@@ -25,7 +25,7 @@ func BenchmarkHistory(b *testing.B) {
 	const each = 777 * time.Millisecond // 10,000,000 rows in 90 days
 	db := filepath.Join(t.dir, "fleet.db")
 	for b.Loop() {
-		var points []point
+		var points []sample
 		t.now = t.now.AddDate(0, 0, -90)
 		have := 0
 		grow := func(rows int) {
@@ -37,7 +37,7 @@ func BenchmarkHistory(b *testing.B) {
 			grow(size - have)
 			t.appendJournal(1000, 50, t.now, time.Duration(1000)*each)
 			t.pass(db, t.index, true)
-			p := point{rows: float64(size), ms: math.Inf(1)}
+			p := sample{rows: float64(size), ms: math.Inf(1)}
 			for range rounds {
 				grow(1000)
 				t.appendJournal(1000, 50, t.now, time.Duration(1000)*each)
@@ -61,7 +61,7 @@ func BenchmarkHistory(b *testing.B) {
 
 // chart draws the time and the bytes of a pass over the rows of its history, as
 // SVG that reads on a light and on a dark page.
-func chart(points []point) string {
+func chart(points []sample) string {
 	const left, right, top, bottom = 50.0, 590.0, 40.0, 250.0
 	maxMS, maxKiB := 0.0, 0.0
 	for _, p := range points {

@@ -105,6 +105,8 @@ func describe(err error) string {
 		text += "; name another file with --db"
 	case errors.Is(err, store.ErrFull) || errors.Is(err, syscall.ENOSPC):
 		text += "; make room, and run it again: a pass goes on from where the last one stopped"
+	case errors.Is(err, store.ErrDisk) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EROFS):
+		text += "; `df` and `dmesg` tell what the disk has; what was stored before is not lost, and the next pass goes on from there"
 	case errors.Is(err, store.ErrLocked):
 		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
 	}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// pinned makes a process write from one thread: strace counts system calls by
+// thread, and Go would move the pass from one to another.
+const pinned = "FLEET_HEALTH_PINNED"
+
+func init() {
+	if os.Getenv(pinned) != "" {
+		runtime.LockOSThread()
+	}
+}
+
+// mutating are the system calls that change a file or say that it is safe.
+const mutating = "pwrite64,pwritev,pwritev2,write,writev,sendfile,copy_file_range,fallocate,fsync,fdatasync,sync_file_range,sync,syncfs," +
+	"truncate,ftruncate,open,openat,openat2,creat,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,rename,renameat,renameat2,mkdir,mkdirat"
+
+// point is a place in a pass at which it can be disturbed: the nth time that it
+// makes a system call on a path, which is relative to the scene.
+type point struct {
+	call, path string
+	nth        int
+}
+
+func (p point) String() string { return fmt.Sprintf("%s of %s, number %d", p.call, p.path, p.nth) }
+
+// disturbance is what happens at a point: what strace injects, with a + behind
+// it if it does so with every later call of that kind on that file, too.
+type disturbance struct {
+	point
+	fault string
+}
+
+const kill = "signal=KILL"
+
+func (d disturbance) String() string { return d.fault + " at " + d.point.String() }
+
+// traced is a line of strace: the call, then the file of its descriptor, or its
+// first or second argument.
+var traced = regexp.MustCompile(`^\d+ +(\w+)\((?:\d+<([^>]+)>|(?:AT_FDCWD<[^>]*>, )?"([^"]+)")(.*)`)
+
+// pointsOf returns the points of a pass in dir, in order, from its trace.
+func pointsOf(trace []byte, dir string) (points []point) {
+	seen := map[point]int{}
+	for line := range strings.Lines(string(trace)) {
+		m := traced.FindStringSubmatch(line)
+		if m == nil || strings.HasPrefix(m[1], "open") && !strings.Contains(m[4], "O_CREAT") {
+			continue
+		}
+		path, err := filepath.Rel(dir, m[2]+m[3])
+		if err != nil || strings.HasPrefix(path, "..") {
+			continue
+		}
+		p := point{call: m[1], path: path}
+		seen[p]++
+		points = append(points, point{p.call, p.path, seen[p]})
+	}
+	return points
+}
+
+// under runs the scene's pass in dir under strace, with more arguments for it,
+// and returns the trace.
+func (s *scene) under(dir string, strace ...string) (trace []byte, code int, said string) {
+	s.t.Helper()
+	report := dir + ".strace"
+	defer os.Remove(report)
+	args := append([]string{"-f", "-qq", "-y", "-o", report, "-e", "signal=none"}, strace...)
+	args = append(append(args, "cis490-fleet-health"), s.args(dir)...)
+	cmd := exec.Command("strace", args...)
+	cmd.Env = append(os.Environ(), pinned+"=1")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	cmd.Run()
+	trace, err := os.ReadFile(report)
+	if err != nil {
+		s.t.Fatalf("strace: %v\n%s", err, &stderr)
+	}
+	return trace, cmd.ProcessState.ExitCode(), stderr.String()
+}
+
+// points returns every point of an undisturbed pass.
+func (s *scene) points() []point {
+	s.t.Helper()
+	dir := s.copied()
+	defer os.RemoveAll(dir)
+	trace, code, said := s.under(dir, "-e", "trace="+mutating)
+	if code != exitOK {
+		s.t.Fatalf("exit %d\n%s", code, said)
+	}
+	points := pointsOf(trace, dir)
+	s.t.Logf("%s: %d points", s.name, len(points))
+	if len(points) < s.atLeast {
+		s.t.Errorf("a pass has %d points, and not the %d that it should", len(points), s.atLeast)
+	}
+	return points
+}
+
+// disturbed runs the pass in dir and injects a fault. A pass that ends without
+// it is an error: the point was not tried.
+func (s *scene) disturbed(dir string, d disturbance) (trace []byte, code int, said string) {
+	s.t.Helper()
+	fault, onwards := strings.CutSuffix(d.fault, "+")
+	inject := fmt.Sprintf("inject=%s:%s:when=%d", d.call, fault, d.nth)
+	if onwards {
+		inject += "+"
+	}
+	args := []string{"-e", "trace=" + mutating, "-P", filepath.Join(dir, d.path), "-e", inject}
+	if fault != kill {
+		args = append(args, "--seccomp-bpf") // three times as quick, but it kills nobody
+	}
+	trace, code, said = s.under(dir, args...)
+	if fault == kill && code != -1 || fault != kill && !bytes.Contains(trace, []byte("(INJECTED)")) {
+		s.t.Errorf("%v was never reached: exit %d\n%s", d, code, said)
+	}
+	return trace, code, said
+}
+
+// sampled are the points of a sweep that are tried: all of them in the nightly
+// run, and else about n, spread over the pass.
+func sampled(points []disturbance, n int) (some []disturbance) {
+	if os.Getenv("FLEET_HEALTH_SWEEP") == "all" || len(points) <= n {
+		return points
+	}
+	for i := range n {
+		some = append(some, points[i*len(points)/n])
+	}
+	return some
+}
+
+// needStrace skips a sweep where there is no strace, and where it would only be
+// slower: a child process tells the race detector nothing.
+func needStrace(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("the race detector does not see into the processes that are disturbed")
+	}
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		strace = "/usr/bin/strace"
+	}
+	need(t, strace)
+}
