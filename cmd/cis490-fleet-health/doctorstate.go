@@ -127,7 +127,7 @@ func (d *doctor) disk() {
 		d.found("disk", report.CheckUnknown, "", "%s: %s", dir, err)
 		return
 	}
-	free := int64(fs.Bavail) * fs.Bsize
+	free := int64(fs.Bavail) * int64(fs.Bsize)
 	size := int64(0)
 	if info, err := os.Stat(d.o.db); err == nil {
 		size = info.Size()
