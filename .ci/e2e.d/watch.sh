@@ -88,6 +88,8 @@ autopsy() {
   echo "e2e: FAILED: $current" >&2
   if [ -n "$leader" ] && ! gone "$leader"; then
     inside journalctl --no-pager -n 60 -u $unit -u cis490-receiver
+    inside systemctl --no-pager status $unit.timer $unit.service
+    inside systemctl --no-pager list-jobs
     inside systemctl --no-pager --failed
     inside sqlite3 -readonly -box $state/fleet.db 'SELECT * FROM pass_log ORDER BY started_at DESC LIMIT 8' \
       'SELECT * FROM gap_log' 'SELECT detected_at, host, symptom, dedup_key, exported_at FROM alert_log'
