@@ -24,7 +24,8 @@ var alertColumns = []column{
 const newestAlerts = 1000
 
 // Alerts writes the alerts of a window, oldest first; a table has the newest
-// 1,000 of them, and below those of one host what to do about them. As NDJSON they are the lines that they have in alerts.jsonl.
+// 1,000 of them, and below those of one host what to do about them. As NDJSON they
+// are the lines that they have in alerts.jsonl.
 func Alerts(tx *store.Tx, out io.Writer, s Style, w Window, f store.AlertFilter) error {
 	f.Since, f.Until = w.Since, w.Until
 	if s.Format == FormatNDJSON {

@@ -264,7 +264,7 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 		known = size // somebody else has appended, too: the next pass reads what
 	}
 	if size == 0 {
-		if err := syncDir(filepath.Dir(path)); err != nil {
+		if err := store.SyncDir(filepath.Dir(path)); err != nil {
 			return 0, err
 		}
 	}
@@ -307,13 +307,4 @@ func unusable(err error) error {
 		}
 	}
 	return err
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }

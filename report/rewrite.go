@@ -69,7 +69,7 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 		if err := f.CloseAtomicallyReplace(); err != nil {
 			return err
 		}
-		return syncDir(filepath.Dir(path))
+		return store.SyncDir(filepath.Dir(path))
 	})
 	if err != nil {
 		return 0, "", fmt.Errorf("write %s anew: %w", path, err)

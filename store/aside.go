@@ -78,5 +78,5 @@ func MoveAside(ctx context.Context, path string, at time.Time) (aside string, er
 			return "", fmt.Errorf("move the database aside: %w", err)
 		}
 	}
-	return aside, syncDir(filepath.Dir(path))
+	return aside, SyncDir(filepath.Dir(path))
 }

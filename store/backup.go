@@ -74,7 +74,7 @@ func copyTo(ctx context.Context, db *sqlx.DB, path, target string) (bytes int64,
 	if err != nil {
 		return 0, err
 	}
-	return info.Size(), syncDir(filepath.Dir(target))
+	return info.Size(), SyncDir(filepath.Dir(target))
 }
 
 // checkCopy reads a copy that nobody writes to.
@@ -87,7 +87,8 @@ func checkCopy(ctx context.Context, path string) error {
 	return quickCheck(ctx, db)
 }
 
-func syncDir(path string) error {
+// SyncDir makes the names in a directory safe.
+func SyncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
 		return err

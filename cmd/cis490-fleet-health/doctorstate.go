@@ -128,10 +128,7 @@ func (d *doctor) disk() {
 		return
 	}
 	free := int64(fs.Bavail) * int64(fs.Bsize)
-	size := int64(0)
-	if info, err := os.Stat(d.o.db); err == nil {
-		size = info.Size()
-	}
+	size := max(sizeOf(d.o.db), 0)
 	prune := d.withPaths("prune --before 30d --dry-run", "db")
 	switch {
 	case free < noSpace || fs.Files > 0 && fs.Ffree == 0:
@@ -156,10 +153,7 @@ func (d *doctor) database(ctx context.Context) {
 	case errors.Is(err, store.ErrCorrupt):
 		d.problem("database", d.withPaths("rebuild", "db", "index-path", "alerts-path"), "%s", err)
 		return
-	case errors.Is(err, store.ErrNewer):
-		d.problem("database", "", "%s", err)
-		return
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrPath):
+	case errors.Is(err, store.ErrPath):
 		d.problem("database", "sudo systemctl start "+deploy.Service, "%s", err)
 		return
 	case err != nil:
@@ -195,7 +189,7 @@ func (d *doctor) content(tx *store.Tx) error {
 	}
 	_, said, _ := strings.Cut(line, ": ")
 	if stopped {
-		d.problem("passes", "sudo systemctl start "+deploy.Service+"; journalctl -u "+deploy.Service+" -n 30", "%s", said)
+		d.problem("passes", "sudo systemctl start "+deploy.Service+"; "+readLog, "%s", said)
 	} else {
 		d.ok("passes", "%s", said)
 	}

@@ -21,6 +21,9 @@ import (
 // oldestSystemd is the version that the journal is read from in tests.
 const oldestSystemd = 252
 
+// readLog is typed to see what the last passes have said.
+const readLog = "journalctl -u cis490-fleet-health -n 30"
+
 // systemd asks for its version, and for the service.
 func (d *doctor) systemd(ctx context.Context) {
 	out, err := exec.CommandContext(ctx, "journalctl", "--version").Output()
@@ -54,16 +57,15 @@ func (d *doctor) systemd(ctx context.Context) {
 
 // units looks at the service and its timer.
 func (d *doctor) units(ctx context.Context) {
-	const log = "journalctl -u cis490-fleet-health -n 30"
 	switch s := d.service; {
 	case s["LoadState"] != "loaded":
 		d.problem("service", "systemctl cat "+deploy.Service, "%s is %s", deploy.Service, s["LoadState"])
 	case s["NeedDaemonReload"] == "yes":
 		d.problem("service", "sudo systemctl daemon-reload", "%s has changed on disk", deploy.Service)
 	case s["Result"] == "exit-code":
-		d.problem("service", log, "its last pass ended with exit code %s", s["ExecMainStatus"])
+		d.problem("service", readLog, "its last pass ended with exit code %s", s["ExecMainStatus"])
 	case s["Result"] != "success":
-		d.problem("service", log, "its last pass did not end well: %s", s["Result"])
+		d.problem("service", readLog, "its last pass did not end well: %s", s["Result"])
 	case s["ActiveState"] == "activating":
 		d.ok("service", "a pass is running")
 	case s["ExecMainExitTimestamp"] == "":
