@@ -95,7 +95,7 @@ func keepOthers(path string, now int64) (kept string, err error) {
 	if err != nil || others == 0 {
 		return "", err
 	}
-	kept = path + time.UnixMicro(now).UTC().Format(".20060102T150405.000000Z")
+	kept = store.Aside(path, time.UnixMicro(now))
 	return kept, os.Link(path, kept)
 }
 

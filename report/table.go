@@ -100,9 +100,9 @@ func shortened(text string, width int) string {
 }
 
 // markdown is a text that shows itself in markdown, in a table and within a line.
-func markdown(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`).Replace(text)
-}
+func markdown(text string) string { return markdownEscapes.Replace(text) }
+
+var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`)
 
 // fit loses columns in which nothing stands, then others in their order, then
 // those that can be spared and have no room beside what stands left of them, and

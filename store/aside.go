@@ -38,6 +38,9 @@ func isText(path string) bool {
 // asideTime is how the time stands in the name of a database that was moved.
 const asideTime = ".20060102T150405.000000Z"
 
+// Aside is the name that a file gets when it is moved aside at a time.
+func Aside(path string, at time.Time) string { return path + at.UTC().Format(asideTime) }
+
 // MovedAside tells whether a database has been moved aside from path, and is
 // still there.
 func MovedAside(path string) bool {
@@ -70,7 +73,7 @@ func MoveAside(ctx context.Context, path string, at time.Time) (aside string, er
 	if isText(path) {
 		return "", fmt.Errorf("%s: %w: it is a text", path, ErrForeign)
 	}
-	aside = path + at.UTC().Format(asideTime)
+	aside = Aside(path, at)
 	// The database last: without it, what is left of a crash in between would
 	// be taken for the log of the new one.
 	for _, suffix := range []string{"-shm", "-wal", ""} {
