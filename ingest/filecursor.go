@@ -43,13 +43,22 @@ type filePlace struct {
 	Before *fileCursor `json:"before,omitempty"`
 }
 
-// parseFilePlace reads a stored place. ok is false for none, and for one of
-// another version of the scheme.
+// parseFilePlace reads a stored place. ok is false for none, and for one that is
+// damaged or of another version of the scheme.
 func parseFilePlace(state string) (p filePlace, ok bool) {
-	if err := json.Unmarshal([]byte(state), &p); err != nil || p.Version != cursorVersion {
+	err := json.Unmarshal([]byte(state), &p)
+	if err != nil || !p.witnessed() || p.Before != nil && !p.Before.witnessed() {
 		return filePlace{}, false
 	}
 	return p, true
+}
+
+// witnessed tells whether a cursor has the witnesses that cursorAt gives it: one
+// without would match any file. The head may be short: that of a file that has
+// grown since it was opened.
+func (c fileCursor) witnessed() bool {
+	return c.Version == cursorVersion && c.Offset >= 0 && c.TailLen == min(c.Offset, tailBytes) &&
+		c.HeadLen >= 0 && c.HeadLen <= min(c.Offset, headBytes)
 }
 
 func (p filePlace) String() string {

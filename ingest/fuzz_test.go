@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strconv"
 	"testing"
 	"testing/iotest"
 	"time"
 	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // FuzzIndexRow compares the reader of index lines with encoding/json and
@@ -201,4 +204,92 @@ func readEntries(r io.Reader, offset int64) (entries []string, ends []int64, err
 		entries = append(entries, fmt.Sprintf("%q %d %q %q %q", e.cursor, e.at, e.message, e.priority, e.unit))
 		ends = append(ends, stream.offset)
 	}
+}
+
+// FuzzLines compares the cutter of lines, fed whole and byte by byte and from
+// behind each line, with bytes.Split. A NUL stands for 20,000 bytes, so that
+// lines can be too long.
+func FuzzLines(f *testing.F) {
+	for _, seed := range []string{"", "a", "a\n", "\n\nb\nc", "\x00\x00\x00\x00\na\n", "a\n\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\nb", "\x00\x00\x00\x00"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, short []byte) {
+		if len(short) > 200 {
+			return
+		}
+		content := bytes.ReplaceAll(short, []byte{0}, bytes.Repeat([]byte("x"), 20_000))
+		want := bytes.SplitAfter(content, []byte("\n"))
+		torn := len(want[len(want)-1]) > 0
+		want = want[:len(want)-1]
+		for _, r := range []io.Reader{bytes.NewReader(content), iotest.HalfReader(bytes.NewReader(content)), iotest.DataErrReader(bytes.NewReader(content))} {
+			checkLines(t, newLineReader(r, 0, nil), content, want, torn)
+		}
+		at := int64(0)
+		for i, line := range want {
+			at += int64(len(line))
+			tail := content[max(0, at-tailBytes):at]
+			checkLines(t, newLineReader(bytes.NewReader(content[at:]), at, tail), content, want[i+1:], torn)
+		}
+	})
+}
+
+// checkLines reads all that lines gives: want, each with what stands before it.
+func checkLines(t *testing.T, lines *lineReader, content []byte, want [][]byte, torn bool) {
+	t.Helper()
+	for i, whole := range want {
+		at := lines.offset
+		got, err := lines.next()
+		length := int64(len(whole) - 1)
+		if err != nil || got.offset != at || got.length != length || got.long != (length > maxLine) || !bytes.HasPrefix(whole, got.head) {
+			t.Fatalf("line %d is %.40q of %d bytes at %d, too long %v, %v; want %.40q at %d", i, got.head, got.length, got.offset, got.long, err, whole, at)
+		}
+		if got.long && got.hash != xxhash.Sum64(whole[:length]) || !got.long && len(got.head) != len(whole) {
+			t.Fatalf("line %d: %d of %d bytes, hash %x", i, len(got.head), len(whole), got.hash)
+		}
+		if behind := content[max(0, lines.offset-tailBytes):lines.offset]; !bytes.Equal(behind, lines.behind()) {
+			t.Fatalf("behind line %d stand %.40q, want %.40q", i, lines.behind(), behind)
+		}
+	}
+	if got, err := lines.next(); !errors.Is(err, io.EOF) || lines.torn() != torn {
+		t.Fatalf("then comes %.40q, %v, torn %v", got.head, err, lines.torn())
+	}
+}
+
+// FuzzCursorState reads arbitrary text as the place of a file. What is taken is
+// written and read again as the same, and matches no file but one that holds as
+// many bytes as were read, and the last of them.
+func FuzzCursorState(f *testing.F) {
+	content := bytes.Repeat([]byte("0123456789abcde\n"), 100)
+	file := &indexFile{head: content[:headBytes], info: info(f)}
+	for _, offset := range []int64{0, 16, 512, 1024, 1600, 1616} {
+		place := filePlace{fileCursor: file.cursorAt(offset, content[:min(offset, 1600)])}
+		f.Add(place.String())
+		f.Add(filePlace{place.fileCursor, &place.fileCursor}.String())
+		place.TailLen, place.HeadLen, place.TailHash, place.HeadHash = 0, 0, hexHash(nil), hexHash(nil)
+		f.Add(place.String())
+	}
+	f.Add(`{"v":1,"cursor":"s=1","at":5,"boot":"b","boots":{"b":1},"fresh":["b"]}`)
+	f.Fuzz(func(t *testing.T, state string) {
+		place, ok := parseFilePlace(state)
+		if ok && place.matches(bytes.NewReader(content)) {
+			if n := place.Offset; n > int64(len(content)) || place.TailHash != hexHash(content[max(0, n-tailBytes):n]) {
+				t.Fatalf("%s matches %d bytes", state, len(content))
+			}
+		}
+		if again, same := parseFilePlace(place.String()); ok && (!same || again.String() != place.String()) {
+			t.Fatalf("%s is written %s", state, place)
+		}
+		c, ok := parseJournalCursor(state)
+		if ok && c.Version != cursorVersion {
+			t.Fatalf("%s is version %d", state, c.Version)
+		}
+	})
+}
+
+func info(f *testing.F) os.FileInfo {
+	info, err := os.Stat(f.TempDir())
+	if err != nil {
+		f.Fatal(err)
+	}
+	return info
 }

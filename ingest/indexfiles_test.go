@@ -300,6 +300,29 @@ func TestATornLineIsReadWhenItIsWhole(t *testing.T) {
 	}
 }
 
+// TestALongTornLineIsWaitedFor: the cursor took the line's own beginning for what
+// stands before it, so that each pass said that the index had been rewritten and
+// read it from its start; and that the line has no end was not told.
+func TestALongTornLineIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	long := strings.Repeat("x", 500_000)
+	d.write("index.jsonl", ship(1), long)
+	for i, want := range []int{1, 0} {
+		result, err := d.pass()
+		d.must(err)
+		if result.Read != want || result.Torn == "" || len(result.Gaps) > 0 {
+			t.Errorf("pass %d read %d lines, torn %q, gaps %v; want %d, the path and none", i, result.Read, result.Torn, result.Gaps, want)
+		}
+	}
+	d.append("index.jsonl", "\n", ship(2))
+	result, err := d.pass()
+	d.must(err)
+	if result.Read != 2 || result.Saved.Ships != 1 || result.Quarantined != 1 || result.Torn != "" || len(result.Gaps) > 0 {
+		t.Errorf("read %d lines, %d ships, %d quarantined, torn %q, gaps %v", result.Read, result.Saved.Ships, result.Quarantined, result.Torn, result.Gaps)
+	}
+}
+
 // TestALineOfAGibibyteIsSkipped in constant memory.
 func TestALineOfAGibibyteIsSkipped(t *testing.T) {
 	// Not beside others: the memory that it measures is that of the process.

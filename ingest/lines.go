@@ -84,9 +84,10 @@ func (l *lineReader) next() (line, error) {
 	}
 }
 
-// skip reads past a line that is too long. If it is torn, it counts as not
-// begun: offset stays before it.
+// skip reads past a line that is too long. If its end cannot be read it counts as
+// not begun: the reader stands before it as before any other.
 func (l *lineReader) skip() (line, error) {
+	before := bytes.Clone(l.behind())
 	head := bytes.Clone(l.buf[l.start : l.start+headBytes])
 	hash := xxhash.New()
 	length := int64(0)
@@ -103,11 +104,14 @@ func (l *lineReader) skip() (line, error) {
 		hash.Write(rest)
 		length += int64(len(rest))
 		l.start = l.end
-		if l.eof {
-			return line{}, io.EOF
-		}
 		l.shift()
-		if err := l.fill(); err != nil {
+		err := l.fill()
+		if l.eof && l.end == l.start {
+			err = io.EOF
+		}
+		if err != nil {
+			l.start = copy(l.buf, before)
+			l.end = l.start + copy(l.buf[l.start:], head)
 			return line{}, err
 		}
 	}
