@@ -82,8 +82,8 @@ func unquoted(text string) (value string, ok bool) {
 // split cuts a text into words at blanks outside of quotes, which it drops.
 func split(text string) (words []string, ok bool) {
 	var word strings.Builder
-	quote, begun := rune(0), false
-	for _, r := range text + " " {
+	quote, begun := byte(0), false
+	for _, r := range []byte(text + " ") {
 		switch {
 		case quote == 0 && (r == '"' || r == '\''):
 			quote, begun = r, true
@@ -96,7 +96,7 @@ func split(text string) (words []string, ok bool) {
 				begun = false
 			}
 		default:
-			word.WriteRune(r)
+			word.WriteByte(r)
 			begun = true
 		}
 	}

@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/cis490/fleet-health/deploy"
@@ -48,4 +49,30 @@ func TestFlagsAreThoseThatSystemdGives(t *testing.T) {
 	if got, err := deploy.Flags(path); err == nil {
 		t.Errorf("an open quote: %q", got)
 	}
+}
+
+// FuzzFlags writes words with quotes around them into a defaults file: they are
+// read as they are, whatever stands before that line. Arbitrary text is read
+// without a panic.
+func FuzzFlags(f *testing.F) {
+	for _, seed := range []string{"--a", "a b", "", "'", "\\", "#", "FLEET_HEALTH_FLAGS=x", "\"a\" b", "é\u2028", "\xfc"} {
+		f.Add(seed, seed)
+	}
+	path := filepath.Join(f.TempDir(), "defaults")
+	f.Fuzz(func(t *testing.T, before, word string) {
+		read := func(text string) ([]string, error) {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return deploy.Flags(path)
+		}
+		read(word)
+		if strings.ContainsAny(word, "'\"\n\r\\") || strings.HasSuffix(before, "\\") {
+			return
+		}
+		got, err := read(before + "\nFLEET_HEALTH_FLAGS=\"--x '" + word + "' y\"\n")
+		if diff := cmp.Diff([]string{"--x", word, "y"}, got); err != nil || diff != "" {
+			t.Fatalf("%v (-want +got):\n%s", err, diff)
+		}
+	})
 }

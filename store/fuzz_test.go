@@ -1,0 +1,36 @@
+package store
+
+import (
+	"testing"
+	"time"
+)
+
+// FuzzParseTime holds the reader of times to package time: what both take is the
+// same moment, and what is taken is written and read again as it is.
+func FuzzParseTime(f *testing.F) {
+	for _, seed := range []string{"2026-05-01T06:37:53.830599+00:00", "2026-05-01", "2026-05-01☃12", "2026-05-01 12:00Z", "2024-02-29T23:59:59,9999999-23:59:59",
+		"9999-12-31T23:59:59.999999Z", "1970-01-01T00:00:00.000001Z", "2026-05-01T12:00:00.5+02"} {
+		f.Add(seed)
+	}
+	layouts := []string{"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05.999999999-07:00:00", "2006-01-02T15:04:05-07", "2006-01-02T15", "2006-01-02"}
+	f.Fuzz(func(t *testing.T, text string) {
+		at, ok := ParseTime(text)
+		if bytes, same := ParseTime([]byte(text)); bytes != at || same != ok {
+			t.Fatalf("%q is %d, %v; of its bytes it is %d, %v", text, at, ok, bytes, same)
+		}
+		if !ok {
+			return
+		}
+		if at <= 0 || at > MaxTime {
+			t.Fatalf("%q is %d", text, at)
+		}
+		if back, ok := ParseTime(FormatTime(at)); !ok || back != at {
+			t.Fatalf("%q is %d, written %s, and read %d, %v", text, at, FormatTime(at), back, ok)
+		}
+		for _, layout := range layouts {
+			if want, err := time.Parse(layout, text); err == nil && want.UnixMicro() != at {
+				t.Fatalf("%q is %d, and package time says %d", text, at, want.UnixMicro())
+			}
+		}
+	})
+}
