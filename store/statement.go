@@ -42,7 +42,8 @@ func ParseStatement(text string) (*Statement, error) {
 			if begin < 0 {
 				begin = i
 			}
-			if token[0] == '?' {
+			// The driver takes $1 for the first value, whatever that is the value of.
+			if token[0] == '?' || token[0] == '$' && len(token) > 1 && strings.Trim(token[1:], "0123456789") == "" {
 				return nil, fmt.Errorf("%w: its parameters must have names: :host, not %s", ErrQuery, token)
 			}
 			if strings.IndexByte(":@$#", token[0]) >= 0 && len(token) > 1 && !slices.Contains(st.Params, token[1:]) {

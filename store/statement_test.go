@@ -37,7 +37,7 @@ func TestParseStatement(t *testing.T) {
 			t.Errorf("%q is %q, want %q; parameters (-want +got):\n%s", text, st.text, want.text, diff)
 		}
 	}
-	for _, text := range []string{"", " \n", ";", "-- a", "/* a", "SELECT 1; SELECT 2", "SELECT 1; x", "SELECT ?", "SELECT ?1", "SELECT 1\x00"} {
+	for _, text := range []string{"", " \n", ";", "-- a", "/* a", "SELECT 1; SELECT 2", "SELECT 1; x", "SELECT ?", "SELECT ?1", "SELECT :a, $1", "SELECT 1\x00"} {
 		if st, err := ParseStatement(text); !errors.Is(err, ErrQuery) {
 			t.Errorf("%q gave %v and %v, want %v", text, st, err, ErrQuery)
 		}
@@ -51,7 +51,7 @@ func FuzzStatement(f *testing.F) {
 	for _, seed := range []string{"SELECT 1", "SELECT :a, @b, $c::d(e), #f", "SELECT ':a''b', \":c\"\"\", [:d], `:e` -- :f\n, :g",
 		"SELECT x'00' /* :a */ /**/ /*/ :b */", ";\n-- c\n;SELECT 1;", "SELECT 'unended", "SELECT 1 /* unended", "SELECT 1 --",
 		"SELECT a$b, :a FROM (SELECT 1 AS a$b)", "\uFEFFSELECT 1;\uFEFF", "SELECT 1e5, 0x1f, 1_000, .5", "SELECT 1 \v;\v", "SELECT '[' , \"'\" , :x",
-		"SELECT a->>:b FROM (SELECT 1 AS a)", "SELECT 1::x", "VALUES (:a)(:b)", "SELECT :a /*"} {
+		"SELECT a->>:b FROM (SELECT 1 AS a)", "SELECT 1::x", "VALUES (:a)(:b)", "SELECT :a, $1", "SELECT :a /*"} {
 		f.Add(seed)
 	}
 	db, err := sql.Open("sqlite", "file::memory:")
