@@ -44,6 +44,7 @@ type env struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	now            func() time.Time
+	busyTimeout    time.Duration // how long a pass waits for another process's write; 0 is the store's own
 }
 
 func main() {
@@ -52,7 +53,7 @@ func main() {
 	defer stop()
 	// A second signal ends a pass that cannot stop, because it waits for input.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], &env{os.Stdin, os.Stdout, os.Stderr, os.Getenv, time.Now}))
+	os.Exit(run(ctx, os.Args[1:], &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now}))
 }
 
 // run is the whole program: it returns the exit code.

@@ -36,7 +36,8 @@ func need(t testing.TB, path string) {
 
 // testEnv is an env with a clock that stands still.
 func testEnv(now time.Time, stderr io.Writer) *env {
-	return &env{strings.NewReader(""), io.Discard, stderr, func(string) string { return "" }, func() time.Time { return now }}
+	return &env{stdin: strings.NewReader(""), stdout: io.Discard, stderr: stderr,
+		getenv: func(string) string { return "" }, now: func() time.Time { return now }}
 }
 
 // predecessorDriver runs the predecessor in each directory named on standard

@@ -57,7 +57,7 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 			log.say(levelInfo, "the old database is %s now", aside)
 		}
 	}
-	s, err := store.Open(ctx, o.db, store.Options{Now: started.UnixMicro()})
+	s, err := store.Open(ctx, o.db, store.Options{Now: started.UnixMicro(), BusyTimeout: e.busyTimeout})
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		log.say(levelInfo, "stopped by a signal before anything was read")
 		return nil
