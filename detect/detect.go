@@ -72,14 +72,14 @@ func Decide(f Finding, stored *store.Alert, now int64) Reason {
 // was not is held back: it would take our blindness for a host's trouble.
 type Sources struct{ Index, Journal bool }
 
-// Run runs the detectors as of now, stores new alerts, and returns them.
-func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts []store.Alert, err error) {
-	var findings []Finding
+// Run runs the detectors as of now, and stores new alerts, which it counts. All
+// hosts of a fleet may be in trouble at once: it holds one finding at a time.
+func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts int, err error) {
 	for _, d := range []struct {
 		symptom string
 		ready   bool
 		reach   int64
-		find    func(*store.Tx, Thresholds, int64) ([]Finding, error)
+		find    func(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error
 	}{
 		{Silent, read.Index, t.Lookback, findSilent},
 		{FatalOnly, read.Journal, t.RecentWindow, findFatalOnly},
@@ -88,35 +88,37 @@ func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts []st
 		if !d.ready {
 			continue
 		}
-		found, err := d.find(tx, t, now)
-		if err != nil {
-			return nil, fmt.Errorf("detect %s: %w", d.symptom, err)
-		}
-		findings = append(findings, found...)
-		if err := tx.Evaluated(d.symptom, now, d.reach); err != nil {
-			return nil, err
-		}
-	}
-	for _, f := range findings {
-		a := store.Alert{DedupKey: Key(f.Host, f.Symptom, now), Host: f.Host, Symptom: f.Symptom,
-			Detail: f.Detail, SuggestedFix: f.Fix, DetectedAt: now, LastFoundAt: now}
-		a.PassID.Int64, a.PassID.Valid = pass, pass != 0
-		stored, err := tx.Alert(a.DedupKey)
-		if err != nil {
-			return nil, err
-		}
-		if Decide(f, stored, now) == AlreadyThisHour {
-			if err := tx.FoundAgain(stored.ID, now); err != nil {
-				return nil, err
+		err := d.find(tx, t, now, func(f Finding) error {
+			added, err := raise(tx, f, now, pass)
+			if added {
+				alerts++
 			}
-			continue
+			return err
+		})
+		if err != nil {
+			return alerts, fmt.Errorf("detect %s: %w", d.symptom, err)
 		}
-		if _, err := tx.AddAlert(a); err != nil {
-			return nil, err
+		if err := tx.Evaluated(d.symptom, now, d.reach); err != nil {
+			return alerts, err
 		}
-		alerts = append(alerts, a)
 	}
 	return alerts, nil
+}
+
+// raise stores a finding as an alert, or that it was found again.
+func raise(tx *store.Tx, f Finding, now, pass int64) (added bool, err error) {
+	a := store.Alert{DedupKey: Key(f.Host, f.Symptom, now), Host: f.Host, Symptom: f.Symptom,
+		Detail: f.Detail, SuggestedFix: f.Fix, DetectedAt: now, LastFoundAt: now}
+	a.PassID.Int64, a.PassID.Valid = pass, pass != 0
+	stored, err := tx.Alert(a.DedupKey)
+	if err != nil {
+		return false, err
+	}
+	if Decide(f, stored, now) == AlreadyThisHour {
+		return false, tx.FoundAgain(stored.ID, now)
+	}
+	_, err = tx.AddAlert(a)
+	return err == nil, err
 }
 
 // plain is a host's name as it may stand among commands that an operator will
@@ -128,53 +130,50 @@ func plain(host string) string {
 	return strconv.Quote(host)
 }
 
-func findSilent(tx *store.Tx, t Thresholds, now int64) (found []Finding, err error) {
-	var rows []struct {
+func findSilent(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error {
+	var r struct {
 		Host       string `db:"host"`
 		LastShipAt int64  `db:"last_ship_at"`
 	}
-	err = tx.SelectNamed(&rows, silentSQL, map[string]any{"now": now, "lookback": t.Lookback, "threshold": t.SilentThreshold})
-	for _, r := range rows {
-		found = append(found, Finding{r.Host, Silent,
+	params := map[string]any{"now": now, "lookback": t.Lookback, "threshold": t.SilentThreshold}
+	return tx.EachNamed(&r, silentSQL, params, func() error {
+		return found(Finding{r.Host, Silent,
 			fmt.Sprintf("nothing accepted for %.0f min, the last ship came at %s",
 				float64(now-r.LastShipAt)/float64(store.Minute), store.FormatTime(r.LastShipAt)),
 			fmt.Sprintf("on %s, look at `systemctl status cis490-shipper cis490-orchestrator`; start what is stopped "+
 				"with `sudo systemctl start cis490-shipper cis490-orchestrator`; if one keeps failing, FIXYOURSELF.md has the steps", plain(r.Host))})
-	}
-	return found, err
+	})
 }
 
-func findFatalOnly(tx *store.Tx, t Thresholds, now int64) (found []Finding, err error) {
-	var rows []struct {
+func findFatalOnly(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error {
+	var r struct {
 		Host string `db:"host"`
 		P4xx int    `db:"puts_4xx"`
 		P5xx int    `db:"puts_5xx"`
 	}
-	err = tx.SelectNamed(&rows, fatalOnlySQL, map[string]any{"now": now, "window": t.RecentWindow,
-		"min_count": t.FatalMinCount, "ratio": t.FatalRatio})
-	for _, r := range rows {
+	params := map[string]any{"now": now, "window": t.RecentWindow,
+		"min_count": t.FatalMinCount, "ratio": t.FatalRatio}
+	return tx.EachNamed(&r, fatalOnlySQL, params, func() error {
 		fix := fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '5 minutes ago'`; a 412 is a refused code commit, "+
 			"mostly a diverged HEAD: FIXYOURSELF.md §B", plain(r.Host))
 		if r.Host == store.OverflowHost || r.Host == store.InvalidHost {
 			fix = "on the receiver, `journalctl -u cis490-receiver --since '1 hour ago'` shows which address makes up these host names; block it"
 		}
-		found = append(found, Finding{r.Host, FatalOnly,
+		return found(Finding{r.Host, FatalOnly,
 			fmt.Sprintf("%d PUT(s) and not one accepted: %d × 4xx, %d × 5xx, 0 × 2xx", r.P4xx+r.P5xx, r.P4xx, r.P5xx), fix})
-	}
-	return found, err
+	})
 }
 
-func findUnstamped(tx *store.Tx, t Thresholds, now int64) (found []Finding, err error) {
-	var rows []struct {
+func findUnstamped(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error {
+	var r struct {
 		Host      string `db:"host"`
 		Unstamped int    `db:"unstamped"`
 	}
-	err = tx.SelectNamed(&rows, unstampedSQL, map[string]any{"now": now, "window": t.RecentWindow, "min_count": t.FatalMinCount})
-	for _, r := range rows {
-		found = append(found, Finding{r.Host, Unstamped,
+	params := map[string]any{"now": now, "window": t.RecentWindow, "min_count": t.FatalMinCount}
+	return tx.EachNamed(&r, unstampedSQL, params, func() error {
+		return found(Finding{r.Host, Unstamped,
 			fmt.Sprintf("%d PUT(s) refused for want of X-Cis490-Code-Commit: its orchestrator predates stamping", r.Unstamped),
 			fmt.Sprintf("on %s, run `sudo /opt/cis490/scripts/install-lab-host.sh`, which stamps VERSION and restarts the "+
 				"orchestrator; where cis490-autoupdate.timer is on, wait half an hour first", plain(r.Host))})
-	}
-	return found, err
+	})
 }

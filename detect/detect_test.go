@@ -129,11 +129,21 @@ func (f *fleet) detect(read detect.Sources, at int64) (found []string) {
 	}
 	f.b = store.Batch{Source: f.b.Source}
 	err := f.s.Update(f.Context(), func(tx *store.Tx) error {
-		alerts, err := detect.Run(tx, thresholds, read, at, 0)
-		for _, a := range alerts {
-			found = append(found, a.Host+" "+a.Symptom)
+		var before int64
+		if err := tx.Get(&before, "SELECT COALESCE(MAX(id), 0) FROM alerts"); err != nil {
+			return err
 		}
-		return err
+		n, err := detect.Run(tx, thresholds, read, at, 0)
+		if err != nil {
+			return err
+		}
+		if err := tx.Select(&found, "SELECT host || ' ' || symptom FROM alerts WHERE id > ? ORDER BY id", before); err != nil {
+			return err
+		}
+		if n != len(found) {
+			f.Errorf("it counts %d alerts, and has stored %q", n, found)
+		}
+		return nil
 	})
 	if err != nil {
 		f.Fatal(err)

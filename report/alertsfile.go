@@ -226,57 +226,79 @@ func moveTo(tx *store.Tx, source int64, f io.ReaderAt, offset, now int64) error 
 // Export appends the alerts that are not in alerts.jsonl yet, syncs it, and
 // then marks them. A crash in between is what Reconcile repairs.
 func Export(ctx context.Context, s *store.Store, path string, now int64) (n int, err error) {
-	alerts, err := s.AlertsNotExported(ctx)
-	if err != nil || len(alerts) == 0 {
-		return 0, err
-	}
 	source, err := s.Source(ctx, store.StreamAlerts)
 	if err != nil {
 		return 0, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return 0, unusable(err)
-	}
-	f, size, err := openAlerts(path, os.O_RDWR|os.O_CREATE)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	var lines strings.Builder
-	for _, a := range alerts {
-		lines.WriteString(AlertJSON(a))
-	}
-	_, err = f.Write([]byte(lines.String()))
-	if err == nil {
-		err = f.Sync()
-	}
-	end, seekErr := f.Seek(0, io.SeekCurrent)
-	if err == nil {
-		err = seekErr
-	}
-	if err != nil {
-		// The next pass must not find lines that may never reach the disk.
-		f.Truncate(size)
-		return 0, fmt.Errorf("append alerts: %w", err)
-	}
-	known := end
-	if end-size != int64(lines.Len()) {
-		known = size // somebody else has appended, too: the next pass reads what
-	}
-	if size == 0 {
-		if err := store.SyncDir(filepath.Dir(path)); err != nil {
-			return 0, err
-		}
-	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
-		for _, a := range alerts {
-			if err := tx.MarkExported(a.DedupKey, now); err != nil {
+		if waiting, err := tx.AnyNotExported(); err != nil || !waiting {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			return unusable(err)
+		}
+		f, size, err := openAlerts(path, os.O_RDWR|os.O_CREATE)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		written := int64(0)
+		if n, written, err = appendAlerts(tx, f); err == nil {
+			err = f.Sync()
+		}
+		end, seekErr := f.Seek(0, io.SeekCurrent)
+		if err == nil {
+			err = seekErr
+		}
+		if err != nil {
+			// The next pass must not find lines that may never reach the disk.
+			f.Truncate(size)
+			return fmt.Errorf("append alerts: %w", err)
+		}
+		known := end
+		if end-size != written {
+			known = size // somebody else has appended, too: the next pass reads what
+		}
+		if size == 0 {
+			if err := store.SyncDir(filepath.Dir(path)); err != nil {
 				return err
 			}
 		}
+		if err := tx.MarkAllExported(now); err != nil {
+			return err
+		}
 		return moveTo(tx, source, f, known, now)
 	})
-	return len(alerts), err
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// appendBytes is about how much of many alerts is written at a time.
+const appendBytes = 64 << 10
+
+// appendAlerts appends the alerts that are not exported yet, whole lines at a
+// time: what somebody else appends does not come to stand in the middle of one.
+func appendAlerts(tx *store.Tx, f *os.File) (n int, written int64, err error) {
+	var lines bytes.Buffer
+	flush := func() error {
+		w, err := lines.WriteTo(f)
+		written += w
+		return err
+	}
+	err = tx.EachNotExported(func(a store.Alert) error {
+		n++
+		lines.WriteString(AlertJSON(a))
+		if lines.Len() < appendBytes {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
+	}
+	return n, written, err
 }
 
 func openAlerts(path string, flags int) (*os.File, int64, error) {

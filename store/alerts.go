@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 )
@@ -99,6 +98,10 @@ func (tx *Tx) EachAlert(f AlertFilter, each func(Alert) error) error {
 		query = "SELECT * FROM (SELECT *" + alertsAsked + " ORDER BY detected_at DESC, id DESC LIMIT ?5) ORDER BY detected_at, id"
 		params = append(params, f.Newest)
 	}
+	return tx.eachAlert(each, query, params...)
+}
+
+func (tx *Tx) eachAlert(each func(Alert) error, query string, params ...any) error {
 	rows, err := tx.Queryx(query, params...)
 	if err != nil {
 		return err
@@ -116,10 +119,16 @@ func (tx *Tx) EachAlert(f AlertFilter, each func(Alert) error) error {
 	return rows.Err()
 }
 
-// AlertsNotExported returns the alerts that are not in alerts.jsonl yet, oldest first.
-func (s *Store) AlertsNotExported(ctx context.Context) (alerts []Alert, err error) {
-	err = s.conn.SelectContext(ctx, &alerts, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
-	return alerts, s.wrap(err)
+// AnyNotExported tells whether an alert is not in alerts.jsonl yet.
+func (tx *Tx) AnyNotExported() (any bool, err error) {
+	err = tx.Get(&any, "SELECT EXISTS (SELECT 1 FROM alerts WHERE exported_at IS NULL)")
+	return any, err
+}
+
+// EachNotExported hands out the alerts that are not in alerts.jsonl yet, oldest
+// first. A fleet in trouble has one for each host: they are not held in memory.
+func (tx *Tx) EachNotExported(each func(Alert) error) error {
+	return tx.eachAlert(each, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
 }
 
 // MarkExported notes that the alert with a dedup key stands in alerts.jsonl.

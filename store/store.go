@@ -259,7 +259,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
-// View runs fn on one consistent state of a database opened read-only.
+// View runs fn on one consistent state of the database. It waits for no writer.
 func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 	tx, err := s.conn.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -277,12 +277,36 @@ func (s *Store) forget() {
 // SelectNamed runs a query with :name parameters and scans its rows into dest,
 // a pointer to a slice of structs with db tags.
 func (tx *Tx) SelectNamed(dest any, query string, params map[string]any) error {
-	// SQLite binds the names itself: sqlx would look for them in comments too.
-	args := make([]any, 0, len(params))
+	return tx.Select(dest, query, named(params)...)
+}
+
+// EachNamed is SelectNamed for rows that may be too many for a slice: it scans
+// each into dest, a pointer to a struct, and calls each, which may write to the
+// tables that the query does not read.
+func (tx *Tx) EachNamed(dest any, query string, params map[string]any, each func() error) error {
+	rows, err := tx.Queryx(query, named(params)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.StructScan(dest); err != nil {
+			return err
+		}
+		if err := each(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// named are parameters whose names SQLite binds itself: sqlx would look for them
+// in comments too.
+func named(params map[string]any) (args []any) {
 	for name, value := range params {
 		args = append(args, sql.Named(name, value))
 	}
-	return tx.Select(dest, query, args...)
+	return args
 }
 
 // wrap names the database in what SQLite says of it.

@@ -172,6 +172,11 @@ func TestAMillionShippingHosts(t *testing.T) {
 	})
 	t.Logf("load: %d made-up hosts in the index: %.1f s, %.0f a second, a database of %d MiB, peak %.0f MiB",
 		names, seconds, float64(names)/seconds, bed.size(bed.db())>>20, peak)
+
+	bed.now = bed.now.Add(time.Hour)
+	seconds, peak = bed.passWithin(false)
+	once(t, bed.db()+".alerts", names)
+	t.Logf("load: %d made-up hosts, all silent: %.1f s, peak %.0f MiB", names, seconds, peak)
 }
 
 // TestAGibibyteInOneLine: a line of the index and a message of the journal that

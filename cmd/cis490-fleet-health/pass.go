@@ -121,16 +121,14 @@ func (p *pass) run(ctx context.Context) error {
 	if adopted > 0 {
 		p.log.say(levelInfo, "adopted %d alert(s) that stood in %s", adopted, p.o.alerts)
 	}
-	alerts, err := p.detect(ctx)
-	if err != nil {
+	if err := p.detect(ctx); err != nil {
 		return err
 	}
 	// Said before they are exported: a pass that fails there has found them, and
 	// the next one will take them for said.
-	for _, a := range alerts {
-		p.log.say(levelWarning, "ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix)
+	if err := p.sayAlerts(ctx); err != nil {
+		return err
 	}
-	p.row.NewAlerts = len(alerts)
 	if !unusable {
 		if _, err := report.Export(ctx, p.s, p.o.alerts, p.o.now); errors.Is(err, report.ErrAlertsPath) {
 			p.sayUnread(err)
@@ -225,8 +223,8 @@ func (p *pass) note(r ingest.Result) {
 }
 
 // detect runs the detectors, unless the clock cannot be trusted.
-func (p *pass) detect(ctx context.Context) (alerts []store.Alert, err error) {
-	err = p.s.Update(ctx, func(tx *store.Tx) error {
+func (p *pass) detect(ctx context.Context) error {
+	return p.s.Update(ctx, func(tx *store.Tx) (err error) {
 		if p.row.Hosts, err = tx.Hosts(); err != nil {
 			return err
 		}
@@ -243,10 +241,24 @@ func (p *pass) detect(ctx context.Context) (alerts []store.Alert, err error) {
 		if err := tx.CatchUp(p.o.now); err != nil {
 			return err
 		}
-		alerts, err = detect.Run(tx, p.thresholds(), p.read, p.o.now, p.row.ID)
+		p.row.NewAlerts, err = detect.Run(tx, p.thresholds(), p.read, p.o.now, p.row.ID)
 		return err
 	})
-	return alerts, err
+}
+
+// sayAlerts says the alerts that the detectors have stored just now.
+func (p *pass) sayAlerts(ctx context.Context) error {
+	if p.row.NewAlerts == 0 {
+		return nil
+	}
+	return p.s.View(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		return tx.EachNotExported(func(a store.Alert) error {
+			if a.PassID.Int64 == p.row.ID {
+				p.log.say(levelWarning, "ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix)
+			}
+			return nil
+		})
+	})
 }
 
 func (p *pass) thresholds() detect.Thresholds {
