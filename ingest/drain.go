@@ -108,12 +108,12 @@ func (r *indexReader) parse(ctx context.Context, f *indexFile, lines *lineReader
 	begin := lines.offset
 	for {
 		batch := &store.Batch{Source: r.source, Now: r.opts.Now}
-		if len(r.series.list) > maxNames {
+		if r.series.many() {
 			r.series = seriesNames{}
 		}
 		from, n := lines.offset, 0
 		var err error
-		for err == nil && n < chunkLines && lines.offset-from < chunkBytes && len(r.series.list) <= 2*maxNames {
+		for err == nil && n < chunkLines && lines.offset-from < chunkBytes && !r.series.tooMany() {
 			var l line
 			if l, err = lines.next(); err == nil {
 				n++

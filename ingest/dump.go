@@ -92,7 +92,7 @@ func (d *dumpReader) read(ctx context.Context) error {
 			return fmt.Errorf("journal export %w: %s: %w", ErrUnread, d.opts.Path, err)
 		}
 		d.result.Read++
-		if d.add(e); d.seen >= chunkEntries {
+		if d.add(e); d.full() {
 			if err := d.commit(ctx, false); err != nil {
 				return err
 			}

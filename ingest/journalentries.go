@@ -56,6 +56,12 @@ func (r *entryReader) reset() {
 	r.seen = 0
 }
 
+// full tells whether the batch is to be saved. An entry of many lines may have
+// hundreds of facts.
+func (r *entryReader) full() bool {
+	return max(r.seen, len(r.batch.Puts)+len(r.batch.Rejections)) >= chunkEntries
+}
+
 // add takes what an entry says into the batch.
 func (r *entryReader) add(e *entry) {
 	r.seen++

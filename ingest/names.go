@@ -6,17 +6,29 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// maxNames is how many names are kept from one batch to the next. A batch has
-// at most twice as many new ones.
-const maxNames = 10_000
+const (
+	// maxNames is how many names are kept from one batch to the next. A batch has
+	// at most twice as many new ones.
+	maxNames = 10_000
+	// maxNameBytes is how long the names of a batch may be in all: twice as long
+	// as so many ordinary ones are.
+	maxNameBytes = 2 << 20
+)
 
 // seriesNames gives each series of a file a small number, so that a row needs
 // no strings of its own. The zero value is ready for use.
 type seriesNames struct {
-	ids  map[string]int32
-	key  []byte
-	list []store.Series
+	ids   map[string]int32
+	key   []byte
+	list  []store.Series
+	bytes int // of the names in list
 }
+
+// many tells whether there are more names than a batch may leave to the next.
+func (n *seriesNames) many() bool { return len(n.list) > maxNames || n.bytes > maxNameBytes/2 }
+
+// tooMany tells whether there are more names than a batch may have.
+func (n *seriesNames) tooMany() bool { return len(n.list) > 2*maxNames || n.bytes > maxNameBytes }
 
 // maxHost is the longest name of a host that store.ValidHost takes, in bytes.
 const maxHost = 255
@@ -35,6 +47,7 @@ func (n *seriesNames) id(host, commit []byte) int32 {
 		}
 		id = int32(len(n.list))
 		n.ids[string(n.key)] = id
+		n.bytes += len(n.key)
 		n.list = append(n.list, store.Series{Host: string(host), Commit: strings.ToValidUTF8(string(commit), "\uFFFD")})
 	}
 	return id
@@ -47,7 +60,12 @@ type hostNames struct {
 	list []string
 }
 
+// id keeps no name that is too long: a path may have 64 KiB, and a batch 20,000
+// of them.
 func (n *hostNames) id(host string) int32 {
+	if len(host) > maxHost {
+		host = store.InvalidHost
+	}
 	id, ok := n.ids[host]
 	if !ok {
 		if n.ids == nil {

@@ -133,52 +133,6 @@ func TestALargeIndex(t *testing.T) {
 		size>>20, rows, seconds, float64(rows)/seconds, bed.size(bed.db())>>20, peak)
 }
 
-// TestAMillionMadeUpHosts: a scanner that makes up names fills neither the disk
-// nor the alerts. A receiver that takes them for hosts fills its own disk, and
-// not the memory of the pass.
-func TestAMillionMadeUpHosts(t *testing.T) {
-	bed := loadBed(t)
-	names := longOr(1_000_000, 50_000)
-	export := filepath.Join(bed.dir, "journal.export")
-	bed.lines(bed.index, 1, func(w io.Writer, _ int) { io.WriteString(w, ship("lab-1", bed.now)) })
-	at := func(i int) time.Time { return bed.now.Add(-20*time.Minute + time.Duration(i)*time.Millisecond) }
-	bed.lines(export, names, func(w io.Writer, i int) {
-		io.WriteString(w, entry(i, at(i).UnixMicro(), fmt.Sprintf(`"PUT /v1/episodes/made-up-%07d/e HTTP/1.1" 404`, i)))
-	})
-	seconds, peak := bed.passWithin(true, "--journal-export", export)
-	bed.holds(t, map[string]int{
-		"SELECT COUNT(*) FROM hosts WHERE name LIKE 'made-up%'":  1000,
-		"SELECT COUNT(*) FROM hosts":                             1002,
-		"SELECT COUNT(*) FROM put_log WHERE host = '(overflow)'": names - 1000,
-		"SELECT COUNT(*) FROM alert_log":                         1,
-		"SELECT COUNT(*) FROM alert_log WHERE host='(overflow)'": 1,
-	})
-	once(t, bed.db()+".alerts", 1)
-	t.Logf("load: %d made-up hosts in the journal: %.1f s, %.0f a second, peak %.0f MiB", names, seconds, float64(names)/seconds, peak)
-}
-
-// TestAMillionShippingHosts: made-up names in the index are hosts, as far as
-// anybody can tell.
-func TestAMillionShippingHosts(t *testing.T) {
-	bed := loadBed(t)
-	names := longOr(1_000_000, 50_000)
-	bed.lines(bed.index, names, func(w io.Writer, i int) {
-		io.WriteString(w, ship(fmt.Sprintf("made-up-%07d", i), bed.now.Add(-20*time.Minute+time.Duration(i)*time.Millisecond)))
-	})
-	seconds, peak := bed.passWithin(false)
-	bed.holds(t, map[string]int{
-		"SELECT COUNT(*) FROM hosts":    names,
-		"SELECT COUNT(*) FROM ship_log": names,
-	})
-	t.Logf("load: %d made-up hosts in the index: %.1f s, %.0f a second, a database of %d MiB, peak %.0f MiB",
-		names, seconds, float64(names)/seconds, bed.size(bed.db())>>20, peak)
-
-	bed.now = bed.now.Add(time.Hour)
-	seconds, peak = bed.passWithin(false)
-	once(t, bed.db()+".alerts", names)
-	t.Logf("load: %d made-up hosts, all silent: %.1f s, peak %.0f MiB", names, seconds, peak)
-}
-
 // TestAGibibyteInOneLine: a line of the index and a message of the journal that
 // are as long as that cost no memory, and hide nothing that stands behind them.
 func TestAGibibyteInOneLine(t *testing.T) {
