@@ -50,15 +50,33 @@ const (
 	GapUnread      = "source-unread" // the source could not be read; recoverable
 )
 
+// The open gaps of a source and a reason. By itself SQLite would take the table's
+// key, which finds all that there have ever been.
+const (
+	findOpenGap = `
+SELECT EXISTS (
+  SELECT 1
+  FROM gaps INDEXED BY gaps_open
+  WHERE source_id = ? AND reason = ? AND recovered_at IS NULL
+)`
+	closeGaps = `
+UPDATE gaps INDEXED BY gaps_open
+SET recovered_at = ?
+WHERE source_id = ? AND reason = ? AND recovered_at IS NULL`
+	growOpenGap = `
+UPDATE gaps INDEXED BY gaps_open
+SET
+  to_at = MAX(to_at, ?),
+  detail = ?
+WHERE source_id = ? AND reason = ? AND recovered_at IS NULL`
+)
+
 // saveGaps adds gaps; one that is known already (same reason, same beginning)
 // only grows, and so does an open one in which the source could not be read.
 // recovered closes the gaps that reading on has filled.
 func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) error {
 	if recovered {
-		_, err := tx.Exec(`
-			UPDATE gaps
-			SET recovered_at = ?
-			WHERE source_id = ? AND reason = ? AND recovered_at IS NULL`, now, source, GapUnread)
+		_, err := tx.Exec(closeGaps, now, source, GapUnread)
 		if err != nil {
 			return err
 		}
@@ -91,12 +109,7 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 // growUnread lets the open gap of an unread source, if there is one, grow: a
 // source that stays unreadable is one gap, not one for each pass.
 func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
-	result, err := tx.Exec(`
-		UPDATE gaps
-		SET
-		  to_at = MAX(to_at, ?),
-		  detail = ?
-		WHERE source_id = ? AND reason = ? AND recovered_at IS NULL`, g.To, g.Detail, source, g.Reason)
+	result, err := tx.Exec(growOpenGap, g.To, g.Detail, source, g.Reason)
 	if err != nil {
 		return false, err
 	}
@@ -108,11 +121,7 @@ func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
 // before, what that gap hid is known now.
 func (s *Store) CloseUnread(ctx context.Context, source, now int64) error {
 	var open bool
-	err := s.conn.GetContext(ctx, &open, `
-		SELECT EXISTS (
-		  SELECT 1 FROM gaps
-		  WHERE source_id = ? AND reason = ? AND recovered_at IS NULL
-		)`, source, GapUnread)
+	err := s.conn.GetContext(ctx, &open, findOpenGap, source, GapUnread)
 	if err != nil || !open {
 		return s.wrap(err)
 	}

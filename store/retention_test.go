@@ -221,6 +221,18 @@ func TestAStepSeeksTheOldestRows(t *testing.T) {
 	}
 }
 
+// TestOpenGapsAreSought: each pass read all gaps that there had ever been to find
+// that none is open. A thousand of them made it read a third more.
+func TestOpenGapsAreSought(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	for _, statement := range store.OpenGaps {
+		if _, plan := ask(t, s, "EXPLAIN QUERY PLAN "+strings.ReplaceAll(statement, "?", "1")); !strings.Contains(plan, "INDEX gaps_open (source_id=? AND reason=?)") {
+			t.Errorf("the plan does not seek open gaps:\n%s", plan)
+		}
+	}
+}
+
 // TestPassesArePruned, but not those of alerts, nor the newest hundred, by which
 // wrong clocks are told.
 func TestPassesArePruned(t *testing.T) {
