@@ -261,7 +261,7 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 		}
 		if size == 0 {
 			if err := store.SyncDir(filepath.Dir(path)); err != nil {
-				return err
+				return fmt.Errorf("%s: %w", path, err)
 			}
 		}
 		if err := tx.MarkAllExported(now); err != nil {

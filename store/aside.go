@@ -81,5 +81,8 @@ func MoveAside(ctx context.Context, path string, at time.Time) (aside string, er
 			return "", fmt.Errorf("move the database aside: %w", err)
 		}
 	}
-	return aside, SyncDir(filepath.Dir(path))
+	if err := SyncDir(filepath.Dir(path)); err != nil {
+		return aside, fmt.Errorf("%s: %w", path, err)
+	}
+	return aside, nil
 }
