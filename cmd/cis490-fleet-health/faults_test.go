@@ -10,23 +10,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sweep disturbs the pass of each scene at its points, with each of the faults,
-// on a fresh copy of the scene, calls check with it, and prints how much it has
-// tried. In the short run that is at most n of a scene, and of the backlog, which
-// takes longest, it tries one in rare of the nightly run, too.
-func sweep(t *testing.T, faults []string, n, rare int, check func(s *scene, dir string, d disturbance)) {
+// sweep disturbs the pass of each scene at its points, on a fresh copy of the
+// scene, calls check with it, and prints how much it has tried. prepare is called
+// before, with what is a scene of its own for some of the points. The nightly run
+// tries every fault at each point, or at one in rare of the backlog, which takes
+// longest; the short one, n points of a scene with the faults in turn.
+func sweep(t *testing.T, faults []string, n, rare int, prepare func(s *scene) error, check func(s *scene, dir string, d disturbance)) {
 	needStrace(t)
 	const shards = 4
 	for _, s := range scenes(t) {
-		var all []disturbance
-		for i, p := range s.points() {
-			if i%rare == 0 || s.name != "backlog" {
-				for _, fault := range faults {
-					all = append(all, disturbance{p, fault})
-				}
-			}
+		every := 1
+		if s.name == "backlog" {
+			every = rare
 		}
-		all = sampled(all, n)
+		all := chosen(s.points(), faults, n, every)
 		var tried atomic.Int64
 		t.Cleanup(func() {
 			t.Logf("%s: %d points tried", s.name, tried.Load())
@@ -38,6 +35,9 @@ func sweep(t *testing.T, faults []string, n, rare int, check func(s *scene, dir 
 			t.Run(fmt.Sprintf("%s/%d", s.name, shard), func(t *testing.T) {
 				t.Parallel()
 				s := s.in(t)
+				if err := prepare(s); err != nil {
+					t.Fatal(err)
+				}
 				for i := shard; i < len(all); i += shards {
 					dir := s.copied()
 					check(s, dir, all[i])
@@ -49,12 +49,15 @@ func sweep(t *testing.T, faults []string, n, rare int, check func(s *scene, dir 
 	}
 }
 
+// asIs leaves a scene where it is.
+func asIs(*scene) error { return nil }
+
 // TestKilledAnywhereNothingIsLostOrDoubled kills a pass with SIGKILL before its
 // mutating system calls, and compares what the next pass leaves with what an
 // undisturbed pass does.
 func TestKilledAnywhereNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
-	sweep(t, []string{kill}, 40, 1, func(s *scene, dir string, d disturbance) {
+	sweep(t, []string{kill}, 40, 1, asIs, func(s *scene, dir string, d disturbance) {
 		s.disturbed(dir, d)
 		s.whole(dir, d)
 	})
@@ -67,7 +70,7 @@ func TestKilledAnywhereNothingIsLostOrDoubled(t *testing.T) {
 func TestAFailedWriteHeals(t *testing.T) {
 	t.Parallel()
 	faults := []string{"error=ENOSPC", "error=EIO", "error=EROFS", "error=ENOSPC+", "error=EIO+", "error=EROFS+"}
-	sweep(t, faults, 60, 29, func(s *scene, dir string, d disturbance) {
+	sweep(t, faults, 60, 29, asIs, func(s *scene, dir string, d disturbance) {
 		trace, code, said := s.disturbed(dir, d)
 		switch lines := strings.Count(said, " ERROR "); {
 		case code == exitOK && lines == 0:

@@ -23,6 +23,7 @@ type scene struct {
 	heal    string // the command that is run after a disturbed one
 	keeps   []byte // what still stands in a file after it: the database that was moved aside
 	dir     string // what the pass finds
+	disk    *disk  // where copies of it lie; nil for the machine's own
 	now     time.Time
 	want    string // what an undisturbed pass leaves
 	atLeast int    // points that an undisturbed pass has, or something is wrong with the sweep
@@ -225,11 +226,18 @@ func (s *scene) written(name string, at time.Time) {
 // copied returns a copy of the scene to run a pass on.
 func (s *scene) copied() (dir string) {
 	s.t.Helper()
-	dir, err := os.MkdirTemp(s.t.TempDir(), "")
+	at := s.t.TempDir()
+	if s.disk != nil {
+		at = s.disk.dir
+	}
+	dir, err := os.MkdirTemp(at, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	copyDir(s.t, s.dir, dir)
+	if s.disk != nil {
+		s.disk.sync(s.t)
+	}
 	return dir
 }
 

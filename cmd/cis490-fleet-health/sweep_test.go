@@ -126,16 +126,22 @@ func (s *scene) disturbed(dir string, d disturbance) (trace []byte, code int, sa
 	return trace, code, said
 }
 
-// sampled are the points of a sweep that are tried: all of them in the nightly
-// run, and else about n, spread over the pass.
-func sampled(points []disturbance, n int) (some []disturbance) {
-	if os.Getenv("FLEET_HEALTH_SWEEP") == "all" || len(points) <= n {
-		return points
+// chosen are what a sweep tries: in the nightly run every fault at one point in
+// every, and else n points, spread over the pass, with the faults in turn.
+func chosen(points []point, faults []string, n, every int) (all []disturbance) {
+	if os.Getenv("FLEET_HEALTH_SWEEP") == "all" {
+		for i := 0; i < len(points); i += every {
+			for _, fault := range faults {
+				all = append(all, disturbance{points[i], fault})
+			}
+		}
+		return all
 	}
+	n = min(n, len(points))
 	for i := range n {
-		some = append(some, points[i*len(points)/n])
+		all = append(all, disturbance{points[i*len(points)/n], faults[i%len(faults)]})
 	}
-	return some
+	return all
 }
 
 // needStrace skips a sweep where there is no strace, and where it would only be
