@@ -14,8 +14,11 @@ import (
 	"unicode/utf8"
 )
 
+// databaseMagic is what a database begins with.
+const databaseMagic = "SQLite format 3\x00"
+
 // isText tells whether a file begins as no database does, however damaged: with
-// 512 bytes of text.
+// 512 bytes of text. One that was cut within its first word is no text.
 func isText(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -25,6 +28,9 @@ func isText(path string) bool {
 	head := make([]byte, 512)
 	n, _ := io.ReadFull(f, head)
 	head = head[:n]
+	if strings.HasPrefix(databaseMagic, string(head)) {
+		return false
+	}
 	if n == 512 {
 		head = head[:508] // the cut may be inside a rune
 		for len(head) > 0 && !utf8.RuneStart(head[len(head)-1]) {
@@ -69,9 +75,6 @@ func MoveAside(ctx context.Context, path string, at time.Time) (aside string, er
 	}
 	if err := peek(ctx, path); errors.Is(err, ErrForeign) {
 		return "", err
-	}
-	if isText(path) {
-		return "", fmt.Errorf("%s: %w: it is a text", path, ErrForeign)
 	}
 	aside = Aside(path, at)
 	// The database last: without it, what is left of a crash in between would

@@ -84,7 +84,7 @@ func checkCopy(ctx context.Context, path string) error {
 		return err
 	}
 	defer db.Close()
-	return quickCheck(ctx, db)
+	return integrityCheck(ctx, db)
 }
 
 // SyncDir makes the names in a directory safe.

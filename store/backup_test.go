@@ -71,7 +71,7 @@ func TestBackupRefuses(t *testing.T) {
 		{"a copy that is being made", path, filepath.Join(dir, "busy"), store.ErrTarget},
 		{"a directory that does not exist", path, filepath.Join(dir, "none", "x"), store.ErrTarget},
 		{"the database itself", path, path, store.ErrTarget},
-		{"a text", text, filepath.Join(dir, "x"), store.ErrCorrupt},
+		{"a text", text, filepath.Join(dir, "x"), store.ErrForeign},
 		{"nothing", filepath.Join(dir, "nothing"), filepath.Join(dir, "x"), store.ErrPath},
 	} {
 		if _, err := store.Backup(t.Context(), c.from, c.to); !errors.Is(err, c.want) {

@@ -280,7 +280,7 @@ func TestWhereAQueryIsRefused(t *testing.T) {
 	for path, want := range map[string]error{
 		filepath.Join(dir, "none.db"):      store.ErrPath,
 		filepath.Join(dir, "no", "dir.db"): store.ErrPath,
-		words:                              store.ErrCorrupt,
+		words:                              store.ErrForeign,
 	} {
 		if _, _, err := run(t.Context(), path, "SELECT 1", nil); !errors.Is(err, want) {
 			t.Errorf("%s gave %v, want %v", path, err, want)

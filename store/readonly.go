@@ -57,12 +57,13 @@ func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool,
 		// Another program that wrote to it has taken them away when it ended.
 		err = fmt.Errorf("%w: its -wal and -shm are not there, and making them needs the permission to write; the next pass does", ErrPath)
 	}
-	if err != nil {
-		return nil, false, fmt.Errorf("%s: %w", path, wrap(err))
+	if err == nil {
+		if current, err = checkIdentity(ctx, db); err != nil {
+			db.Close()
+		}
 	}
-	if current, err = checkIdentity(ctx, db); err != nil {
-		db.Close()
-		return nil, false, fmt.Errorf("%s: %w", path, wrap(err))
+	if err != nil {
+		return nil, false, refused(path, err)
 	}
 	return db, current, nil
 }

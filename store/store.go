@@ -328,7 +328,7 @@ func wrap(err error) error {
 	switch e.Code() {
 	case sqlitelib.SQLITE_CONSTRAINT_UNIQUE, sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY:
 		// Every insert looks first, or says what happens on a conflict: an index
-		// and its table contradict one another, which quick_check does not see.
+		// and its table contradict one another, since the last check.
 		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
 	case sqlitelib.SQLITE_IOERR_SHMSIZE: // no room for the -shm, which each reader needs
 		return fmt.Errorf("%w (%w)", ErrFull, err)

@@ -15,7 +15,7 @@ import (
 // leftQueries are what a pass leaves, as its readers see it. Of the rows it is
 // what they add up to in an hour: each is one or the other.
 var leftQueries = []string{
-	`SELECT host || ' ' || COALESCE(code_commit, '-') || ' ' || received_at_us / 3600000000 || ' ' || COUNT(*) || ' ' || SUM(received_at_us % 999983)
+	`SELECT host || ' ' || COALESCE(code_commit, '-') || ' ' || (received_at_us / 3600000000) || ' ' || COUNT(*) || ' ' || SUM(received_at_us % 999983)
 		FROM ship_log GROUP BY host, code_commit, received_at_us / 3600000000 ORDER BY 1`,
 	"SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1",
 	"SELECT at || ' ' || host || ' ' || reason FROM rejection_log ORDER BY 1",

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// schemaSums has a line for each table, index and view that the migrations make:
+// what schemaObjects returns. A test writes it anew, with -update.
+//
+//go:embed schema.sums
+var schemaSums string
+
+// schemaObjects returns a line for each object of a database: its kind, its name,
+// and a sum of the SQL that made it.
+func schemaObjects(ctx context.Context, db sqlx.QueryerContext) (lines []string, err error) {
+	var objects []struct{ Kind, Name, Text string }
+	err = sqlx.SelectContext(ctx, db, &objects, `
+		SELECT
+		  type AS kind,
+		  name,
+		  tbl_name || ' ' || COALESCE(sql, '') AS text
+		FROM sqlite_schema
+		WHERE name NOT IN ('goose_db_version', 'sqlite_sequence')
+		ORDER BY name`)
+	for _, o := range objects {
+		sum := fnv.New64a()
+		sum.Write([]byte(o.Text))
+		lines = append(lines, fmt.Sprintf("%s %s %016x", o.Kind, o.Name, sum.Sum64()))
+	}
+	return lines, err
+}
+
+// checkSchema looks whether a database has what the migrations make of it, as it
+// was made: SQLite's checks do not read the SQL. What somebody has added to it is
+// no fault.
+func checkSchema(ctx context.Context, db sqlx.QueryerContext) error {
+	lines, err := schemaObjects(ctx, db)
+	if err != nil {
+		return err
+	}
+	have := map[string]bool{}
+	for _, line := range lines {
+		have[line] = true
+	}
+	for line := range strings.Lines(schemaSums) {
+		if line = strings.TrimSpace(line); !have[line] {
+			return fmt.Errorf("%w: not as it was made: %s", ErrCorrupt, line[:strings.LastIndexByte(line, ' ')])
+		}
+	}
+	return nil
+}
