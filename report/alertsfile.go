@@ -130,6 +130,11 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 	if known.Offset == size && stored.State != "" {
 		return 0, nil
 	}
+	if known != (position{}) {
+		if size, err = cutAtHole(f, known.Offset, size); err != nil {
+			return 0, fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	found := 0
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		whole, err := readAlerts(f, known.Offset, func(a store.Alert) error {
@@ -167,6 +172,25 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	return adopted, nil
+}
+
+// cutAtHole ends a file before the first NUL behind an offset, and returns its
+// size. After a power cut, pages of what was not synced may be empty, and others
+// behind them not. Whatever was appended there is still to be exported.
+func cutAtHole(f *os.File, offset, size int64) (int64, error) {
+	tail := bufio.NewReader(io.NewSectionReader(f, offset, size-offset))
+	for {
+		chunk, err := tail.ReadSlice(0)
+		offset += int64(len(chunk))
+		switch {
+		case err == nil:
+			return offset - 1, f.Truncate(offset - 1)
+		case errors.Is(err, io.EOF):
+			return size, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return 0, err
+		}
+	}
 }
 
 // readAlerts gives out the alerts that stand in a file from an offset on, and
@@ -226,22 +250,28 @@ func moveTo(tx *store.Tx, source int64, f io.ReaderAt, offset, now int64) error 
 // Export appends the alerts that are not in alerts.jsonl yet, syncs it, and
 // then marks them. A crash in between is what Reconcile repairs.
 func Export(ctx context.Context, s *store.Store, path string, now int64) (n int, err error) {
+	if waiting, err := s.AnyNotExported(ctx); err != nil || !waiting {
+		return 0, err
+	}
 	source, err := s.Source(ctx, store.StreamAlerts)
 	if err != nil {
 		return 0, err
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return 0, unusable(err)
+	}
+	f, size, err := openAlerts(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if size == 0 {
+		// What a power cut leaves of the first lines must be known as ours.
+		if err := s.Update(ctx, func(tx *store.Tx) error { return moveTo(tx, source, f, 0, now) }); err != nil {
+			return 0, err
+		}
+	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
-		if waiting, err := tx.AnyNotExported(); err != nil || !waiting {
-			return err
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-			return unusable(err)
-		}
-		f, size, err := openAlerts(path, os.O_RDWR|os.O_CREATE)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
 		written := int64(0)
 		if n, written, err = appendAlerts(tx, f); err == nil {
 			err = f.Sync()

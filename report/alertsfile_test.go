@@ -117,6 +117,28 @@ func (f *alertsFile) holds(want string) {
 	}
 }
 
+// TestAFirstExportThatAPowerCutLeftEmpty: nothing but zeros was no file for alerts,
+// and every pass refused it.
+func TestAFirstExportThatAPowerCutLeftEmpty(t *testing.T) {
+	t.Parallel()
+	f := newAlertsFile(t)
+	f.raise(1, 2)
+	execute := func(statement string) {
+		err := f.s.Update(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(statement); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	execute("CREATE TRIGGER cut BEFORE UPDATE OF exported_at ON alerts BEGIN SELECT RAISE(FAIL, 'cut'); END")
+	if _, err := report.Export(t.Context(), f.s, f.path, now); err == nil || f.content() != lines(1, 2) {
+		t.Fatalf("the export was not cut between its lines and their marks: %v", err)
+	}
+	execute("DROP TRIGGER cut")
+	f.write(strings.Repeat("\x00", len(lines(1, 2))))
+	f.pass()
+	f.holds(lines(1, 2))
+}
+
 // TestAlertsFileAfterAnAccident does something to alerts.jsonl between two
 // passes, of which the first exported alerts 1 and 2 and the second has alert 3.
 func TestAlertsFileAfterAnAccident(t *testing.T) {
@@ -127,6 +149,9 @@ func TestAlertsFileAfterAnAccident(t *testing.T) {
 		want     string
 	}{
 		{"nothing happened", func(f *alertsFile) {}, lines(1, 2, 3)},
+		{"a page that a power cut left empty", func(f *alertsFile) {
+			f.write(lines(1, 2) + lines(3)[:40] + strings.Repeat("\x00", 99_000) + lines(3)[60:])
+		}, lines(1, 2, 3)},
 		{"a torn line is cut off", func(f *alertsFile) { f.write(lines(1, 2) + lines(3)[:40]) }, lines(1, 2, 3)},
 		{"a line was appended but not marked", func(f *alertsFile) { f.write(lines(1, 2, 3)) }, lines(1, 2, 3)},
 		{"a line was appended without its newline", func(f *alertsFile) { f.write(strings.TrimSuffix(lines(1, 2, 3), "\n")) }, lines(1, 2, 3)},

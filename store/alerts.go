@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 )
@@ -120,9 +121,9 @@ func (tx *Tx) eachAlert(each func(Alert) error, query string, params ...any) err
 }
 
 // AnyNotExported tells whether an alert is not in alerts.jsonl yet.
-func (tx *Tx) AnyNotExported() (any bool, err error) {
-	err = tx.Get(&any, "SELECT EXISTS (SELECT 1 FROM alerts WHERE exported_at IS NULL)")
-	return any, err
+func (s *Store) AnyNotExported(ctx context.Context) (any bool, err error) {
+	err = s.conn.GetContext(ctx, &any, "SELECT EXISTS (SELECT 1 FROM alerts WHERE exported_at IS NULL)")
+	return any, s.wrap(err)
 }
 
 // EachNotExported hands out the alerts that are not in alerts.jsonl yet, oldest

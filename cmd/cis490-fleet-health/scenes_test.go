@@ -139,6 +139,17 @@ func backlog(first *scene) *scene {
 	return s.ready()
 }
 
+// manyAlerts is a pass that appends 130 KiB of alerts.
+func manyAlerts(first *scene) *scene {
+	s := first.after("many alerts", 50)
+	var rows strings.Builder
+	for i := range 300 {
+		rows.WriteString(ship(fmt.Sprintf("lab-%d", i+100), s.now.Add(-time.Hour)))
+	}
+	s.appendIndex(rows.String())
+	return s.ready()
+}
+
 // rotation is a pass that finds a new index, and behind the old one's rotated
 // file an older one, with lines that it has not read.
 func rotation(first *scene) *scene {
