@@ -100,8 +100,9 @@ func isClear(said string) bool {
 }
 
 // syncedAgain returns the sync that was tried on a file after one had failed,
-// without a write to it in between: the kernel has dropped what it could not
-// write, and says that all is well the second time.
+// without a write to it or a cut in between: the kernel has dropped what it could
+// not write, and says that all is well the second time. SQLite cuts a new database
+// back to nothing, and syncs that.
 func syncedAgain(trace []byte) string {
 	failed := false
 	for line := range strings.Lines(string(trace)) {
@@ -111,7 +112,7 @@ func syncedAgain(trace []byte) string {
 			return line
 		case sync:
 			failed = strings.Contains(line, "(INJECTED)")
-		case strings.Contains(line, "write"):
+		case strings.Contains(line, "write"), strings.Contains(line, "truncate"):
 			failed = false
 		}
 	}
