@@ -31,7 +31,7 @@ func TestDamagedDatabases(t *testing.T) {
 	}
 	rebuilt := left(t, fresh)
 	n := 3 * len(mutations)
-	if os.Getenv("FLEET_HEALTH_SWEEP") == "all" {
+	if nightly() {
 		n = 1000
 	}
 	var refused, harmless, undetectable atomic.Int64
@@ -83,7 +83,7 @@ func TestDamageBetweenTwoDailyChecks(t *testing.T) {
 		t.Fatalf("the database has only %d bytes", len(b.content))
 	}
 	n := 12
-	if os.Getenv("FLEET_HEALTH_SWEEP") == "all" {
+	if nightly() {
 		n = 200
 	}
 	kinds := []mutation{flipped("leaf"), flipped("internal"), flipped("map"), flipped("free")}

@@ -15,9 +15,6 @@ import (
 // maxPeak is the memory in MiB that a pass may take, however much it finds.
 const maxPeak = 64
 
-// nightly tells whether the long form of a test is wanted.
-func nightly() bool { return os.Getenv("FLEET_HEALTH_SWEEP") == "all" }
-
 // longOr is a size in the nightly run, and the one of the ordinary run.
 func longOr(long, short int) int {
 	if nightly() {

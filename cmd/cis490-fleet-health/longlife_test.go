@@ -31,7 +31,7 @@ func TestAYear(t *testing.T) {
 	t.Parallel()
 	needStrace(t)
 	days, retention, faultsADay := 4, 1, 24.0
-	if os.Getenv("FLEET_HEALTH_SWEEP") == "all" {
+	if nightly() {
 		days, retention, faultsADay = 365, 30, 4
 	}
 	// The kernel counts what a thread writes: so no other test's is among it.

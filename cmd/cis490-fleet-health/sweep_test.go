@@ -22,6 +22,9 @@ func init() {
 	}
 }
 
+// nightly tells whether the long form of a test is wanted.
+func nightly() bool { return os.Getenv("FLEET_HEALTH_SWEEP") == "all" }
+
 // mutating are the system calls that change a file or say that it is safe.
 const mutating = "pwrite64,pwritev,pwritev2,write,writev,sendfile,copy_file_range,fallocate,fsync,fdatasync,sync_file_range,sync,syncfs," +
 	"truncate,ftruncate,open,openat,openat2,creat,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,rename,renameat,renameat2,mkdir,mkdirat"
@@ -129,7 +132,7 @@ func (s *scene) disturbed(dir string, d disturbance) (trace []byte, code int, sa
 // chosen are what a sweep tries: in the nightly run every fault at one point in
 // every, and else n points, spread over the pass, with the faults in turn.
 func chosen(points []point, faults []string, n, every int) (all []disturbance) {
-	if os.Getenv("FLEET_HEALTH_SWEEP") == "all" {
+	if nightly() {
 		for i := 0; i < len(points); i += every {
 			for _, fault := range faults {
 				all = append(all, disturbance{points[i], fault})
