@@ -36,7 +36,7 @@ func TestDamagedDatabases(t *testing.T) {
 	}
 	var refused, harmless, undetectable atomic.Int64
 	t.Cleanup(func() {
-		t.Logf("%d databases tried: %d refused, %d harmless, %d undetectable, to SQLite as well", n, refused.Load(), harmless.Load(), undetectable.Load())
+		t.Logf("databases: %d tried: %d refused, %d harmless, %d undetectable, to SQLite as well", n, refused.Load(), harmless.Load(), undetectable.Load())
 		if int(refused.Load()+harmless.Load()+undetectable.Load()) != n {
 			t.Errorf("%d were to be tried", n)
 		}
@@ -110,7 +110,7 @@ func TestDamageBetweenTwoDailyChecks(t *testing.T) {
 		}
 		os.RemoveAll(d.dir)
 	}
-	t.Logf("%d databases tried: %d passes saw nothing, %d databases were refused the next day", n, unseen, refused)
+	t.Logf("databases: %d damaged between two checks: %d passes saw nothing, %d were refused the next day", n, unseen, refused)
 	if refused == 0 || unseen == 0 {
 		t.Error("the test has not met what it is for")
 	}

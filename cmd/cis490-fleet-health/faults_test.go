@@ -13,24 +13,24 @@ import (
 // sweep disturbs the pass of each scene at its points, on a fresh copy of the
 // scene, calls check with it, and prints how much it has tried. prepare is called
 // before, with what is a scene of its own for some of the points. The nightly run
-// tries every fault at each point, or at one in rare of the backlog, which takes
-// longest; the short one, n points of a scene with the faults in turn.
-func sweep(t *testing.T, faults []string, n, rare int, prepare func(s *scene) error, check func(s *scene, dir string, d disturbance)) {
+// tries every fault at each point, or the faults in turn where that takes too
+// long; the short one, n points of a scene.
+func sweep(t *testing.T, faults []string, n int, prepare func(s *scene) error, check func(s *scene, dir string, d disturbance)) {
 	needStrace(t)
 	const shards = 4
-	for _, s := range scenes(t) {
-		every := 1
-		if s.name == "backlog" {
-			every = rare
+	var tried atomic.Int64
+	points, wanted, scenes := 0, 0, scenes(t)
+	t.Cleanup(func() {
+		t.Logf("sweep: %d points of %d scenes, %d passes disturbed by %s", points, len(scenes), tried.Load(), strings.Join(faults, ", "))
+		if int(tried.Load()) != wanted {
+			t.Errorf("%d passes were to be disturbed", wanted)
 		}
-		all := chosen(s.points(), faults, n, every)
-		var tried atomic.Int64
-		t.Cleanup(func() {
-			t.Logf("%s: %d points tried", s.name, tried.Load())
-			if int(tried.Load()) != len(all) {
-				t.Errorf("%s: %d points were to be tried", s.name, len(all))
-			}
-		})
+	})
+	for _, s := range scenes {
+		found := s.points()
+		all := chosen(found, faults, n, s.slow)
+		points += len(found)
+		wanted += len(all)
 		for shard := range shards {
 			t.Run(fmt.Sprintf("%s/%d", s.name, shard), func(t *testing.T) {
 				t.Parallel()
@@ -49,15 +49,16 @@ func sweep(t *testing.T, faults []string, n, rare int, prepare func(s *scene) er
 	}
 }
 
-// asIs leaves a scene where it is.
-func asIs(*scene) error { return nil }
+// inMemory lays a scene's copies into memory: a process that ends, unlike a
+// machine that does, forgets nothing that is not synced.
+func inMemory(s *scene) error { s.at = memoryDir(s.t); return nil }
 
 // TestKilledAnywhereNothingIsLostOrDoubled kills a pass with SIGKILL before its
 // mutating system calls, and compares what the next pass leaves with what an
 // undisturbed pass does.
 func TestKilledAnywhereNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
-	sweep(t, []string{kill}, 40, 1, asIs, func(s *scene, dir string, d disturbance) {
+	sweep(t, []string{kill}, 40, inMemory, func(s *scene, dir string, d disturbance) {
 		s.disturbed(dir, d)
 		s.whole(dir, d)
 	})
@@ -70,7 +71,7 @@ func TestKilledAnywhereNothingIsLostOrDoubled(t *testing.T) {
 func TestAFailedWriteHeals(t *testing.T) {
 	t.Parallel()
 	faults := []string{"error=ENOSPC", "error=EIO", "error=EROFS", "error=ENOSPC+", "error=EIO+", "error=EROFS+"}
-	sweep(t, faults, 60, 29, asIs, func(s *scene, dir string, d disturbance) {
+	sweep(t, faults, 60, inMemory, func(s *scene, dir string, d disturbance) {
 		trace, code, said := s.disturbed(dir, d)
 		switch lines := strings.Count(said, " ERROR "); {
 		case code == exitOK && lines == 0:

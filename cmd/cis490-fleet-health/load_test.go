@@ -113,7 +113,7 @@ func TestALargeIndex(t *testing.T) {
 	var disk unix.Statfs_t
 	bed.check(unix.Statfs(bed.dir, &disk))
 	if free := int64(disk.Bavail) * disk.Bsize; free < 3*bytes {
-		t.Skipf("there are %d GiB of room, and %d are needed", free>>30, 3*bytes>>30)
+		lacks(t, fmt.Sprintf("there are %d GiB of room, and %d are needed", free>>30, 3*bytes>>30))
 	}
 	rows, size := 0, int64(0)
 	for ; size < bytes; size = bed.size(bed.index) {

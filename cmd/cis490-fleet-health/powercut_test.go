@@ -45,6 +45,14 @@ func withOwnMounts(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
+// onDisk lays a scene's copies on a disk whose power can be cut.
+func onDisk(s *scene) (err error) {
+	if s.disk, err = newDisk(s.t); err == nil {
+		s.at = s.disk.dir
+	}
+	return err
+}
+
 // TestAfterAPowerCutNothingIsLostOrDoubled cuts the power before each mutating
 // system call of a pass. What the pass had not synced is lost. No alert may count
 // as exported then that does not stand in alerts.jsonl; and the next pass leaves
@@ -54,8 +62,7 @@ func TestAfterAPowerCutNothingIsLostOrDoubled(t *testing.T) {
 	needStrace(t)
 	withOwnMounts(t, func(t *testing.T) {
 		needDisk(t)
-		onDisk := func(s *scene) (err error) { s.disk, err = newDisk(s.t); return err }
-		sweep(t, []string{nothing, names, anything}, 21, 1, onDisk, func(s *scene, dir string, d disturbance) {
+		sweep(t, []string{nothing, names, anything}, 21, onDisk, func(s *scene, dir string, d disturbance) {
 			s.disturbed(dir, disturbance{d.point, kill})
 			s.disk.cut(s.t, d.fault, d.String())
 			d.fault = "a power cut that leaves " + d.fault
@@ -79,8 +86,7 @@ func TestAPowerCutInALargeExport(t *testing.T) {
 	withOwnMounts(t, func(t *testing.T) {
 		needDisk(t)
 		s := manyAlerts(firstRun(t))
-		var err error
-		if s.disk, err = newDisk(t); err != nil {
+		if err := onDisk(s); err != nil {
 			t.Fatal(err)
 		}
 		holes := 0

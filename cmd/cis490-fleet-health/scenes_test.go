@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -23,10 +24,12 @@ type scene struct {
 	heal    string // the command that is run after a disturbed one
 	keeps   []byte // what still stands in a file after it: the database that was moved aside
 	dir     string // what the pass finds
-	disk    *disk  // where copies of it lie; nil for the machine's own
+	at      string // where copies of it lie; "" for the test's own directory
+	disk    *disk  // on which they lie there, if its power can be cut
 	now     time.Time
 	want    string // what an undisturbed pass leaves
 	atLeast int    // points that an undisturbed pass has, or something is wrong with the sweep
+	slow    bool   // its pass has too many points for each fault at each of them
 }
 
 // in returns the scene for a subtest.
@@ -131,6 +134,7 @@ func firstRun(t *testing.T) *scene {
 // backlog is a pass that finds 100,500 new rows: two batches.
 func backlog(first *scene) *scene {
 	s := first.after("backlog", 2000)
+	s.slow = true
 	var rows strings.Builder
 	for i := range 100_500 {
 		rows.WriteString(ship(fmt.Sprintf("lab-%d", i%50), first.now.Add(time.Duration(i)*30*time.Millisecond)))
@@ -237,11 +241,7 @@ func (s *scene) written(name string, at time.Time) {
 // copied returns a copy of the scene to run a pass on.
 func (s *scene) copied() (dir string) {
 	s.t.Helper()
-	at := s.t.TempDir()
-	if s.disk != nil {
-		at = s.disk.dir
-	}
-	dir, err := os.MkdirTemp(at, "")
+	dir, err := os.MkdirTemp(cmp.Or(s.at, s.t.TempDir()), "")
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -129,22 +129,31 @@ func (s *scene) disturbed(dir string, d disturbance) (trace []byte, code int, sa
 	return trace, code, said
 }
 
-// chosen are what a sweep tries: in the nightly run every fault at one point in
-// every, and else n points, spread over the pass, with the faults in turn.
-func chosen(points []point, faults []string, n, every int) (all []disturbance) {
-	if nightly() {
-		for i := 0; i < len(points); i += every {
-			for _, fault := range faults {
-				all = append(all, disturbance{points[i], fault})
-			}
-		}
-		return all
+// chosen are what a sweep tries: in the nightly run each point with every fault,
+// or with the faults in turn, and else n points, spread over the pass.
+func chosen(points []point, faults []string, n int, inTurn bool) (all []disturbance) {
+	each := len(faults)
+	if !nightly() {
+		points, inTurn = spread(points, n), true
 	}
-	n = min(n, len(points))
-	for i := range n {
-		all = append(all, disturbance{points[i*len(points)/n], faults[i%len(faults)]})
+	if inTurn {
+		each = 1
+	}
+	for i, p := range points {
+		for j := range each {
+			all = append(all, disturbance{p, faults[(i+j)%len(faults)]})
+		}
 	}
 	return all
+}
+
+// spread returns n of the points, or all if there are fewer.
+func spread(points []point, n int) (some []point) {
+	n = min(n, len(points))
+	for i := range n {
+		some = append(some, points[i*len(points)/n])
+	}
+	return some
 }
 
 // needStrace skips a sweep where there is no strace, and where it would only be
