@@ -24,7 +24,8 @@ type indexReader struct {
 	s      *store.Store
 	opts   IndexOptions
 	source int64
-	stored string // the place that the database holds
+	stored string      // the place that the database holds
+	gaps   []store.Gap // found, and to be stored with the next place: a pass that ends between the two would forget them
 	result *Result
 	series seriesNames // the parser's
 }
@@ -43,7 +44,7 @@ func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor,
 	if c.Offset > 0 && f.stream == nil && !c.matches(f.file) {
 		return c, true, fmt.Errorf("index %w: %s: %w", ErrUnread, path, errAnotherFile)
 	}
-	end, err = r.drain(ctx, f, c, at, nil)
+	end, err = r.drain(ctx, f, c, at)
 	return end, f.stream == nil, err
 }
 
@@ -59,7 +60,7 @@ type chunk struct {
 // drain reads a file from a cursor to its end, and returns the cursor there; at
 // makes the place to be stored of each cursor on the way. Parsing and storing
 // overlap: on two cores that is nearly twice as quick.
-func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at func(fileCursor) filePlace, gap *store.Gap) (end fileCursor, err error) {
+func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at func(fileCursor) filePlace) (end fileCursor, err error) {
 	lines, err := f.from(c)
 	if err != nil {
 		return c, fmt.Errorf("index %w: %w", ErrUnread, err)
@@ -75,17 +76,15 @@ func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at 
 	end = c
 	for chunk := range chunks {
 		chunk.batch.State = at(chunk.end).String()
-		if gap != nil {
-			chunk.batch.Gaps = append(chunk.batch.Gaps, *gap)
-			r.result.Gaps = append(r.result.Gaps, *gap)
-			gap = nil
-		}
-		if chunk.lines > 0 || chunk.batch.State != r.stored {
+		chunk.batch.Gaps = r.gaps
+		if chunk.lines > 0 || chunk.batch.State != r.stored || len(r.gaps) > 0 {
 			saved, err := r.s.Save(ctx, chunk.batch)
 			if err != nil {
 				return end, err
 			}
 			r.stored = chunk.batch.State
+			r.result.Gaps = append(r.result.Gaps, r.gaps...)
+			r.gaps = nil
 			r.result.add(saved)
 			r.result.Read += chunk.lines
 			r.result.Quarantined += chunk.batch.Quarantine.Lines()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/cis490/fleet-health/store"
@@ -82,9 +83,10 @@ func Index(ctx context.Context, s *store.Store, opts IndexOptions) (result Resul
 	switch {
 	case errors.Is(err, ErrUnread):
 		// What was parsed counts. The gap stays open until a pass gets through.
-		gap := store.Gap{Reason: store.GapUnread, From: cmp.Or(stored.NewestAt, opts.Now), To: opts.Now, Detail: "the index could not be read to its end"}
-		result.Gaps = append(result.Gaps, gap)
-		if _, saveErr := s.Save(ctx, &store.Batch{Source: source, Now: opts.Now, Gaps: []store.Gap{gap}}); saveErr != nil {
+		gaps := append(r.gaps, store.Gap{Reason: store.GapUnread, From: cmp.Or(stored.NewestAt, opts.Now), To: opts.Now,
+			Detail: "the index could not be read to its end"})
+		result.Gaps = append(result.Gaps, gaps...)
+		if _, saveErr := s.Save(ctx, &store.Batch{Source: source, Now: opts.Now, Gaps: gaps}); saveErr != nil {
 			return result, saveErr
 		}
 	case err == nil:
@@ -102,20 +104,28 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 	defer current.Close()
 	place, ok := parseFilePlace(r.stored)
 	if ok && (place.Offset > 0 || place.identity == current.identity) && place.matches(current.file) {
-		gap, err := r.drainBefore(ctx, &place, current.info)
+		err := r.drainBefore(ctx, &place, current)
 		if err == nil && place.Offset == 0 {
 			err = r.drainCopies(ctx, place, current.info)
 		}
 		if err == nil {
-			_, err = r.drain(ctx, current, place.fileCursor, place.at, gap)
+			_, err = r.drain(ctx, current, place.fileCursor, place.at)
 		}
 		return err
 	}
 	var older []string
-	var gap *store.Gap
+	begin, before := fileCursor{}, (*fileCursor)(nil)
+	since := min(cmp.Or(newest, place.ModTime, r.opts.Now), r.opts.Now) // what may be missing came later
 	if ok {
-		older, err = siblings(r.opts.Path, place.fileCursor, current.info)
-		gap = indexGap(place.fileCursor, current, len(older) > 0, newest, r.opts.Now)
+		var t trail
+		t, err = trailOf(r.opts.Path, place.fileCursor, current)
+		older = t.later
+		if t.own != "" {
+			older, begin = slices.Insert(older, 0, t.own), place.fileCursor
+		}
+		if gap := indexGap(place.fileCursor, current, t, since, r.opts.Now); gap != nil {
+			r.gaps = append(r.gaps, *gap)
+		}
 	} else if r.opts.Rotated {
 		var all []sibling
 		all, err = r.beside(current.info)
@@ -126,20 +136,19 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 	if err != nil {
 		return fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
-	begin, before := place.fileCursor, (*fileCursor)(nil)
 	for _, path := range older {
 		end, plain, err := r.drainOlder(ctx, path, begin, filePlace{}.at)
 		if errors.Is(err, ErrUnread) {
 			// It must not keep the index itself from being read.
-			gap = r.olderGap(cmp.Or(newest, r.opts.Now), err)
+			r.olderGap(since, err)
 		} else if err != nil {
 			return err
 		}
-		if begin = (fileCursor{}); plain && end.Offset > 0 {
+		if begin = (fileCursor{}); plain {
 			before = &end
 		}
 	}
-	_, err = r.drain(ctx, current, fileCursor{}, filePlace{Before: before}.at, gap)
+	_, err = r.drain(ctx, current, fileCursor{}, filePlace{Before: before}.at)
 	return err
 }
 
@@ -147,28 +156,28 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 func (p filePlace) at(c fileCursor) filePlace { return filePlace{c, p.Before} }
 
 // olderGap says that the rest of a file that was rotated away may be missing.
-func (r *indexReader) olderGap(from int64, err error) *store.Gap {
-	return &store.Gap{Reason: store.GapRotated, From: from, To: r.opts.Now,
-		Detail: "a file that was rotated away could not be read to its end: " + strconv.Quote(err.Error())}
+func (r *indexReader) olderGap(from int64, err error) {
+	r.gaps = append(r.gaps, store.Gap{Reason: store.GapRotated, From: from, To: r.opts.Now,
+		Detail: "a file that was rotated away could not be read to its end: " + strconv.Quote(err.Error())})
 }
 
 // drainBefore reads what was written to the file that was rotated away last
 // after it was read to its end: a writer goes on writing to it until it opens
 // the index anew. Compressed, it does not grow any more.
-func (r *indexReader) drainBefore(ctx context.Context, place *filePlace, current os.FileInfo) (*store.Gap, error) {
+func (r *indexReader) drainBefore(ctx context.Context, place *filePlace, current *indexFile) error {
 	if place.Before == nil {
-		return nil, nil
+		return nil
 	}
 	before := *place.Before
-	all, err := beside(r.opts.Path, stem(r.opts.Path), current)
+	all, err := beside(r.opts.Path, stem(r.opts.Path), current.info)
 	if err != nil {
-		return nil, nil // the next pass may be allowed to look
+		return nil // the next pass may be allowed to look
 	}
 	path := ""
 	for _, one := range all {
 		if before.identity == identify(unix.AT_FDCWD, one.path) {
 			if one.info.Size() == before.Offset {
-				return nil, nil
+				return nil
 			}
 			path = one.path
 		}
@@ -176,24 +185,25 @@ func (r *indexReader) drainBefore(ctx context.Context, place *filePlace, current
 	place.Before = nil
 	if path == "" {
 		// Once, as the place then forgets the file.
-		found, err := siblings(r.opts.Path, before, current)
-		if err != nil || len(found) == 0 {
-			return nil, nil
+		found, err := trailOf(r.opts.Path, before, current)
+		if err != nil || found.own == "" {
+			return nil
 		}
-		path = found[0]
+		path = found.own
 	}
 	index := place.fileCursor
 	end, plain, err := r.drainOlder(ctx, path, before, func(c fileCursor) filePlace { return filePlace{index, &c} })
 	if errors.Is(err, errAnotherFile) {
-		return nil, nil
+		return nil
 	}
 	if plain {
 		place.Before = &end
 	}
 	if errors.Is(err, ErrUnread) {
-		return r.olderGap(before.ModTime, err), nil
+		r.olderGap(before.ModTime, err)
+		return nil
 	}
-	return nil, err
+	return err
 }
 
 // drainCopies reads the copies that were made of an index that had nothing in
@@ -222,25 +232,28 @@ func (r *indexReader) beside(current os.FileInfo) ([]sibling, error) {
 
 // indexGap says what may be missing now that the cursor's file is not at its
 // place any more; nil if that file was found and can be read to its end.
-func indexGap(c fileCursor, current *indexFile, found bool, from, now int64) *store.Gap {
+func indexGap(c fileCursor, current *indexFile, t trail, from, now int64) *store.Gap {
 	gap := store.Gap{From: from, To: now}
-	if from == 0 {
-		gap.From = now
+	changed := t.changed
+	if c.identity == current.identity {
+		changed = &sibling{current.path, current.info}
 	}
-	switch size := current.info.Size(); {
-	case c.identity == current.identity && size < c.Offset:
+	switch {
+	case changed != nil && changed.info.Size() < c.Offset:
 		gap.Reason = store.GapTruncated
-		gap.Detail = fmt.Sprintf("the index was cut from at least %d bytes to %d", c.Offset, size)
-	case c.identity == current.identity:
+		gap.Detail = fmt.Sprintf("the index was cut from at least %d bytes to %d", c.Offset, changed.info.Size())
+	case changed != nil:
 		gap.Reason = store.GapRewritten
 		gap.Detail = fmt.Sprintf("the index holds other bytes than those read before byte %d", c.Offset)
-	case found || c.Offset == 0:
+	case t.own != "" || c.Offset == 0 && packed(t.later):
+		// Nothing tells of an empty index which compressed file it has become, but
+		// all of them that are new are read.
 		return nil
 	default:
 		gap.Reason = store.GapRotated
 		gap.Detail = fmt.Sprintf("another index is in place, and the one read up to byte %d was not found beside it", c.Offset)
 	}
-	if found {
+	if t.own != "" {
 		gap.Detail += "; a copy of it was found and read to its end"
 	} else {
 		gap.Detail += "; lines written after that byte may be missing"

@@ -172,6 +172,38 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			d.write("new", ship(2), ship(3))
 			d.rename("new", "index.jsonl")
 		}, "h1 h2 h3|rotated-away"},
+		// What stood in a file that was cut or rewritten, and then renamed, was
+		// lost; and if there was a copy of what had been read, without a word.
+		"truncated, and renamed": {func(d *indexDir) {
+			d.write("index.jsonl", ship(3))
+			d.rename("index.jsonl", "index.jsonl.1")
+			d.write("index.jsonl", ship(4))
+		}, "h1 h2 h3 h4|truncated"},
+		"rewritten, and renamed": {func(d *indexDir) {
+			d.write("index.jsonl", ship(2), ship(3), ship(4))
+			d.rename("index.jsonl", "index.jsonl.1")
+			d.write("index.jsonl", ship(5))
+		}, "h1 h2 h3 h4 h5|rewritten"},
+		"copied and truncated, and renamed": {func(d *indexDir) {
+			d.write("index.jsonl.2", ship(1), ship(2), ship(3))
+			d.write("index.jsonl", ship(4))
+			d.rename("index.jsonl", "index.jsonl.1")
+			d.write("index.jsonl", ship(5))
+		}, "h1 h2 h3 h4 h5|truncated"},
+		"replaced, and renamed": {func(d *indexDir) {
+			d.write("new", ship(2), ship(3))
+			d.rename("new", "index.jsonl")
+			d.rename("index.jsonl", "index.jsonl.1")
+			d.write("index.jsonl", ship(4))
+		}, "h1 h2 h3 h4|rotated-away"},
+		"rotated twice, by a clock that went back": {func(d *indexDir) {
+			d.rename("index.jsonl", "index.jsonl.2")
+			d.write("index.jsonl.1", ship(3))
+			d.write("index.jsonl", ship(4))
+			hourAgo := time.Now().Add(-time.Hour)
+			d.must(os.Chtimes(d.path("index.jsonl.1"), hourAgo, hourAgo))
+			d.must(os.Chtimes(d.path("index.jsonl"), hourAgo, hourAgo))
+		}, "h1 h2 h3 h4|"},
 		"replaced by a copy of itself that went on": {func(d *indexDir) {
 			d.write("new", ship(1), ship(2), ship(3))
 			d.rename("new", "index.jsonl")
@@ -258,6 +290,90 @@ func TestACopyOfAnIndexThatWasEmpty(t *testing.T) {
 	d.must(os.Chtimes(d.path("index.jsonl.1"), later, later))
 	d.write("index.jsonl", ship(3))
 	expect(t, "copied and truncated", d.read(), "h1 h2 h3|")
+}
+
+// TestAnIndexThatWasEmptyAndIsNotThere: what it had got by then was lost without
+// a word, as was what came to it when it had been rotated away empty.
+func TestAnIndexThatWasEmptyAndIsNotThere(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		between func(d *indexDir)
+		want    string
+	}{
+		"gone": {func(d *indexDir) {
+			d.write("new")
+			d.rename("new", "index.jsonl")
+		}, "h3|rotated-away"},
+		"compressed": {func(d *indexDir) {
+			d.write("new")
+			d.rename("new", "index.jsonl")
+			d.write("index.jsonl.1.gz", compressed(t, ".gz", ship(1)+ship(2)))
+		}, "h1 h2 h3|"},
+		"written to late": {func(d *indexDir) {
+			d.rename("index.jsonl", "index.jsonl.1")
+			d.write("index.jsonl")
+			expect(t, "rotated", d.read(), "|")
+			d.append("index.jsonl.1", ship(1))
+		}, "h1 h3|"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newIndexDir(t)
+			d.write("index.jsonl")
+			expect(t, "empty", d.read(), "|")
+			test.between(d)
+			d.append("index.jsonl", ship(3))
+			expect(t, "then", d.read(), test.want)
+			expect(t, "once more", d.read(), test.want)
+		})
+	}
+}
+
+// TestAnEmptyFileBehindTheIndexIsWrittenToLate: the index was rotated twice at
+// once, and what came late to the file between was not read.
+func TestAnEmptyFileBehindTheIndexIsWrittenToLate(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1))
+	d.read()
+	d.rename("index.jsonl", "index.jsonl.2")
+	d.write("index.jsonl.1")
+	d.write("index.jsonl", ship(3))
+	expect(t, "rotated twice", d.read(), "h1 h3|")
+	d.append("index.jsonl.1", ship(2))
+	expect(t, "written to late", d.read(), "h1 h2 h3|")
+}
+
+// TestAGapBeginsWhereTheFileWasRead: of an index without a good row, it began
+// only when it was found, behind what may be missing.
+func TestAGapBeginsWhereTheFileWasRead(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", "no row\n")
+	read := time.UnixMicro(now - 5*store.Minute)
+	d.must(os.Chtimes(d.path("index.jsonl"), read, read))
+	d.read()
+	d.write("index.jsonl")
+	expect(t, "cut", d.read(), "|truncated")
+	expect(t, "gap", strings.Join(rows(t, d.s, "SELECT from_at || ' ' || to_at FROM gap_log"), " "),
+		"2026-05-01T11:55:00.000000Z 2026-05-01T12:00:00.000000Z")
+}
+
+// TestAGapIsKnownThoughThePassEnds right behind the copy of an index that was
+// cut: the next pass went on from the copy, and saw nothing amiss.
+func TestAGapIsKnownThoughThePassEnds(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1), ship(2))
+	d.read()
+	d.write("index.jsonl.1", ship(1), ship(2), ship(3))
+	d.write("index.jsonl", ship(4))
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := ingest.Index(ctx, d.s, ingest.IndexOptions{Path: d.path("index.jsonl"), Now: now, Progress: func(int, int64, int64) { cancel() }})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("the pass ends with %v", err)
+	}
+	expect(t, "then", d.read(), "h1 h2 h3 h4|truncated")
 }
 
 // TestAnInodeThatIsUsedAgain: the file system gives a new index the inode of

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 )
 
 const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK | syscall.O_CLOEXEC
@@ -104,34 +105,52 @@ func (f *indexFile) holds(c fileCursor) bool {
 		f.readTo(c, tail) == nil && hexHash(tail) == c.TailHash
 }
 
-// siblings returns the files beside the index that hold what is unread of it:
-// the cursor's own file, then those written since it was read, oldest first. It
-// is empty if the cursor's file is not there.
-func siblings(path string, c fileCursor, current os.FileInfo) ([]string, error) {
-	candidates, err := beside(path, stem(path), current)
+// trail is what stands beside an index that is not the one which was read.
+type trail struct {
+	own     string   // the file that holds what was read, "" for none
+	changed *sibling // the file that was read, if it holds other bytes now
+	later   []string // the other files that were written since, oldest first
+}
+
+// trailOf looks for the file of a cursor beside the index.
+func trailOf(path string, c fileCursor, current *indexFile) (t trail, err error) {
+	candidates, err := beside(path, stem(path), current.info)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
-	for _, candidate := range candidates {
-		f, err := openIndexFile(candidate.path)
-		if err != nil {
-			continue // not readable as an index: it cannot be the one
-		}
-		found := f.holds(c)
-		f.Close()
-		if !found {
+	for _, one := range candidates {
+		switch {
+		case t.own == "" && isOwn(one.path, c):
+			t.own = one.path
+			continue
+		case identify(unix.AT_FDCWD, one.path) == c.identity:
+			t.changed = &one
+		case current.info.ModTime().UnixMicro() < c.ModTime:
+			// The clock has gone back, and the times of files tell nothing.
+		case one.info.ModTime().UnixMicro() < c.ModTime:
 			continue
 		}
-		paths := []string{candidate.path}
-		for _, other := range candidates {
-			if other != candidate && other.info.ModTime().UnixMicro() >= c.ModTime &&
-				strings.HasPrefix(filepath.Base(other.path), filepath.Base(path)) {
-				paths = append(paths, other.path)
-			}
+		if strings.HasPrefix(filepath.Base(one.path), filepath.Base(path)) {
+			t.later = append(t.later, one.path)
 		}
-		return paths, nil
 	}
-	return nil, nil
+	return t, nil
+}
+
+// isOwn tells whether a file beside the index is the one that a cursor was read
+// from. One that is not readable as an index cannot be it.
+func isOwn(path string, c fileCursor) bool {
+	f, err := openIndexFile(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return f.holds(c)
+}
+
+// packed tells whether one of the files is compressed.
+func packed(paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool { return strings.HasSuffix(path, ".gz") || strings.HasSuffix(path, ".zst") })
 }
 
 // stem is what the names of rotated files begin with: index-20260501.jsonl, too.
