@@ -25,6 +25,9 @@ func init() {
 // nightly tells whether the long form of a test is wanted.
 func nightly() bool { return os.Getenv("FLEET_HEALTH_SWEEP") == "all" }
 
+// strace is where Debian has it.
+const strace = "/usr/bin/strace"
+
 // mutating are the system calls that change a file or say that it is safe.
 const mutating = "pwrite64,pwritev,pwritev2,write,writev,sendfile,copy_file_range,fallocate,fsync,fdatasync,sync_file_range,sync,syncfs," +
 	"truncate,ftruncate,open,openat,openat2,creat,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,rename,renameat,renameat2,mkdir,mkdirat"
@@ -72,15 +75,15 @@ func pointsOf(trace []byte, dir string) (points []point) {
 	return points
 }
 
-// under runs the scene's pass in dir under strace, with more arguments for it,
+// under runs the scene's pass in dir under strace, with more arguments for that,
 // and returns the trace.
-func (s *scene) under(dir string, strace ...string) (trace []byte, code int, said string) {
+func (s *scene) under(dir string, more ...string) (trace []byte, code int, said string) {
 	s.t.Helper()
 	report := dir + ".strace"
 	defer os.Remove(report)
-	args := append([]string{"-f", "-qq", "-y", "-o", report, "-e", "signal=none"}, strace...)
+	args := append([]string{"-f", "-qq", "-y", "-o", report, "-e", "signal=none"}, more...)
 	args = append(append(args, "cis490-fleet-health"), s.args(dir)...)
-	cmd := exec.Command("strace", args...)
+	cmd := exec.Command(strace, args...)
 	cmd.Env = append(os.Environ(), pinned+"=1")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -162,10 +165,6 @@ func needStrace(t *testing.T) {
 	t.Helper()
 	if raceDetector {
 		t.Skip("the race detector does not see into the processes that are disturbed")
-	}
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		strace = "/usr/bin/strace"
 	}
 	need(t, strace)
 }
