@@ -21,7 +21,7 @@ func sweep(t *testing.T, faults []string, n int, prepare func(s *scene) error, c
 	var tried atomic.Int64
 	points, wanted, scenes := 0, 0, scenes(t)
 	t.Cleanup(func() {
-		t.Logf("sweep: %d points of %d scenes, %d passes disturbed by %s", points, len(scenes), tried.Load(), strings.Join(faults, ", "))
+		t.Logf("sweep: %s: %d points of %d scenes, %d passes disturbed: %s", t.Name(), points, len(scenes), tried.Load(), strings.Join(faults, ", "))
 		if int(tried.Load()) != wanted {
 			t.Errorf("%d passes were to be disturbed", wanted)
 		}
