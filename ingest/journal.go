@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,7 @@ type journalCursor struct {
 	Boot    string           `json:"boot"`   // its boot
 	Boots   map[string]int64 `json:"boots"`  // the boots read, each with the monotonic time of its last entry
 	Fresh   []string         `json:"fresh"`  // those of them that were met behind a cursor: what stands before it is unread
+	Clock   int64            `json:"clock"`  // of the pass, if the entry was ahead of it, or 0: what was written since may stand before the entry
 }
 
 // parseJournalCursor reads a stored cursor. ok is false for none, and for one
@@ -89,7 +91,7 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 		err = r.read(ctx)
 	}
 	if err == nil {
-		return result, r.save(ctx, r.at.String(), !result.Capped)
+		return result, r.save(ctx, r.place(), !result.Capped)
 	}
 	if errors.Is(err, ErrUnread) {
 		// What was parsed counts. The gap stays open until a pass gets through.
@@ -98,7 +100,7 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 			from = opts.Now
 		}
 		r.gap(store.Gap{Reason: store.GapUnread, From: from, To: opts.Now, Detail: "the journal could not be read to its end"})
-		if saveErr := r.save(ctx, r.at.String(), false); saveErr != nil {
+		if saveErr := r.save(ctx, r.place(), false); saveErr != nil {
 			return result, saveErr
 		}
 	}
@@ -127,7 +129,7 @@ func (r *journalFollower) read(ctx context.Context) error {
 		}
 		return err
 	}
-	r.behind, r.ahead = true, r.begin.At > r.now
+	r.behind, r.ahead = true, r.begin.At > r.now || r.begin.Clock > 0
 	// Not --after-cursor: with a filter it loses an entry if the cursor's own
 	// entry was deleted (systemd issue 30288). --cursor begins with that entry.
 	err := r.follow(ctx, "--cursor="+r.begin.Cursor)
@@ -197,9 +199,18 @@ func (r *journalFollower) lookBack(ctx context.Context) error {
 		r.at.Fresh = nil
 	}
 	if r.ahead {
-		return r.follow(ctx, since(r.now-overlap))
+		return r.follow(ctx, since(min(r.now, cmp.Or(r.begin.Clock, r.now))-overlap))
 	}
 	return nil
+}
+
+// place is what to store of where the pass is.
+func (r *journalFollower) place() string {
+	r.at.Clock = 0
+	if r.at.At > r.now {
+		r.at.Clock = r.now
+	}
+	return r.at.String()
 }
 
 // follow reads entries from a starting point to the end of the journal.
@@ -229,7 +240,7 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 				n++
 			}
 			if r.full() {
-				if err := r.save(ctx, r.at.String(), false); err != nil {
+				if err := r.save(ctx, r.place(), false); err != nil {
 					return err
 				}
 				r.opts.Progress.tell(r.result.Read, 0, 0)

@@ -136,6 +136,30 @@ func TestClockStepBackThatCaughtUpBetweenPasses(t *testing.T) {
 	}
 }
 
+// TestAFirstPassBehindTheJournal: the machine has started with its clock behind
+// what an earlier boot wrote, the first pass comes, and then the clock is set
+// right. What was written between the two stands before the cursor.
+func TestAFirstPassBehindTheJournal(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	second := func(monotonic, at int64, host string) logged {
+		e := put(at, 1, host, 200)
+		e.monotonic = monotonic * store.Second
+		return e
+	}
+	opts := j.options()
+	j.write("one", put(now-9*store.Minute, 0, "a", 200))
+	j.write("two", second(1, now-30*24*store.Hour, "b"))
+	opts.Now = now - 30*24*store.Hour + store.Minute
+	followWith(t, s, opts)
+	j.write("two", second(2, now-30*24*store.Hour+2*store.Minute, "c"), second(3, now-store.Minute, "d"))
+	j.follow(s)
+	expect(t, "PUTs", putsOf(t, s), "b 200, c 200, a 200, d 200")
+	if result := j.follow(s); result.Read != 0 {
+		t.Errorf("a pass without news read %d entries", result.Read)
+	}
+}
+
 // TestLookingBackSurvivesAKill: the boot behind the cursor was met and stored,
 // and the pass ended before it had looked at what that boot wrote before.
 func TestLookingBackSurvivesAKill(t *testing.T) {
