@@ -66,7 +66,7 @@ func (m *machine) compareView(p passRead) {
 	unread := j.unread()
 	for _, l := range x.files() {
 		for _, line := range l.lines {
-			line.needed = line.needed || p.index && (l == x.current || x.guesses != nil && x.reads(l))
+			line.needed = line.needed || p.index && !line.lost && (l == x.current || x.guesses != nil && x.reads(l))
 		}
 	}
 	for _, f := range j.files {
