@@ -50,7 +50,7 @@ func checkSchema(ctx context.Context, db sqlx.QueryerContext) error {
 	}
 	for line := range strings.Lines(schemaSums) {
 		if line = strings.TrimSpace(line); !have[line] {
-			return fmt.Errorf("%w: not as it was made: %s", ErrCorrupt, line[:strings.LastIndexByte(line, ' ')])
+			return fmt.Errorf("%w: the %s is missing, or not as it was made", ErrCorrupt, line[:strings.LastIndexByte(line, ' ')])
 		}
 	}
 	return nil
