@@ -28,8 +28,11 @@ func withOwnMounts(t *testing.T, test func(t *testing.T)) {
 	if os.Geteuid() != 0 {
 		lacks(t, "not root")
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$",
-		"-test.timeout="+flag.Lookup("test.timeout").Value.String())
+	args := []string{"-test.v", "-test.run=^" + t.Name() + "$"}
+	for _, same := range []string{"test.timeout", "test.parallel"} {
+		args = append(args, "-"+same+"="+flag.Lookup(same).Value.String())
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), apart+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread() // whose end would count as that of this process
