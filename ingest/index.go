@@ -136,6 +136,7 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 	if err != nil {
 		return fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
+	last := "" // the file that was rotated away last: what else was written since may be a copy
 	for _, path := range older {
 		end, plain, err := r.drainOlder(ctx, path, begin, filePlace{}.at)
 		if errors.Is(err, ErrUnread) {
@@ -144,8 +145,8 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 		} else if err != nil {
 			return err
 		}
-		if begin = (fileCursor{}); plain {
-			before = &end
+		if begin = (fileCursor{}); plain && last != r.opts.Path+".1" {
+			before, last = &end, path
 		}
 	}
 	_, err = r.drain(ctx, current, fileCursor{}, filePlace{Before: before}.at)

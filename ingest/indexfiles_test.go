@@ -344,6 +344,41 @@ func TestAnEmptyFileBehindTheIndexIsWrittenToLate(t *testing.T) {
 	expect(t, "written to late", d.read(), "h1 h2 h3|")
 }
 
+// TestACopyBesideAFileThatIsWrittenToLate: the copy was read after the file, and
+// taken for the one that may still be written to.
+func TestACopyBesideAFileThatIsWrittenToLate(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl")
+	d.read()
+	d.write("index.jsonl.2")
+	d.rename("index.jsonl", "index.jsonl.1")
+	later := time.Now().Add(time.Hour)
+	d.must(os.Chtimes(d.path("index.jsonl.2"), later, later))
+	d.must(os.Chtimes(d.path("index.jsonl.1"), later, later))
+	d.write("index.jsonl", ship(2))
+	expect(t, "copied, and renamed", d.read(), "h2|")
+	d.append("index.jsonl.1", ship(1))
+	expect(t, "written to late", d.read(), "h1 h2|")
+}
+
+// TestAnEmptyFileBehindOneThatIsWrittenToLate: the file with the later time is
+// not the one that was rotated away last.
+func TestAnEmptyFileBehindOneThatIsWrittenToLate(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1))
+	d.read()
+	d.rename("index.jsonl", "index.jsonl.2")
+	d.write("index.jsonl.1")
+	later := time.Now().Add(time.Hour)
+	d.must(os.Chtimes(d.path("index.jsonl.2"), later, later))
+	d.write("index.jsonl", ship(3))
+	expect(t, "rotated twice", d.read(), "h1 h3|")
+	d.append("index.jsonl.1", ship(2))
+	expect(t, "written to late", d.read(), "h1 h2 h3|")
+}
+
 // TestAGapBeginsWhereTheFileWasRead: of an index without a good row, it began
 // only when it was found, behind what may be missing.
 func TestAGapBeginsWhereTheFileWasRead(t *testing.T) {
