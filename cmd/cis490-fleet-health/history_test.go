@@ -71,8 +71,8 @@ func randomSteps(seed uint64) (steps []step) {
 }
 
 // happen lets a history happen to a new machine, and returns what is wrong then,
-// "" for nothing.
-func happen(t *testing.T, scratch string, steps []step) (wrong string) {
+// "" for nothing, and how many passes were killed.
+func happen(t *testing.T, scratch string, steps []step) (wrong string, kills int) {
 	dir, err := os.MkdirTemp(scratch, "")
 	if err != nil {
 		t.Fatal(err)
@@ -90,19 +90,20 @@ func happen(t *testing.T, scratch string, steps []step) (wrong string) {
 	}()
 	m := newMachine(t, dir)
 	defer m.letGo()
+	defer func() { kills = m.kills }()
 	for i = range steps {
 		m.r = rand.New(rand.NewPCG(steps[i].seed, 6))
 		m.wait()
 		steps[i].do(m)
 	}
-	return ""
+	return "", 0
 }
 
 // shrink leaves out steps for as long as the history stays wrong.
 func shrink(t *testing.T, scratch string, steps []step, wrong string) ([]step, string) {
 	for i := len(steps) - 2; i >= 0; i-- {
 		fewer := slices.Delete(slices.Clone(steps), i, i+1)
-		if still := happen(t, scratch, fewer); still != "" {
+		if still, _ := happen(t, scratch, fewer); still != "" {
 			steps, wrong = fewer, still
 		}
 	}
@@ -126,16 +127,16 @@ func TestAnyHistoryLeavesEachFactAndAlertOnce(t *testing.T) {
 	case nightly():
 		count = 5000
 	}
-	atLeast := int64(count) * 15 // steps
+	atLeast, atLeastKilled := int64(count)*15, int64(count)/5 // steps, passes
 	if one, err := strconv.ParseUint(os.Getenv("FLEET_HEALTH_HISTORY"), 10, 64); err == nil {
-		first, count, atLeast = one, 1, 0
+		first, count, atLeast, atLeastKilled = one, 1, 0, 0
 	}
 	scratch, begun := memoryDir(t), time.Now()
-	var tried, taken atomic.Int64
+	var tried, taken, killed atomic.Int64
 	t.Cleanup(func() {
-		t.Logf("histories: %d, of %d steps in all, from seed %d on, in %s", tried.Load(), taken.Load(), first, time.Since(begun).Round(time.Second))
-		if tried.Load() < int64(count) || taken.Load() < atLeast {
-			t.Errorf("that is not the %d histories of %d steps that it should be", count, atLeast)
+		t.Logf("histories: %d, of %d steps and %d killed passes in all, from seed %d on, in %s", tried.Load(), taken.Load(), killed.Load(), first, time.Since(begun).Round(time.Second))
+		if tried.Load() < int64(count) || taken.Load() < atLeast || killed.Load() < atLeastKilled {
+			t.Errorf("that is not the %d histories of %d steps and %d killed passes that it should be", count, atLeast, atLeastKilled)
 		}
 	})
 	const parts = 4
@@ -145,9 +146,10 @@ func TestAnyHistoryLeavesEachFactAndAlertOnce(t *testing.T) {
 			for i := part; i < count; i += parts {
 				seed := first + uint64(i)
 				steps := randomSteps(seed)
-				wrong := happen(t, scratch, steps)
+				wrong, kills := happen(t, scratch, steps)
 				tried.Add(1)
 				taken.Add(int64(len(steps)))
+				killed.Add(int64(kills))
 				if wrong == "" {
 					continue
 				}

@@ -10,13 +10,13 @@ import (
 func (m *machine) gapsExpected(p passRead) (may, must map[string]bool) {
 	may, must = map[string]bool{}, map[string]bool{}
 	x, j := &m.index, &m.journal
-	if p.index && len(x.guesses) > 0 {
+	if p.index {
 		all := true
 		for _, g := range x.guesses {
 			found := slices.ContainsFunc(x.files(), g.isIn)
 			changed := slices.ContainsFunc(x.files(), func(l *indexLog) bool { return l == g.log && !g.isIn(l) })
 			renewed := slices.ContainsFunc(x.files(), func(l *indexLog) bool { return l == g.log && l.gz }) // another file to the program
-			may["index"] = may["index"] || !found || changed
+			may["index"] = may["index"] || g.log != nil && (!found || changed)
 			all = all && len(g.lines) > 0 && (!found || changed && !renewed)
 		}
 		must["index"] = all
@@ -52,6 +52,9 @@ func (m *machine) checkGaps(may, must map[string]bool, p passRead, newEntries bo
 	var windows []window
 	for _, row := range m.rows("SELECT source || ' ' || reason || ' ' || from_at || ' ' || to_at || ' ' || COALESCE(recovered_at, 'open') FROM gap_log") {
 		f := strings.Fields(row)
+		if f[0] == "index" && f[1] != "source-unread" && !p.index && len(m.index.guesses) > 1 {
+			continue // a killed pass may have found it: the next one that reads the index tells
+		}
 		isNew := !m.gaps[row]
 		m.gaps[row] = true
 		if f[1] == "source-unread" {

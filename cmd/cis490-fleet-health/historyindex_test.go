@@ -37,10 +37,11 @@ type indexModel struct {
 	current *indexLog
 	rotated []*indexLog // the newest first
 	late    *indexLog   // a writer may still write to it
-	guesses []guess
+	guesses []guess     // the first, zero before a good pass, and those that killed passes add
 }
 
-// guess is a place to which the index may have been read: the beginning of a file.
+// guess is a place to which the index may have been read: the beginning of a
+// file. The zero guess says that it was not.
 type guess struct {
 	log   *indexLog
 	lines []*record
@@ -133,7 +134,7 @@ func (m *machine) makeRoom() {
 
 func (m *machine) rotate() {
 	x := &m.index
-	if x.guesses == nil {
+	if !m.hasDatabase() {
 		return // what was rotated away before the first pass is not read
 	}
 	m.makeRoom()
@@ -178,7 +179,7 @@ func (m *machine) compress() {
 }
 
 func (m *machine) copyTruncate() {
-	if m.index.guesses == nil {
+	if !m.hasDatabase() {
 		return
 	}
 	m.makeRoom()
@@ -211,18 +212,17 @@ func (m *machine) cut() {
 	}
 }
 
-// rewrite takes lines out of the index, the first that was read among them, and
-// maybe others that were not.
+// rewrite takes lines out of the index, behind a beginning that stays.
 func (m *machine) rewrite() {
 	l := m.index.current
-	first := slices.IndexFunc(l.lines, func(r *record) bool { return r.needed })
-	if first < 0 || l.begun != nil {
+	if l.begun != nil || len(l.lines) == 0 {
 		return
 	}
+	first := m.r.IntN(len(l.lines))
 	var kept []*record
 	var text strings.Builder
 	for i, line := range l.lines {
-		if i != first && m.r.IntN(4) > 0 {
+		if i < first || i > first && m.r.IntN(4) > 0 {
 			kept = append(kept, line)
 			text.WriteString(line.text)
 		}
@@ -274,9 +274,10 @@ func (x *indexModel) files() []*indexLog { return append([]*indexLog{x.current},
 
 // reads tells whether a pass reads a file beside the index to its end, wherever
 // the last one may have ended: the file that was read last, those that were
-// written since, by their times, and all if these say nothing.
+// written since, by their times, and all if these say nothing; none without a
+// place to go on from.
 func (x *indexModel) reads(l *indexLog) bool {
 	return !slices.ContainsFunc(x.guesses, func(g guess) bool {
-		return !g.isIn(x.current) && !g.isIn(l) && l.time < g.time && x.current.time >= g.time
+		return g.log == nil || !g.isIn(x.current) && !g.isIn(l) && l.time < g.time && x.current.time >= g.time
 	})
 }

@@ -31,8 +31,9 @@ type machine struct {
 	stepped           bool            // the clock was, at some time
 	unclean           bool            // a pass was killed since the last good one
 	older             bool            // the database has an older schema
-	killedAt          int64           // the latest clock of a pass that was killed since then
-	view              *store.Tx       // of the database, while it is compared
+	kills             int
+	killedAt          int64     // the latest clock of a pass that was killed since then
+	view              *store.Tx // of the database, while it is compared
 	readerDB          *sql.DB
 	reader            *sql.Tx // of an operator, nil for none
 }
@@ -63,6 +64,7 @@ func newMachine(t *testing.T, dir string) *machine {
 	m.alerts = alertsModel{required: map[string]bool{}, allowed: map[string]bool{}, removed: map[string]bool{}}
 	m.check(os.Mkdir(dir+"/journal", 0o755))
 	m.newIndex()
+	m.index.guesses = []guess{{}}
 	m.newJournalFile()
 	return m
 }
@@ -70,8 +72,7 @@ func newMachine(t *testing.T, dir string) *machine {
 func (m *machine) db() string { return m.dir + "/fleet.db" }
 
 func (m *machine) hasDatabase() bool {
-	_, err := os.Stat(m.db())
-	return err == nil && m.index.guesses != nil
+	return m.index.guesses[0].log != nil
 }
 
 func (m *machine) host() string { return fmt.Sprintf("lab-%d", m.r.IntN(4)) }

@@ -28,12 +28,11 @@ func (m *machine) passed(code int, said string) {
 
 // killed notes what a pass may have done that was killed.
 func (m *machine) killed() {
+	m.kills++
 	m.unclean, m.journal.unsure = true, true
 	m.killedAt = max(m.killedAt, m.clock)
-	if m.index.guesses != nil {
-		for _, l := range m.index.files() {
-			m.index.guesses = append(m.index.guesses, l.guess())
-		}
+	for _, l := range m.index.files() {
+		m.index.guesses = append(m.index.guesses, l.guess())
 	}
 	for i := range 4 {
 		for _, symptom := range []string{"silent", "fatal-only", "unstamped"} {
@@ -66,7 +65,7 @@ func (m *machine) compareView(p passRead) {
 	unread := j.unread()
 	for _, l := range x.files() {
 		for _, line := range l.lines {
-			line.needed = line.needed || p.index && !line.lost && (l == x.current || x.guesses != nil && x.reads(l))
+			line.needed = line.needed || p.index && !line.lost && (l == x.current || x.reads(l))
 		}
 	}
 	for _, f := range j.files {
