@@ -67,11 +67,14 @@ func (m *machine) twoPasses() {
 // that one is a good one. With --seccomp-bpf, strace would kill nobody.
 func (m *machine) killedPass() {
 	m.flush()
-	calls := []string{"pwrite64", "write", "fsync", "fdatasync", "ftruncate", "unlink", "unlinkat", "rename", "renameat"}
+	calls := []string{"pwrite64", "pwrite64", "write", "fsync", "fdatasync", "ftruncate", "unlink"}
 	call := calls[m.r.IntN(len(calls))]
-	nth := 1 + m.r.IntN(map[string]int{"pwrite64": 60, "write": 8, "fsync": 12, "fdatasync": 8}[call]+2)
-	args := append([]string{"-f", "-qq", "-o", m.dir + "/strace", "-e", "trace=" + call, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, nth),
-		"cis490-fleet-health-by-clock"}, m.passArgs()...)
+	nth := 1 + m.r.IntN(map[string]int{"pwrite64": 40, "fsync": 8, "fdatasync": 8}[call]+2)
+	args := []string{"-f", "-qq", "-o", m.dir + "/strace", "-e", "trace=" + call, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, nth)}
+	for _, path := range []string{m.db(), m.db() + "-wal", m.db() + "-journal", m.alertsPath()} {
+		args = append(args, "-P", path) // or journalctl could be killed in its place
+	}
+	args = append(append(args, "cis490-fleet-health-by-clock"), m.passArgs()...)
 	cmd := exec.Command(strace, args...)
 	cmd.Env = append(os.Environ(), pinned+"=1", fmt.Sprintf("%s=%d", clockVariable, m.clock))
 	var stderr bytes.Buffer
