@@ -25,7 +25,7 @@ type journalModel struct {
 	unwritten []*record // entries of the newest file that are not in it yet
 	read      *record   // the last entry that a good pass has read
 	unsteady  bool      // the clock has stepped, or the machine was booted: which entry is the last is for journald to say
-	unsure    bool      // a pass was killed that may have read on
+	unsure    bool      // a pass was killed that may have read on, and none has read an entry since
 }
 
 func (j *journalModel) newest() *journalFile { return j.files[len(j.files)-1] }

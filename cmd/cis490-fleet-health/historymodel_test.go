@@ -84,9 +84,9 @@ func (m *machine) compareView(p passRead) {
 		x.guesses = []guess{x.current.guess()}
 	}
 	if len(unread) > 0 {
-		j.read = unread[len(unread)-1]
+		j.read, j.unsure = unread[len(unread)-1], false
 	}
-	j.unsure, m.unclean, m.older, m.killedAt = false, false, false, 0
+	m.unclean, m.older, m.killedAt = false, false, 0
 }
 
 // factQueries give the raw rows as records show themselves.
