@@ -411,6 +411,24 @@ func TestAGapIsKnownThoughThePassEnds(t *testing.T) {
 	expect(t, "then", d.read(), "h1 h2 h3 h4|truncated")
 }
 
+// TestAPassThatEndsInAnEmptyCompressedFile: the next one took that file for one
+// that had been rewritten.
+func TestAPassThatEndsInAnEmptyCompressedFile(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl")
+	d.read()
+	d.write("index.jsonl.1.gz", compressed(t, ".gz", ""))
+	d.write("new", ship(1))
+	d.rename("new", "index.jsonl")
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := ingest.Index(ctx, d.s, ingest.IndexOptions{Path: d.path("index.jsonl"), Now: now, Progress: func(int, int64, int64) { cancel() }})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("the pass ends with %v", err)
+	}
+	expect(t, "then", d.read(), "h1|")
+}
+
 // TestAnInodeThatIsUsedAgain: the file system gives a new index the inode of
 // the old one, which stands beside it under another.
 func TestAnInodeThatIsUsedAgain(t *testing.T) {

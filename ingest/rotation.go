@@ -97,11 +97,11 @@ func (f *indexFile) readTo(c fileCursor, tail []byte) error {
 
 // holds tells whether the file is the one that a cursor was read from.
 func (f *indexFile) holds(c fileCursor) bool {
-	if f.stream == nil {
+	if f.stream == nil || c.Offset == 0 {
 		return (c.identity == f.identity || c.Offset > 0) && c.matches(f.file)
 	}
 	tail := make([]byte, c.TailLen)
-	return c.Offset > 0 && int64(len(f.head)) >= c.HeadLen && hexHash(f.head[:c.HeadLen]) == c.HeadHash &&
+	return int64(len(f.head)) >= c.HeadLen && hexHash(f.head[:c.HeadLen]) == c.HeadHash &&
 		f.readTo(c, tail) == nil && hexHash(tail) == c.TailHash
 }
 
