@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/cis490/fleet-health/store"
@@ -35,22 +36,50 @@ type fileCursor struct {
 	ModTime  int64  `json:"mtime"`    // when the file had last been written before it was read, microseconds
 }
 
+// maxRotated is how many files beside the index are remembered: a week of them,
+// and one more.
+const maxRotated = 8
+
 // filePlace is where reading a file that is rotated stands.
 type filePlace struct {
 	fileCursor
-	// Before is the cursor of the file that was rotated away last, nil if there
-	// is none: its writer may not have let go of it yet.
-	Before *fileCursor `json:"before,omitempty"`
+	// Rotated are the cursors of the files beside the index that were read to their
+	// ends, the last maxRotated of those that are not compressed: a writer may not
+	// have let go of one yet.
+	Rotated []fileCursor `json:"rotated,omitempty"`
 }
 
 // parseFilePlace reads a stored place. ok is false for none, and for one that is
 // damaged or of another version of the scheme.
 func parseFilePlace(state string) (p filePlace, ok bool) {
 	err := json.Unmarshal([]byte(state), &p)
-	if err != nil || !p.witnessed() || p.Before != nil && !p.Before.witnessed() {
+	if err != nil || !p.witnessed() || slices.ContainsFunc(p.Rotated, func(c fileCursor) bool { return !c.witnessed() }) {
 		return filePlace{}, false
 	}
 	return p, true
+}
+
+// at returns the place with the cursor moved.
+func (p filePlace) at(c fileCursor) filePlace { return filePlace{c, p.Rotated} }
+
+// with returns the place with a file beside the index remembered.
+func (p filePlace) with(c fileCursor) filePlace {
+	rotated := append(p.without(c).Rotated, c)
+	return filePlace{p.fileCursor, rotated[max(0, len(rotated)-maxRotated):]}
+}
+
+// without returns the place with a file beside the index forgotten.
+func (p filePlace) without(c fileCursor) filePlace {
+	rotated := slices.DeleteFunc(slices.Clone(p.Rotated), func(known fileCursor) bool { return known.identity == c.identity })
+	return filePlace{p.fileCursor, rotated}
+}
+
+// knows tells whether a file beside the index was read to its end, and was not
+// written to since.
+func (p filePlace) knows(s sibling) bool {
+	return slices.ContainsFunc(p.Rotated, func(c fileCursor) bool {
+		return c.identity == s.identity && c.Offset == s.info.Size() && c.ModTime == s.info.ModTime().UnixMicro()
+	})
 }
 
 // witnessed tells whether a cursor has the witnesses that cursorAt gives it: one

@@ -264,7 +264,7 @@ func FuzzCursorState(f *testing.F) {
 	for _, offset := range []int64{0, 16, 512, 1024, 1600, 1616} {
 		place := filePlace{fileCursor: file.cursorAt(offset, content[:min(offset, 1600)])}
 		f.Add(place.String())
-		f.Add(filePlace{place.fileCursor, &place.fileCursor}.String())
+		f.Add(place.with(place.fileCursor).String())
 		place.TailLen, place.HeadLen, place.TailHash, place.HeadHash = 0, 0, hexHash(nil), hexHash(nil)
 		f.Add(place.String())
 	}

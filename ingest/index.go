@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 
 	"github.com/cis490/fleet-health/store"
-	"golang.org/x/sys/unix"
 )
 
 // ErrUnread: a source could not be read, or not to its end. What had been read
@@ -103,23 +102,25 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 	}
 	defer current.Close()
 	place, ok := parseFilePlace(r.stored)
+	if err := r.drainRotated(ctx, &place, current); err != nil {
+		return err
+	}
 	if ok && (place.Offset > 0 || place.identity == current.identity) && place.matches(current.file) {
-		err := r.drainBefore(ctx, &place, current)
-		if err == nil && place.Offset == 0 {
-			err = r.drainCopies(ctx, place, current.info)
+		if place.Offset == 0 {
+			if err := r.drainCopies(ctx, place, current.info); err != nil {
+				return err
+			}
 		}
-		if err == nil {
-			_, err = r.drain(ctx, current, place.fileCursor, place.at)
-		}
+		_, err := r.drain(ctx, current, place.fileCursor, place.at)
 		return err
 	}
 	var older []string
-	begin, before := fileCursor{}, (*fileCursor)(nil)
+	begin, unread := fileCursor{}, int64(math.MaxInt64)                 // what was written from then on is unread
 	since := min(cmp.Or(newest, place.ModTime, r.opts.Now), r.opts.Now) // what may be missing came later
 	if ok {
 		var t trail
-		t, err = trailOf(r.opts.Path, place.fileCursor, current)
-		older = t.later
+		t, err = trailOf(r.opts.Path, place, current)
+		older, unread = t.later, place.ModTime
 		if t.own != "" {
 			older, begin = slices.Insert(older, 0, t.own), place.fileCursor
 		}
@@ -127,34 +128,29 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 			r.gaps = append(r.gaps, *gap)
 		}
 	} else if r.opts.Rotated {
-		var all []sibling
-		all, err = r.beside(current.info)
-		for _, one := range all {
-			older = append(older, one.path)
-		}
+		older, err = rotated(r.opts.Path, current.info)
 	}
 	if err != nil {
 		return fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
-	last := "" // the file that was rotated away last: what else was written since may be a copy
 	for _, path := range older {
-		end, plain, err := r.drainOlder(ctx, path, begin, filePlace{}.at)
+		end, plain, err := r.drainOlder(ctx, path, begin, func(c fileCursor) filePlace {
+			c.ModTime = min(c.ModTime, unread) // the files behind this one may have an earlier time
+			return place.at(c)
+		})
 		if errors.Is(err, ErrUnread) {
 			// It must not keep the index itself from being read.
 			r.olderGap(since, err)
 		} else if err != nil {
 			return err
 		}
-		if begin = (fileCursor{}); plain && last != r.opts.Path+".1" {
-			before, last = &end, path
+		if begin = (fileCursor{}); plain {
+			place = place.with(end)
 		}
 	}
-	_, err = r.drain(ctx, current, fileCursor{}, filePlace{Before: before}.at)
+	_, err = r.drain(ctx, current, fileCursor{}, place.at)
 	return err
 }
-
-// at returns the place with the index's own cursor moved.
-func (p filePlace) at(c fileCursor) filePlace { return filePlace{c, p.Before} }
 
 // olderGap says that the rest of a file that was rotated away may be missing.
 func (r *indexReader) olderGap(from int64, err error) {
@@ -162,60 +158,56 @@ func (r *indexReader) olderGap(from int64, err error) {
 		Detail: "a file that was rotated away could not be read to its end: " + strconv.Quote(err.Error())})
 }
 
-// drainBefore reads what was written to the file that was rotated away last
-// after it was read to its end: a writer goes on writing to it until it opens
-// the index anew. Compressed, it does not grow any more.
-func (r *indexReader) drainBefore(ctx context.Context, place *filePlace, current *indexFile) error {
-	if place.Before == nil {
+// drainRotated reads what was written to the files beside the index after they
+// had been read to their ends: a writer goes on writing to its file until it
+// opens the index anew. Compressed, a file does not grow any more.
+func (r *indexReader) drainRotated(ctx context.Context, place *filePlace, current *indexFile) error {
+	if len(place.Rotated) == 0 {
 		return nil
 	}
-	before := *place.Before
-	all, err := beside(r.opts.Path, stem(r.opts.Path), current.info)
+	siblings, err := beside(r.opts.Path, current.info)
 	if err != nil {
 		return nil // the next pass may be allowed to look
 	}
-	path := ""
-	for _, one := range all {
-		if before.identity == identify(unix.AT_FDCWD, one.path) {
-			if one.info.Size() == before.Offset {
-				return nil
+	for _, c := range place.Rotated {
+		path := ""
+		if i := slices.IndexFunc(siblings, func(s sibling) bool { return s.identity == c.identity }); i >= 0 {
+			if place.knows(siblings[i]) {
+				continue
 			}
-			path = one.path
+			path = siblings[i].path
+		} else if t, err := trailOf(r.opts.Path, filePlace{fileCursor: c}, current); err == nil {
+			path = t.own // once, as the place then forgets the file
+		}
+		*place = place.without(c)
+		if path == "" {
+			continue
+		}
+		end, plain, err := r.drainOlder(ctx, path, c, place.with)
+		if errors.Is(err, errAnotherFile) {
+			continue
+		}
+		if plain {
+			*place = place.with(end)
+		}
+		if errors.Is(err, ErrUnread) {
+			r.olderGap(c.ModTime, err)
+		} else if err != nil {
+			return err
 		}
 	}
-	place.Before = nil
-	if path == "" {
-		// Once, as the place then forgets the file.
-		found, err := trailOf(r.opts.Path, before, current)
-		if err != nil || found.own == "" {
-			return nil
-		}
-		path = found.own
-	}
-	index := place.fileCursor
-	end, plain, err := r.drainOlder(ctx, path, before, func(c fileCursor) filePlace { return filePlace{index, &c} })
-	if errors.Is(err, errAnotherFile) {
-		return nil
-	}
-	if plain {
-		place.Before = &end
-	}
-	if errors.Is(err, ErrUnread) {
-		r.olderGap(before.ModTime, err)
-		return nil
-	}
-	return err
+	return nil
 }
 
 // drainCopies reads the copies that were made of an index that had nothing in
 // it when it was read: nothing tells a copy of it from another file.
 func (r *indexReader) drainCopies(ctx context.Context, place filePlace, current os.FileInfo) error {
-	all, err := r.beside(current)
+	siblings, err := beside(r.opts.Path, current)
 	if err != nil {
 		return nil // as above
 	}
-	for _, one := range all {
-		if one.info.ModTime().UnixMicro() <= place.ModTime || place.Before != nil && place.Before.identity == identify(unix.AT_FDCWD, one.path) {
+	for _, one := range siblings {
+		if !one.rotated || one.info.ModTime().UnixMicro() <= place.ModTime || place.knows(one) {
 			continue
 		}
 		_, _, err := r.drainOlder(ctx, one.path, fileCursor{}, func(fileCursor) filePlace { return place })
@@ -226,18 +218,13 @@ func (r *indexReader) drainCopies(ctx context.Context, place filePlace, current 
 	return nil
 }
 
-// beside returns the files that were rotated away from the index, or are copies of it.
-func (r *indexReader) beside(current os.FileInfo) ([]sibling, error) {
-	return beside(r.opts.Path, filepath.Base(r.opts.Path), current)
-}
-
 // indexGap says what may be missing now that the cursor's file is not at its
 // place any more; nil if that file was found and can be read to its end.
 func indexGap(c fileCursor, current *indexFile, t trail, from, now int64) *store.Gap {
 	gap := store.Gap{From: from, To: now}
 	changed := t.changed
 	if c.identity == current.identity {
-		changed = &sibling{current.path, current.info}
+		changed = &sibling{path: current.path, info: current.info}
 	}
 	switch {
 	case changed != nil && changed.info.Size() < c.Offset:

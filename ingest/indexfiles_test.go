@@ -73,6 +73,20 @@ func (d *indexDir) read() (hosts string) {
 	return strings.Join(rows(d.t, d.s, "SELECT host FROM ship_log ORDER BY received_at"), " ") + "|" + gapsOf(d.t, d.s)
 }
 
+// ends does a pass that ends when it has stored so many lines, or more.
+func (d *indexDir) ends(lines int) {
+	d.t.Helper()
+	ctx, cancel := context.WithCancel(d.t.Context())
+	_, err := ingest.Index(ctx, d.s, ingest.IndexOptions{Path: d.path("index.jsonl"), Now: now, Progress: func(read int, _, _ int64) {
+		if read >= lines {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		d.t.Errorf("the pass ends with %v", err)
+	}
+}
+
 // ship is the n-th line of the index.
 func ship(n int) string {
 	return fmt.Sprintf(`{"host_id":"h%d","received_at_wall":"2026-05-01T10:%02d:00+00:00","padding":"%s"}`+"\n", n, n, strings.Repeat("p", 50))
@@ -111,6 +125,27 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			d.write("index.jsonl", ship(4))
 		}, "h1 h2 h3 h4|"},
 		"renamed with the date": {func(d *indexDir) {
+			d.append("index.jsonl", ship(3))
+			d.rename("index.jsonl", "index.jsonl-20260501")
+			d.write("index.jsonl", ship(4))
+		}, "h1 h2 h3 h4|"},
+		"renamed with the date before its extension": {func(d *indexDir) {
+			d.append("index.jsonl", ship(3))
+			d.rename("index.jsonl", "index-20260501.jsonl")
+			d.write("index.jsonl", ship(4))
+		}, "h1 h2 h3 h4|"},
+		// The file between was not read, and nothing said so.
+		"renamed twice with the date before its extension": {func(d *indexDir) {
+			d.rename("index.jsonl", "index-20260501.jsonl")
+			d.write("index-20260502.jsonl", ship(3))
+			d.write("index-of-another.jsonl", ship(8))
+			d.write("index.jsonl", ship(4))
+		}, "h1 h2 h3 h4|"},
+		// The copy was taken for the index, and the index for one that was rewritten.
+		"copied, and renamed with the date": {func(d *indexDir) {
+			d.write("index.jsonl.bak", ship(1), ship(2))
+			hourAgo := time.Now().Add(-time.Hour)
+			d.must(os.Chtimes(d.path("index.jsonl.bak"), hourAgo, hourAgo))
 			d.append("index.jsonl", ship(3))
 			d.rename("index.jsonl", "index.jsonl-20260501")
 			d.write("index.jsonl", ship(4))
@@ -379,6 +414,69 @@ func TestAnEmptyFileBehindOneThatIsWrittenToLate(t *testing.T) {
 	expect(t, "written to late", d.read(), "h1 h2 h3|")
 }
 
+// TestEachFileThatWasReadMayBeWrittenToLate: only one was remembered, and of
+// names with dates nothing tells which of them was rotated away last.
+func TestEachFileThatWasReadMayBeWrittenToLate(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1))
+	d.read()
+	d.rename("index.jsonl", "index.jsonl-20260501")
+	d.write("index.jsonl-20260502", ship(2))
+	d.write("index.jsonl-20260502.bak", ship(2))
+	d.write("index.jsonl", ship(3))
+	expect(t, "rotated twice, and copied", d.read(), "h1 h2 h3|")
+	want := "h1 h2 h3"
+	for i, name := range []string{"index.jsonl-20260501", "index.jsonl-20260502", "index.jsonl-20260502.bak"} {
+		d.append(name, ship(4+i))
+		want += fmt.Sprint(" h", 4+i)
+		expect(t, name+" is written to late", d.read(), want+"|")
+	}
+	d.rename("index.jsonl", "index.jsonl-20260503")
+	d.write("index.jsonl", ship(7))
+	expect(t, "rotated again", d.read(), want+" h7|")
+	d.append("index.jsonl-20260501", ship(8))
+	expect(t, "the first is written to later still", d.read(), want+" h7 h8|")
+}
+
+// TestAFileThatAnEndedPassHasReadMayBeWrittenToLate: the pass had got to the
+// file behind it, and the one before was forgotten.
+func TestAFileThatAnEndedPassHasReadMayBeWrittenToLate(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1))
+	d.read()
+	d.rename("index.jsonl", "index.jsonl.2")
+	hourAgo := time.Now().Add(-time.Hour)
+	d.must(os.Chtimes(d.path("index.jsonl.2"), hourAgo, hourAgo))
+	d.write("index.jsonl.1", ship(2))
+	d.write("index.jsonl", ship(3))
+	d.ends(1)
+	expect(t, "then", d.read(), "h1 h2 h3|")
+	d.append("index.jsonl.2", ship(4))
+	expect(t, "written to late", d.read(), "h1 h2 h3 h4|")
+}
+
+// TestAPassThatEndsInTheFileWrittenToLast: the next one took the others, whose
+// times are earlier, for files that had been read.
+func TestAPassThatEndsInTheFileWrittenToLast(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1))
+	hourAgo := time.Now().Add(-time.Hour)
+	d.must(os.Chtimes(d.path("index.jsonl"), hourAgo, hourAgo))
+	d.read()
+	d.rename("index.jsonl", "index.jsonl.2")
+	d.write("index.jsonl.1", ship(2))
+	d.append("index.jsonl.2", ship(3))
+	later := time.Now().Add(time.Minute)
+	d.must(os.Chtimes(d.path("index.jsonl.2"), later, later))
+	d.write("index.jsonl", ship(4))
+	d.must(os.Chtimes(d.path("index.jsonl"), later, later))
+	d.ends(0)
+	expect(t, "then", d.read(), "h1 h2 h3 h4|")
+}
+
 // TestAGapBeginsWhereTheFileWasRead: of an index without a good row, it began
 // only when it was found, behind what may be missing.
 func TestAGapBeginsWhereTheFileWasRead(t *testing.T) {
@@ -403,11 +501,7 @@ func TestAGapIsKnownThoughThePassEnds(t *testing.T) {
 	d.read()
 	d.write("index.jsonl.1", ship(1), ship(2), ship(3))
 	d.write("index.jsonl", ship(4))
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err := ingest.Index(ctx, d.s, ingest.IndexOptions{Path: d.path("index.jsonl"), Now: now, Progress: func(int, int64, int64) { cancel() }})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("the pass ends with %v", err)
-	}
+	d.ends(0)
 	expect(t, "then", d.read(), "h1 h2 h3 h4|truncated")
 }
 
@@ -421,11 +515,7 @@ func TestAPassThatEndsInAnEmptyCompressedFile(t *testing.T) {
 	d.write("index.jsonl.1.gz", compressed(t, ".gz", ""))
 	d.write("new", ship(1))
 	d.rename("new", "index.jsonl")
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err := ingest.Index(ctx, d.s, ingest.IndexOptions{Path: d.path("index.jsonl"), Now: now, Progress: func(int, int64, int64) { cancel() }})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("the pass ends with %v", err)
-	}
+	d.ends(0)
 	expect(t, "then", d.read(), "h1|")
 }
 

@@ -112,25 +112,34 @@ type trail struct {
 	later   []string // the other files that were written since, oldest first
 }
 
-// trailOf looks for the file of a cursor beside the index.
-func trailOf(path string, c fileCursor, current *indexFile) (t trail, err error) {
-	candidates, err := beside(path, stem(path), current.info)
+// trailOf looks for the file of a place's cursor beside the index.
+func trailOf(path string, p filePlace, current *indexFile) (t trail, err error) {
+	siblings, err := beside(path, current.info)
 	if err != nil {
 		return t, err
 	}
-	for _, one := range candidates {
+	// By itself, before a copy of it which may be older and end sooner.
+	if i := slices.IndexFunc(siblings, func(s sibling) bool { return s.identity == p.identity }); i >= 0 {
+		if isOwn(siblings[i].path, p.fileCursor) {
+			t.own = siblings[i].path
+		} else {
+			t.changed = &siblings[i]
+		}
+	}
+	for _, one := range siblings {
 		switch {
-		case t.own == "" && isOwn(one.path, c):
+		case one.path == t.own, p.knows(one):
+			continue
+		case t.own == "" && isOwn(one.path, p.fileCursor):
 			t.own = one.path
 			continue
-		case identify(unix.AT_FDCWD, one.path) == c.identity:
-			t.changed = &one
-		case current.info.ModTime().UnixMicro() < c.ModTime:
+		case one.identity == p.identity:
+		case current.info.ModTime().UnixMicro() < p.ModTime:
 			// The clock has gone back, and the times of files tell nothing.
-		case one.info.ModTime().UnixMicro() < c.ModTime:
+		case one.info.ModTime().UnixMicro() < p.ModTime:
 			continue
 		}
-		if strings.HasPrefix(filepath.Base(one.path), filepath.Base(path)) {
+		if one.rotated {
 			t.later = append(t.later, one.path)
 		}
 	}
@@ -153,33 +162,31 @@ func packed(paths []string) bool {
 	return slices.ContainsFunc(paths, func(path string) bool { return strings.HasSuffix(path, ".gz") || strings.HasSuffix(path, ".zst") })
 }
 
-// stem is what the names of rotated files begin with: index-20260501.jsonl, too.
-func stem(path string) string {
-	stem, _, _ := strings.Cut(filepath.Base(path), ".")
-	return stem
-}
-
 // sibling is a file beside the index.
 type sibling struct {
 	path string
 	info os.FileInfo
+	identity
+	rotated bool // by its name it is an older index, or a copy
 }
 
-// beside returns the regular files in the index's directory whose names have a
-// prefix, but for the index itself, in the order in which they were written.
-func beside(path, prefix string, current os.FileInfo) (found []sibling, err error) {
-	dir := filepath.Dir(path)
-	entries, err := os.ReadDir(dir)
+// beside returns the regular files in the index's directory whose names begin as
+// its own, but for the index itself, in the order in which they were written.
+func beside(path string, current os.FileInfo) (found []sibling, err error) {
+	dir, base := filepath.Split(path)
+	stem, _, _ := strings.Cut(base, ".")
+	entries, err := os.ReadDir(filepath.Clean(dir))
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), prefix) {
+		if !strings.HasPrefix(e.Name(), stem) {
 			continue
 		}
 		info, err := e.Info()
 		if err == nil && info.Mode().IsRegular() && !os.SameFile(info, current) {
-			found = append(found, sibling{filepath.Join(dir, e.Name()), info})
+			one := filepath.Join(dir, e.Name())
+			found = append(found, sibling{one, info, identify(unix.AT_FDCWD, one), isRotated(base, e.Name())})
 		}
 	}
 	slices.SortFunc(found, func(a, b sibling) int {
@@ -187,4 +194,26 @@ func beside(path, prefix string, current os.FileInfo) (found []sibling, err erro
 		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), strings.Compare(b.path, a.path))
 	})
 	return found, nil
+}
+
+// isRotated tells whether a name is one that logrotate and the like give to a
+// file, or to a copy of it: index.jsonl.1.gz, index.jsonl-20260501, or
+// index-20260501.jsonl where the extension is to stay the last.
+func isRotated(base, name string) bool {
+	ext := filepath.Ext(base)
+	rest, ours := strings.CutPrefix(name, strings.TrimSuffix(base, ext))
+	number, packed, extended := strings.Cut(rest, ext)
+	return strings.HasPrefix(name, base) ||
+		ours && extended && strings.Trim(number, "0123456789-._") == "" && slices.Contains([]string{"", ".gz", ".zst"}, packed)
+}
+
+// rotated returns all older indexes, oldest first.
+func rotated(path string, current os.FileInfo) (paths []string, err error) {
+	siblings, err := beside(path, current)
+	for _, one := range siblings {
+		if one.rotated {
+			paths = append(paths, one.path)
+		}
+	}
+	return paths, err
 }

@@ -22,10 +22,11 @@ type happening struct {
 var happenings = []happening{
 	{"ship", 10, (*machine).ship},
 	{"begin a line", 3, (*machine).beginLine},
-	{"ship to the file that was rotated away", 2, (*machine).shipLate},
+	{"ship to a file that was rotated away", 2, (*machine).shipLate},
 	{"rotate the index", 4, (*machine).rotate},
 	{"compress a rotated index", 2, (*machine).compress},
 	{"copy the index and truncate it", 2, (*machine).copyTruncate},
+	{"copy the index", 2, (*machine).copyIndex},
 	{"truncate the index", 1, (*machine).cut},
 	{"rewrite the index", 2, (*machine).rewrite},
 	{"remove a rotated index", 1, (*machine).removeRotated},
@@ -89,6 +90,7 @@ func happen(t *testing.T, scratch string, steps []step) (wrong string, kills int
 		}
 	}()
 	m := newMachine(t, dir)
+	m.index.naming = int(steps[len(steps)-1].seed % 3)
 	defer m.letGo()
 	defer func() { kills = m.kills }()
 	for i = range steps {

@@ -12,11 +12,14 @@ import (
 
 // indexLog is a file of the index, whatever its name is now.
 type indexLog struct {
-	path  string
-	lines []*record
-	begun *record // a last line of which only a part stands there
-	gz    bool
-	time  int64 // its modification time
+	path   string
+	serial int // of the rotation, for names with dates
+	lines  []*record
+	begun  *record // a last line of which only a part stands there
+	gz     bool
+	held   bool  // it was rotated away, and a writer may still write to it
+	copied bool  // it is somebody's copy of the index: if it is read, it is by the way
+	time   int64 // its modification time
 }
 
 func (l *indexLog) add(r *record) {
@@ -34,10 +37,12 @@ func (l *indexLog) size() (n int64) {
 
 // indexModel is what is known of the index and of what passes have read of it.
 type indexModel struct {
-	current *indexLog
-	rotated []*indexLog // the newest first
-	late    *indexLog   // a writer may still write to it
-	guesses []guess     // the first, zero before a good pass, and those that killed passes add
+	current   *indexLog
+	rotated   []*indexLog // the newest first
+	rotations int
+	naming    int         // what the rotated files are called
+	copies    []*indexLog // none or one
+	guesses   []guess     // the first, zero before a good pass, and those that killed passes add
 }
 
 // guess is a place to which the index may have been read: the beginning of a
@@ -108,28 +113,43 @@ func (m *machine) beginLine() {
 	m.write(l, l.begun.text[:len(l.begun.text)/2])
 }
 
-// shipLate is a writer that has not let go of the file that was rotated away.
+// shipLate is a writer that has not let go of a file that was rotated away.
 func (m *machine) shipLate() {
-	if l := m.index.late; l != nil {
-		m.shipTo(l)
+	var held []*indexLog
+	for _, l := range m.index.rotated {
+		if l.held {
+			held = append(held, l)
+		}
+	}
+	if len(held) > 0 {
+		m.shipTo(held[m.r.IntN(len(held))])
 	}
 }
 
-// makeRoom renames the rotated files, and deletes the oldest when there are many.
+// makeRoom makes the newest file the second, and deletes the oldest when there
+// are many.
 func (m *machine) makeRoom() {
 	x := &m.index
 	if len(x.rotated) == 4 {
 		m.remove(3)
 	}
 	for i := len(x.rotated) - 1; i >= 0; i-- {
-		old := x.rotated[i]
-		name := fmt.Sprintf("%s/index.jsonl.%d", m.dir, i+2)
-		if old.gz {
-			name += ".gz"
-		}
-		m.check(os.Rename(old.path, name))
-		old.path = name
+		m.rename(x.rotated[i], i+2)
 	}
+}
+
+// rename gives a rotated file the name that it has at a place.
+func (m *machine) rename(l *indexLog, place int) {
+	name := [...]string{
+		fmt.Sprintf("index.jsonl.%d", place),
+		fmt.Sprintf("index.jsonl-202605%02d", l.serial),
+		fmt.Sprintf("index-202605%02d.jsonl", l.serial),
+	}[m.index.naming]
+	if l.gz {
+		name += ".gz"
+	}
+	m.check(os.Rename(l.path, m.dir+"/"+name))
+	l.path = m.dir + "/" + name
 }
 
 func (m *machine) rotate() {
@@ -137,13 +157,19 @@ func (m *machine) rotate() {
 	if !m.hasDatabase() {
 		return // what was rotated away before the first pass is not read
 	}
-	m.makeRoom()
-	old := x.current
-	m.check(os.Rename(old.path, m.dir+"/index.jsonl.1"))
-	old.path = m.dir + "/index.jsonl.1"
-	x.rotated = slices.Insert(x.rotated, 0, old)
-	x.late = old
+	m.rotated(x.current)
+	x.current.held = true
 	m.newIndex()
+}
+
+// rotated puts a file among those that were rotated away.
+func (m *machine) rotated(l *indexLog) {
+	x := &m.index
+	m.makeRoom()
+	x.rotations++
+	l.serial = x.rotations
+	m.rename(l, 1)
+	x.rotated = slices.Insert(x.rotated, 0, l)
 }
 
 func (m *machine) newIndex() {
@@ -172,29 +198,39 @@ func (m *machine) compress() {
 	m.check(os.WriteFile(l.path+".gz", b.Bytes(), 0o640))
 	m.check(os.Chtimes(l.path+".gz", info.ModTime(), info.ModTime()))
 	m.check(os.Remove(l.path))
-	l.path, l.gz, l.begun = l.path+".gz", true, nil
-	if l == x.late {
-		x.late = nil
-	}
+	l.path, l.gz, l.begun, l.held = l.path+".gz", true, nil, false
 }
 
 func (m *machine) copyTruncate() {
 	if !m.hasDatabase() {
 		return
 	}
-	m.makeRoom()
-	x := &m.index
-	content, err := os.ReadFile(x.current.path)
-	m.check(err)
-	backup := &indexLog{path: m.dir + "/index.jsonl.1", lines: slices.Clone(x.current.lines)}
-	m.check(os.WriteFile(backup.path, content, 0o640))
-	m.touch(backup)
-	x.rotated = slices.Insert(x.rotated, 0, backup)
-	x.late = nil
+	m.rotated(m.copyTo(m.dir + "/index.jsonl.new"))
 	if m.r.IntN(2) == 0 {
 		m.ship() // after the copy, before the cut
 	}
 	m.cut()
+}
+
+// copyTo copies the index, into a file that may be there.
+func (m *machine) copyTo(path string) *indexLog {
+	content, err := os.ReadFile(m.index.current.path)
+	m.check(err)
+	m.check(os.WriteFile(path, content, 0o640))
+	l := &indexLog{path: path, lines: slices.Clone(m.index.current.lines)}
+	m.touch(l)
+	return l
+}
+
+// copyIndex is an operator who wants to have a copy.
+func (m *machine) copyIndex() {
+	l := m.copyTo(m.dir + "/index.jsonl.bak")
+	l.copied = true
+	if x := &m.index; len(x.copies) == 0 {
+		x.copies = []*indexLog{l}
+	} else {
+		*x.copies[0] = *l // the same file
+	}
 }
 
 // cut empties the index. What no file holds then is lost, and if nothing of the
@@ -241,36 +277,22 @@ func (m *machine) rewrite() {
 func (m *machine) removeRotated() {
 	if n := len(m.index.rotated); n > 0 {
 		m.remove(m.r.IntN(n))
-		for i := range m.index.rotated { // the names close up
-			m.rename(i)
+		for i, l := range m.index.rotated { // the names close up
+			m.rename(l, i+1)
 		}
-	}
-}
-
-func (m *machine) rename(i int) {
-	l := m.index.rotated[i]
-	name := fmt.Sprintf("%s/index.jsonl.%d", m.dir, i+1)
-	if l.gz {
-		name += ".gz"
-	}
-	if name != l.path {
-		m.check(os.Rename(l.path, name))
-		l.path = name
 	}
 }
 
 func (m *machine) remove(i int) {
 	x := &m.index
-	l := x.rotated[i]
-	m.check(os.Remove(l.path))
+	m.check(os.Remove(x.rotated[i].path))
 	x.rotated = slices.Delete(x.rotated, i, i+1)
-	if l == x.late {
-		x.late = nil
-	}
 }
 
 // files are all files of the index.
-func (x *indexModel) files() []*indexLog { return append([]*indexLog{x.current}, x.rotated...) }
+func (x *indexModel) files() []*indexLog {
+	return slices.Concat([]*indexLog{x.current}, x.rotated, x.copies)
+}
 
 // reads tells whether a pass reads a file beside the index to its end, wherever
 // the last one may have ended: the file that was read last, those that were

@@ -64,8 +64,10 @@ func (m *machine) compareView(p passRead) {
 	may, must := m.gapsExpected(p)
 	unread := j.unread()
 	for _, l := range x.files() {
+		read := l == x.current || !l.copied && x.reads(l)
+		l.held = l.held && (read || !p.index) // what was not read is not known
 		for _, line := range l.lines {
-			line.needed = line.needed || p.index && !line.lost && (l == x.current || x.reads(l))
+			line.needed = line.needed || p.index && !line.lost && read
 		}
 	}
 	for _, f := range j.files {
