@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "write what the tests expect anew, from what they get")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"cis490-fleet-health": main, "cis490-fleet-health-by-clock": mainByClock})
+	testscript.Main(m, map[string]func(){"cis490-fleet-health": main, "cis490-fleet-health-by-clock": mainByClock, "cis490-fleet-health-measured": mainMeasured})
 }
 
 // TestScripts runs the program as a user does, from the scripts in
