@@ -174,6 +174,11 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			d.write("index.jsonl.1.zst", compressed(t, ".zst", ship(1)+ship(2)+ship(3)))
 			d.write("index.jsonl", ship(4))
 		}, "h1 h2 h3 h4|"},
+		"rotated and compressed with xz": {func(d *indexDir) {
+			d.must(os.Remove(d.path("index.jsonl")))
+			d.write("index.jsonl.1.xz", "\xfd7zXZ\x00\nships 1 to 3\n") // its lines were taken for lines of the index
+			d.write("index.jsonl", ship(4))
+		}, "h1 h2 h4|rotated-away"},
 		"rotated, and its compressed file is cut behind what was read": {func(d *indexDir) {
 			d.must(os.Remove(d.path("index.jsonl")))
 			whole := compressed(t, ".gz", ship(1)+ship(2)+ship(3))
@@ -255,6 +260,7 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			d.append("index.jsonl", ship(9))
 			hosts, gaps, _ := strings.Cut(test.want, "|")
 			expect(t, "with another line", d.read(), hosts+" h9|"+gaps)
+			expect(t, "quarantine", strings.Join(rows(t, d.s, "SELECT reason FROM quarantine_log"), " "), "")
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,6 +49,8 @@ func openIndexFile(path string) (*indexFile, error) {
 		if d, err = zstd.NewReader(f.file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(32<<20)); err == nil {
 			decoder = d.IOReadCloser()
 		}
+	case ".bz2", ".lz4", ".lzma", ".xz", ".Z":
+		err = errors.New("of what is compressed, only gzip and zstd are read")
 	default:
 		return f, nil
 	}
