@@ -68,6 +68,17 @@ func (p filePlace) with(c fileCursor) filePlace {
 	return filePlace{p.fileCursor, rotated[max(0, len(rotated)-maxRotated):]}
 }
 
+// moved returns the place with the cursor of a file beside the index moved.
+func (p filePlace) moved(c, to fileCursor) filePlace {
+	rotated := slices.Clone(p.Rotated)
+	for i := range rotated {
+		if rotated[i].identity == c.identity {
+			rotated[i] = to
+		}
+	}
+	return filePlace{p.fileCursor, rotated}
+}
+
 // without returns the place with a file beside the index forgotten.
 func (p filePlace) without(c fileCursor) filePlace {
 	rotated := slices.DeleteFunc(slices.Clone(p.Rotated), func(known fileCursor) bool { return known.identity == c.identity })

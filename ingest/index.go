@@ -179,20 +179,21 @@ func (r *indexReader) drainRotated(ctx context.Context, place *filePlace, curren
 		} else if t, err := trailOf(r.opts.Path, filePlace{fileCursor: c}, current); err == nil {
 			path = t.own // once, as the place then forgets the file
 		}
-		*place = place.without(c)
 		if path == "" {
+			*place = place.without(c)
 			continue
 		}
-		end, plain, err := r.drainOlder(ctx, path, c, place.with)
-		if errors.Is(err, errAnotherFile) {
-			continue
+		end, plain, err := r.drainOlder(ctx, path, c, func(to fileCursor) filePlace { return place.moved(c, to) })
+		if plain && !errors.Is(err, errAnotherFile) {
+			*place = place.moved(c, end)
+		} else {
+			*place = place.without(c)
 		}
-		if plain {
-			*place = place.with(end)
-		}
-		if errors.Is(err, ErrUnread) {
+		switch {
+		case err == nil, errors.Is(err, errAnotherFile):
+		case errors.Is(err, ErrUnread):
 			r.olderGap(c.ModTime, err)
-		} else if err != nil {
+		default:
 			return err
 		}
 	}
