@@ -207,8 +207,9 @@ func (r *indexReader) drainCopies(ctx context.Context, place filePlace, current 
 	if err != nil {
 		return nil // as above
 	}
+	back := current.ModTime().UnixMicro() < place.ModTime // the clock has, and the times of files tell nothing
 	for _, one := range siblings {
-		if !one.rotated || one.info.ModTime().UnixMicro() <= place.ModTime || place.knows(one) {
+		if !one.rotated || !back && one.info.ModTime().UnixMicro() <= place.ModTime || place.knows(one) {
 			continue
 		}
 		_, _, err := r.drainOlder(ctx, one.path, fileCursor{}, func(fileCursor) filePlace { return place })

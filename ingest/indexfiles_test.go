@@ -333,6 +333,21 @@ func TestACopyOfAnIndexThatWasEmpty(t *testing.T) {
 	expect(t, "copied and truncated", d.read(), "h1 h2 h3|")
 }
 
+// TestACopyOfAnIndexThatWasEmptyByAClockThatWentBack: it was taken for one from
+// before the index was read.
+func TestACopyOfAnIndexThatWasEmptyByAClockThatWentBack(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl")
+	expect(t, "empty", d.read(), "|")
+	d.write("index.jsonl.1", ship(1), ship(2))
+	d.write("index.jsonl", ship(3))
+	hourAgo := time.Now().Add(-time.Hour)
+	d.must(os.Chtimes(d.path("index.jsonl.1"), hourAgo, hourAgo))
+	d.must(os.Chtimes(d.path("index.jsonl"), hourAgo, hourAgo))
+	expect(t, "copied and truncated", d.read(), "h1 h2 h3|")
+}
+
 // TestAnIndexThatWasEmptyAndIsNotThere: what it had got by then was lost without
 // a word, as was what came to it when it had been rotated away empty.
 func TestAnIndexThatWasEmptyAndIsNotThere(t *testing.T) {
