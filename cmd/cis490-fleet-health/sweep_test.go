@@ -84,18 +84,23 @@ func (s *scene) under(dir string, more ...string) (trace []byte, code int, said 
 	s.t.Helper()
 	report := dir + ".strace"
 	defer os.Remove(report)
-	args := append([]string{"-f", "-qq", "-y", "-o", report, "-e", "signal=none"}, more...)
-	args = append(append(args, "cis490-fleet-health"), s.args(dir)...)
-	cmd := exec.Command(strace, args...)
-	cmd.Env = append(os.Environ(), pinned+"=1")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	cmd, stderr := s.straced(dir, report, more...)
 	cmd.Run()
 	trace, err := os.ReadFile(report)
 	if err != nil {
-		s.t.Fatalf("strace: %v\n%s", err, &stderr)
+		s.t.Fatalf("strace: %v\n%s", err, stderr)
 	}
 	return trace, cmd.ProcessState.ExitCode(), stderr.String()
+}
+
+// straced is the scene's pass in dir under strace, which writes to report.
+func (s *scene) straced(dir, report string, more ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+	args := append([]string{"-f", "-qq", "-y", "-o", report, "-e", "signal=none"}, more...)
+	args = append(append(args, "cis490-fleet-health"), s.args(dir)...)
+	cmd, stderr = exec.Command(strace, args...), &bytes.Buffer{}
+	cmd.Env = append(os.Environ(), pinned+"=1")
+	cmd.Stderr = stderr
+	return cmd, stderr
 }
 
 // points returns every point of an undisturbed pass.
@@ -145,12 +150,9 @@ func (s *scene) killed(dir string, d disturbance) {
 		s.t.Fatal(err)
 	}
 	defer trace.Close()
-	cmd := exec.Command(strace, append([]string{"-f", "-qq", "-y", "--seccomp-bpf", "-o", "/dev/fd/3", "-e", "signal=none", "-e", "trace=" + d.call,
-		"-P", filepath.Join(dir, d.path), "-e", fmt.Sprintf("inject=%s:delay_enter=60s:when=%d", d.call, d.nth), "cis490-fleet-health"}, s.args(dir)...)...)
-	cmd.Env = append(os.Environ(), pinned+"=1")
+	cmd, stderr := s.straced(dir, "/dev/fd/3", "--seccomp-bpf", "-e", "trace="+d.call, "-P", filepath.Join(dir, d.path),
+		"-e", fmt.Sprintf("inject=%s:delay_enter=60s:when=%d", d.call, d.nth))
 	cmd.ExtraFiles = []*os.File{w}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
 	err = cmd.Start()
 	w.Close()
 	if err != nil {
@@ -176,7 +178,7 @@ func (s *scene) killed(dir string, d disturbance) {
 		}
 	}
 	if cmd.Wait(); !reached { // for the last that holds stderr: the pass
-		s.t.Errorf("%v was never reached: exit %d\n%s", d, cmd.ProcessState.ExitCode(), &stderr)
+		s.t.Errorf("%v was never reached: exit %d\n%s", d, cmd.ProcessState.ExitCode(), stderr)
 	}
 }
 
