@@ -159,11 +159,7 @@ func (t *bed) peakOf(args ...string) float64 {
 	peak := 0.0
 	// Without a pause it would take one of two cores from what it looks at.
 	for tick := time.Tick(time.Millisecond); ; {
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
-		if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
-			kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			peak = max(peak, kib/1024)
-		}
+		peak = max(peak, float64(highWater(fmt.Sprint(cmd.Process.Pid)))/1024)
 		select {
 		case err := <-done:
 			t.check(err)
@@ -171,6 +167,16 @@ func (t *bed) peakOf(args ...string) float64 {
 		case <-tick:
 		}
 	}
+}
+
+// highWater returns the memory in KiB that a running process, or "self", has had
+// at most; 0 if it has ended.
+func highWater(process string) (kib int) {
+	status, _ := os.ReadFile("/proc/" + process + "/status")
+	if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
+		kib, _ = strconv.Atoi(strings.Fields(rest)[0])
+	}
+	return kib
 }
 
 // quickest runs processes in turn, so that all meet the same noise, and returns
