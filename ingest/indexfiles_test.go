@@ -60,6 +60,12 @@ func (d *indexDir) rename(from, to string) {
 	d.must(os.Rename(d.path(from), d.path(to)))
 }
 
+// written sets when a file was written last.
+func (d *indexDir) written(name string, at time.Time) {
+	d.t.Helper()
+	d.must(os.Chtimes(d.path(name), at, at))
+}
+
 func (d *indexDir) pass() (ingest.Result, error) {
 	return ingest.Index(d.t.Context(), d.s, ingest.IndexOptions{Path: d.path("index.jsonl"), Now: now})
 }
@@ -145,7 +151,7 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 		"copied, and renamed with the date": {func(d *indexDir) {
 			d.write("index.jsonl.bak", ship(1), ship(2))
 			hourAgo := time.Now().Add(-time.Hour)
-			d.must(os.Chtimes(d.path("index.jsonl.bak"), hourAgo, hourAgo))
+			d.written("index.jsonl.bak", hourAgo)
 			d.append("index.jsonl", ship(3))
 			d.rename("index.jsonl", "index.jsonl-20260501")
 			d.write("index.jsonl", ship(4))
@@ -161,7 +167,7 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			d.write("index.jsonl.1", ship(3))
 			d.append("index.jsonl.2", ship(4))
 			later := time.Now().Add(time.Minute)
-			d.must(os.Chtimes(d.path("index.jsonl.2"), later, later))
+			d.written("index.jsonl.2", later)
 			d.write("index.jsonl", ship(5))
 		}, "h1 h2 h3 h4 h5|"},
 		"rotated and compressed with gzip": {func(d *indexDir) {
@@ -189,7 +195,7 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			d.append("index.jsonl", ship(3))
 			d.rename("index.jsonl", "index.jsonl.1")
 			hourAgo := time.UnixMicro(now - store.Hour)
-			d.must(os.Chtimes(d.path("index.jsonl.1"), hourAgo, hourAgo))
+			d.written("index.jsonl.1", hourAgo)
 			d.write("index.jsonl.2.gz", "no gzip")
 			d.write("index.jsonl", ship(4))
 		}, "h1 h2 h3 h4|rotated-away"},
@@ -241,8 +247,8 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			d.write("index.jsonl.1", ship(3))
 			d.write("index.jsonl", ship(4))
 			hourAgo := time.Now().Add(-time.Hour)
-			d.must(os.Chtimes(d.path("index.jsonl.1"), hourAgo, hourAgo))
-			d.must(os.Chtimes(d.path("index.jsonl"), hourAgo, hourAgo))
+			d.written("index.jsonl.1", hourAgo)
+			d.written("index.jsonl", hourAgo)
 		}, "h1 h2 h3 h4|"},
 		"replaced by a copy of itself that went on": {func(d *indexDir) {
 			d.write("new", ship(1), ship(2), ship(3))
@@ -323,12 +329,12 @@ func TestACopyOfAnIndexThatWasEmpty(t *testing.T) {
 	d := newIndexDir(t)
 	d.write("index.jsonl.2", ship(8))
 	hourAgo := time.Now().Add(-time.Hour)
-	d.must(os.Chtimes(d.path("index.jsonl.2"), hourAgo, hourAgo))
+	d.written("index.jsonl.2", hourAgo)
 	d.write("index.jsonl")
 	expect(t, "empty", d.read(), "|")
 	d.write("index.jsonl.1", ship(1), ship(2))
 	later := time.Now().Add(time.Second)
-	d.must(os.Chtimes(d.path("index.jsonl.1"), later, later))
+	d.written("index.jsonl.1", later)
 	d.write("index.jsonl", ship(3))
 	expect(t, "copied and truncated", d.read(), "h1 h2 h3|")
 }
@@ -343,8 +349,8 @@ func TestACopyOfAnIndexThatWasEmptyByAClockThatWentBack(t *testing.T) {
 	d.write("index.jsonl.1", ship(1), ship(2))
 	d.write("index.jsonl", ship(3))
 	hourAgo := time.Now().Add(-time.Hour)
-	d.must(os.Chtimes(d.path("index.jsonl.1"), hourAgo, hourAgo))
-	d.must(os.Chtimes(d.path("index.jsonl"), hourAgo, hourAgo))
+	d.written("index.jsonl.1", hourAgo)
+	d.written("index.jsonl", hourAgo)
 	expect(t, "copied and truncated", d.read(), "h1 h2 h3|")
 }
 
@@ -410,8 +416,8 @@ func TestACopyBesideAFileThatIsWrittenToLate(t *testing.T) {
 	d.write("index.jsonl.2")
 	d.rename("index.jsonl", "index.jsonl.1")
 	later := time.Now().Add(time.Hour)
-	d.must(os.Chtimes(d.path("index.jsonl.2"), later, later))
-	d.must(os.Chtimes(d.path("index.jsonl.1"), later, later))
+	d.written("index.jsonl.2", later)
+	d.written("index.jsonl.1", later)
 	d.write("index.jsonl", ship(2))
 	expect(t, "copied, and renamed", d.read(), "h2|")
 	d.append("index.jsonl.1", ship(1))
@@ -428,7 +434,7 @@ func TestAnEmptyFileBehindOneThatIsWrittenToLate(t *testing.T) {
 	d.rename("index.jsonl", "index.jsonl.2")
 	d.write("index.jsonl.1")
 	later := time.Now().Add(time.Hour)
-	d.must(os.Chtimes(d.path("index.jsonl.2"), later, later))
+	d.written("index.jsonl.2", later)
 	d.write("index.jsonl", ship(3))
 	expect(t, "rotated twice", d.read(), "h1 h3|")
 	d.append("index.jsonl.1", ship(2))
@@ -469,7 +475,7 @@ func TestAFileThatAnEndedPassHasReadMayBeWrittenToLate(t *testing.T) {
 	d.read()
 	d.rename("index.jsonl", "index.jsonl.2")
 	hourAgo := time.Now().Add(-time.Hour)
-	d.must(os.Chtimes(d.path("index.jsonl.2"), hourAgo, hourAgo))
+	d.written("index.jsonl.2", hourAgo)
 	d.write("index.jsonl.1", ship(2))
 	d.write("index.jsonl", ship(3))
 	d.ends(1)
@@ -485,15 +491,15 @@ func TestAPassThatEndsInTheFileWrittenToLast(t *testing.T) {
 	d := newIndexDir(t)
 	d.write("index.jsonl", ship(1))
 	hourAgo := time.Now().Add(-time.Hour)
-	d.must(os.Chtimes(d.path("index.jsonl"), hourAgo, hourAgo))
+	d.written("index.jsonl", hourAgo)
 	d.read()
 	d.rename("index.jsonl", "index.jsonl.2")
 	d.write("index.jsonl.1", ship(2))
 	d.append("index.jsonl.2", ship(3))
 	later := time.Now().Add(time.Minute)
-	d.must(os.Chtimes(d.path("index.jsonl.2"), later, later))
+	d.written("index.jsonl.2", later)
 	d.write("index.jsonl", ship(4))
-	d.must(os.Chtimes(d.path("index.jsonl"), later, later))
+	d.written("index.jsonl", later)
 	d.ends(0)
 	expect(t, "then", d.read(), "h1 h2 h3 h4|")
 }
@@ -505,7 +511,7 @@ func TestAGapBeginsWhereTheFileWasRead(t *testing.T) {
 	d := newIndexDir(t)
 	d.write("index.jsonl", "no row\n")
 	read := time.UnixMicro(now - 5*store.Minute)
-	d.must(os.Chtimes(d.path("index.jsonl"), read, read))
+	d.written("index.jsonl", read)
 	d.read()
 	d.write("index.jsonl")
 	expect(t, "cut", d.read(), "|truncated")

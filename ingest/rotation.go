@@ -33,6 +33,9 @@ type indexFile struct {
 	stream  *bufio.Reader // its content
 }
 
+// compressions are the extensions of what openIndexFile decompresses.
+var compressions = []string{".gz", ".zst"}
+
 // openIndexFile opens an older index.
 func openIndexFile(path string) (*indexFile, error) {
 	f, err := openPlain(path)
@@ -162,7 +165,7 @@ func isOwn(path string, c fileCursor) bool {
 
 // packed tells whether one of the files is compressed.
 func packed(paths []string) bool {
-	return slices.ContainsFunc(paths, func(path string) bool { return strings.HasSuffix(path, ".gz") || strings.HasSuffix(path, ".zst") })
+	return slices.ContainsFunc(paths, func(path string) bool { return slices.Contains(compressions, filepath.Ext(path)) })
 }
 
 // sibling is a file beside the index.
@@ -207,7 +210,7 @@ func isRotated(base, name string) bool {
 	rest, ours := strings.CutPrefix(name, strings.TrimSuffix(base, ext))
 	number, packed, extended := strings.Cut(rest, ext)
 	return strings.HasPrefix(name, base) ||
-		ours && extended && strings.Trim(number, "0123456789-._") == "" && slices.Contains([]string{"", ".gz", ".zst"}, packed)
+		ours && extended && strings.Trim(number, "0123456789-._") == "" && (packed == "" || slices.Contains(compressions, packed))
 }
 
 // rotated returns all older indexes, oldest first.

@@ -15,10 +15,10 @@ func (m *machine) gapsExpected(p passRead) (may, must map[string]bool) {
 		for _, g := range x.guesses {
 			found := slices.ContainsFunc(x.files(), g.isIn)
 			// A copy that was read already is not the file that was read.
-			copied := found && !slices.ContainsFunc(x.files(), func(l *indexLog) bool { return !l.copied && g.isIn(l) })
+			itself := slices.ContainsFunc(x.files(), func(l *indexLog) bool { return !l.copied && g.isIn(l) })
 			changed := slices.ContainsFunc(x.files(), func(l *indexLog) bool { return l == g.log && !g.isIn(l) })
 			renewed := slices.ContainsFunc(x.files(), func(l *indexLog) bool { return l == g.log && l.gz }) // another file to the program
-			may["index"] = may["index"] || g.log != nil && (!found || copied || changed)
+			may["index"] = may["index"] || g.log != nil && (!itself || changed)
 			all = all && len(g.lines) > 0 && (!found || changed && !renewed)
 		}
 		must["index"] = all
