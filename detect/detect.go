@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cis490/fleet-health/store"
@@ -124,7 +123,7 @@ func raise(tx *store.Tx, f Finding, now, pass int64) (added bool, err error) {
 // plain is a host's name as it may stand among commands that an operator will
 // type: quoted, if it could be taken for anything but a name.
 func plain(host string) string {
-	if strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" {
+	if store.PlainHost(host) {
 		return host
 	}
 	return strconv.Quote(host)

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -32,6 +33,12 @@ func ValidHost(name string) bool {
 		}
 	}
 	return true
+}
+
+// PlainHost tells whether a host name may stand in a command line as it is: a
+// shell makes nothing of it but a word.
+func PlainHost(name string) bool {
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 }
 
 // host is what the pass keeps in memory of a row of hosts. Times are

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +93,25 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 			})
 		}
 	}
+	// bash ran `reboot`, when the operator pressed the tabulator.
+	for _, command := range [][]string{{"report"}, {"alerts", "--host"}} {
+		var stdout bytes.Buffer
+		e := testEnv(demoNow, &log)
+		e.stdout = &stdout
+		args := append([]string{"__complete", command[0], "--db", dir + "/f.db"}, append(command[1:], "")...)
+		if code := run(t.Context(), args, e); code != exitOK {
+			t.Fatalf("exit %d\n%s", code, &log)
+		}
+		offered := strings.Fields(stdout.String())
+		if !slices.Contains(offered, "NaN") {
+			t.Errorf("%s is not offered a host: %q", command, offered)
+		}
+		for line := range strings.Lines(stdout.String()) {
+			if line = strings.TrimSuffix(line, "\n"); !strings.HasPrefix(line, ":") && !isWord.MatchString(line) {
+				t.Errorf("%s is offered %q", command, line)
+			}
+		}
+	}
 	// What is not known is named as harmlessly.
 	for _, name := range hostileNames {
 		if strings.Contains(name, "\x00") || slices.Contains(stored, name) || name == store.OverflowHost {
@@ -104,6 +124,9 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 		harmless(t, "the error", stderr.String())
 	}
 }
+
+// isWord is what means nothing to any shell.
+var isWord = regexp.MustCompile(`^[\w.-]+$`)
 
 // hostileFleet writes an index and a journal in which every name ships, is
 // rejected and is complained about, and returns the names that are kept as they are.

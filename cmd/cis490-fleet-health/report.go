@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
@@ -100,12 +99,13 @@ func knownHosts(tx *store.Tx, hosts []string) error {
 }
 
 // completeHosts offers the hosts of the database to the shell, but for those
-// whose names a terminal should not get.
+// whose names are more to it than words: bash evaluates the line that it completes
+// (cobra pull request 2334), and anybody may PUT as a host `reboot`.
 func (r *reading) completeHosts(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	err := r.view(cmd.Context(), func(tx *store.Tx) error {
 		all, err := tx.HostNames()
 		for _, name := range all {
-			if !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			if store.PlainHost(name) {
 				names = append(names, name)
 			}
 		}
