@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/cis490/fleet-health/store"
@@ -34,11 +35,13 @@ type indexReader struct {
 var errAnotherFile = errors.New("it does not hold what was read of it")
 
 // drainOlder reads the rest of a file that is not the index any more. plain
-// tells whether that file may still grow, which a compressed one does not.
+// tells whether there may be more of it the next time, which of a compressed one
+// there is not.
 func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor, at func(fileCursor) filePlace) (end fileCursor, plain bool, err error) {
 	f, err := openIndexFile(path)
 	if err != nil {
-		return c, false, fmt.Errorf("index %w: %w", ErrUnread, err)
+		var atOpen *fs.PathError
+		return c, errors.As(err, &atOpen) && !isPacked(path), fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
 	defer f.Close()
 	if c.Offset > 0 && f.stream == nil && !c.matches(f.file) {

@@ -140,7 +140,7 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 		})
 		if errors.Is(err, ErrUnread) {
 			// It must not keep the index itself from being read.
-			r.olderGap(since, err)
+			r.olderGap(path, since, err)
 		} else if err != nil {
 			return err
 		}
@@ -153,7 +153,10 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 }
 
 // olderGap says that the rest of a file that was rotated away may be missing.
-func (r *indexReader) olderGap(from int64, err error) {
+func (r *indexReader) olderGap(path string, from int64, err error) {
+	if isBeingPacked(path) {
+		return
+	}
 	r.gaps = append(r.gaps, store.Gap{Reason: store.GapRotated, From: from, To: r.opts.Now,
 		Detail: "a file that was rotated away could not be read to its end: " + strconv.Quote(err.Error())})
 }
@@ -192,7 +195,7 @@ func (r *indexReader) drainRotated(ctx context.Context, place *filePlace, curren
 		switch {
 		case err == nil, errors.Is(err, errAnotherFile):
 		case errors.Is(err, ErrUnread):
-			r.olderGap(c.ModTime, err)
+			r.olderGap(path, c.ModTime, err)
 		default:
 			return err
 		}
@@ -205,7 +208,8 @@ func (r *indexReader) drainRotated(ctx context.Context, place *filePlace, curren
 func (r *indexReader) drainCopies(ctx context.Context, place filePlace, current os.FileInfo) error {
 	siblings, err := beside(r.opts.Path, current)
 	if err != nil {
-		return nil // as above
+		r.olderGap(r.opts.Path, place.ModTime, err)
+		return nil
 	}
 	back := current.ModTime().UnixMicro() < place.ModTime // the clock has, and the times of files tell nothing
 	for _, one := range siblings {
@@ -213,7 +217,9 @@ func (r *indexReader) drainCopies(ctx context.Context, place filePlace, current 
 			continue
 		}
 		_, _, err := r.drainOlder(ctx, one.path, fileCursor{}, func(fileCursor) filePlace { return place })
-		if err != nil && !errors.Is(err, ErrUnread) {
+		if errors.Is(err, ErrUnread) {
+			r.olderGap(one.path, place.ModTime, err)
+		} else if err != nil {
 			return err
 		}
 	}
@@ -235,7 +241,7 @@ func indexGap(c fileCursor, current *indexFile, t trail, from, now int64) *store
 	case changed != nil:
 		gap.Reason = store.GapRewritten
 		gap.Detail = fmt.Sprintf("the index holds other bytes than those read before byte %d", c.Offset)
-	case t.own != "" || c.Offset == 0 && packed(t.later):
+	case t.own != "" || c.Offset == 0 && slices.ContainsFunc(t.later, isPacked):
 		// Nothing tells of an empty index which compressed file it has become, but
 		// all of them that are new are read.
 		return nil

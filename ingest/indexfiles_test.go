@@ -250,6 +250,16 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			d.written("index.jsonl.1", hourAgo)
 			d.written("index.jsonl", hourAgo)
 		}, "h1 h2 h3 h4|"},
+		// The file between was taken for one that had been read.
+		"rotated twice, by a clock that went back and was set right": {func(d *indexDir) {
+			d.rename("index.jsonl", "index.jsonl.2")
+			d.write("index.jsonl.1", ship(3))
+			hourAgo := time.Now().Add(-time.Hour)
+			d.written("index.jsonl.1", hourAgo)
+			d.write("index.jsonl", ship(4))
+			later := time.Now().Add(time.Second)
+			d.written("index.jsonl", later)
+		}, "h1 h2 h3 h4|"},
 		"replaced by a copy of itself that went on": {func(d *indexDir) {
 			d.write("new", ship(1), ship(2), ship(3))
 			d.rename("new", "index.jsonl")
@@ -320,6 +330,61 @@ func TestARotatedFileThatIsDamaged(t *testing.T) {
 	if got := d.read(); !strings.HasSuffix(got, "h4|rotated-away") {
 		t.Errorf("the damaged file left %q", got)
 	}
+}
+
+// TestARotatedFileThatCannotBeOpenedForNow: it was taken for one that had been
+// rewritten, and was not looked at again.
+func TestARotatedFileThatCannotBeOpenedForNow(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1))
+	d.read()
+	d.append("index.jsonl", ship(2))
+	d.rename("index.jsonl", "index.jsonl.1")
+	d.write("index.jsonl", ship(3))
+	// Who holds a lease keeps others from opening a file, root included.
+	holder, err := os.OpenFile(d.path("index.jsonl.1"), os.O_WRONLY, 0)
+	d.must(err)
+	defer holder.Close()
+	_, err = unix.FcntlInt(holder.Fd(), unix.F_SETLEASE, unix.F_WRLCK)
+	d.must(err)
+	expect(t, "held", d.read(), "h1 h3|rotated-away")
+	d.must(holder.Close())
+	expect(t, "let go", d.read(), "h1 h2 h3|rotated-away")
+	d.append("index.jsonl", ship(4))
+	expect(t, "with another line", d.read(), "h1 h2 h3 h4|rotated-away")
+}
+
+// TestAFileThatIsBeingCompressed: its lines are all there, and a gap said that
+// some may be missing.
+func TestAFileThatIsBeingCompressed(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1))
+	d.read()
+	d.append("index.jsonl", ship(2))
+	d.rename("index.jsonl", "index.jsonl.1")
+	d.write("index.jsonl", ship(3))
+	whole := compressed(t, ".gz", ship(1)+ship(2))
+	d.write("index.jsonl.1.gz", whole[:len(whole)-9])
+	expect(t, "meanwhile", d.read(), "h1 h2 h3|")
+	d.write("index.jsonl.1.gz", whole)
+	d.must(os.Remove(d.path("index.jsonl.1")))
+	expect(t, "then", d.read(), "h1 h2 h3|")
+}
+
+// TestACopyOfAnEmptyIndexThatCannotBeRead was passed over without a word.
+func TestACopyOfAnEmptyIndexThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl")
+	expect(t, "empty", d.read(), "|")
+	d.write("index.jsonl.1.xz", "\xfd7zXZ\x00\nships 1 and 2\n")
+	later := time.Now().Add(time.Second)
+	d.written("index.jsonl.1.xz", later)
+	d.write("index.jsonl", ship(3))
+	expect(t, "copied and truncated", d.read(), "h3|rotated-away")
+	expect(t, "once more", d.read(), "h3|rotated-away")
 }
 
 // TestACopyOfAnIndexThatWasEmpty: it had nothing that would tell it from other

@@ -126,22 +126,29 @@ func trailOf(path string, p filePlace, current *indexFile) (t trail, err error) 
 	}
 	// By itself, before a copy of it which may be older and end sooner.
 	if i := slices.IndexFunc(siblings, func(s sibling) bool { return s.identity == p.identity }); i >= 0 {
-		if isOwn(siblings[i].path, p.fileCursor) {
+		// One that cannot be opened now may be the next time.
+		if own, err := isOwn(siblings[i].path, p.fileCursor); own || err != nil {
 			t.own = siblings[i].path
 		} else {
 			t.changed = &siblings[i]
 		}
 	}
 	for _, one := range siblings {
+		if one.path == t.own || p.knows(one) {
+			continue
+		}
+		if t.own == "" {
+			if own, _ := isOwn(one.path, p.fileCursor); own {
+				t.own = one.path
+				continue
+			}
+		}
 		switch {
-		case one.path == t.own, p.knows(one):
-			continue
-		case t.own == "" && isOwn(one.path, p.fileCursor):
-			t.own = one.path
-			continue
 		case one.identity == p.identity:
 		case current.info.ModTime().UnixMicro() < p.ModTime:
 			// The clock has gone back, and the times of files tell nothing.
+		case current.identity != p.identity && one.Born > p.Born && !isPacked(one.path):
+			// It was made since, whatever the clock said by then.
 		case one.info.ModTime().UnixMicro() < p.ModTime:
 			continue
 		}
@@ -153,19 +160,24 @@ func trailOf(path string, p filePlace, current *indexFile) (t trail, err error) 
 }
 
 // isOwn tells whether a file beside the index is the one that a cursor was read
-// from. One that is not readable as an index cannot be it.
-func isOwn(path string, c fileCursor) bool {
+// from.
+func isOwn(path string, c fileCursor) (bool, error) {
 	f, err := openIndexFile(path)
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer f.Close()
-	return f.holds(c)
+	return f.holds(c), nil
 }
 
-// packed tells whether one of the files is compressed.
-func packed(paths []string) bool {
-	return slices.ContainsFunc(paths, func(path string) bool { return slices.Contains(compressions, filepath.Ext(path)) })
+// isPacked tells whether a file is compressed.
+func isPacked(path string) bool { return slices.Contains(compressions, filepath.Ext(path)) }
+
+// isBeingPacked tells whether a compressed file may not be whole yet: the file
+// that it is made from is still there.
+func isBeingPacked(path string) bool {
+	_, err := os.Lstat(strings.TrimSuffix(path, filepath.Ext(path)))
+	return isPacked(path) && err == nil
 }
 
 // sibling is a file beside the index.

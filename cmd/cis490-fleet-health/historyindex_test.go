@@ -20,6 +20,7 @@ type indexLog struct {
 	held   bool  // it was rotated away, and a writer may still write to it
 	copied bool  // it is somebody's copy of the index: if it is read, it is by the way
 	time   int64 // its modification time
+	made   int   // before the files whose number is greater
 }
 
 func (l *indexLog) add(r *record) {
@@ -40,7 +41,8 @@ type indexModel struct {
 	current   *indexLog
 	rotated   []*indexLog // the newest first
 	rotations int
-	naming    int         // what the rotated files are called
+	naming    int // what the rotated files are called
+	made      int
 	copies    []*indexLog // none or one
 	guesses   []guess     // the first, zero before a good pass, and those that killed passes add
 }
@@ -51,9 +53,10 @@ type guess struct {
 	log   *indexLog
 	lines []*record
 	time  int64 // the file's
+	made  int   // the file was
 }
 
-func (l *indexLog) guess() guess { return guess{l, slices.Clone(l.lines), l.time} }
+func (l *indexLog) guess() guess { return guess{l, slices.Clone(l.lines), l.time, l.made} }
 
 func (g guess) isIn(l *indexLog) bool {
 	return len(g.lines) > 0 && len(l.lines) >= len(g.lines) && slices.Equal(l.lines[:len(g.lines)], g.lines) ||
@@ -172,8 +175,14 @@ func (m *machine) rotated(l *indexLog) {
 	x.rotated = slices.Insert(x.rotated, 0, l)
 }
 
+// newFile is a file that is made now.
+func (m *machine) newFile(path string, lines []*record) *indexLog {
+	m.index.made++
+	return &indexLog{path: path, lines: lines, made: m.index.made}
+}
+
 func (m *machine) newIndex() {
-	m.index.current = &indexLog{path: m.dir + "/index.jsonl"}
+	m.index.current = m.newFile(m.dir+"/index.jsonl", nil)
 	m.write(m.index.current, "")
 }
 
@@ -198,7 +207,8 @@ func (m *machine) compress() {
 	m.check(os.WriteFile(l.path+".gz", b.Bytes(), 0o640))
 	m.check(os.Chtimes(l.path+".gz", info.ModTime(), info.ModTime()))
 	m.check(os.Remove(l.path))
-	l.path, l.gz, l.begun, l.held = l.path+".gz", true, nil, false
+	x.made++
+	l.path, l.gz, l.begun, l.held, l.made = l.path+".gz", true, nil, false, x.made
 }
 
 func (m *machine) copyTruncate() {
@@ -217,7 +227,7 @@ func (m *machine) copyTo(path string) *indexLog {
 	content, err := os.ReadFile(m.index.current.path)
 	m.check(err)
 	m.check(os.WriteFile(path, content, 0o640))
-	l := &indexLog{path: path, lines: slices.Clone(m.index.current.lines)}
+	l := m.newFile(path, slices.Clone(m.index.current.lines))
 	m.touch(l)
 	return l
 }
@@ -229,6 +239,7 @@ func (m *machine) copyIndex() {
 	if x := &m.index; len(x.copies) == 0 {
 		x.copies = []*indexLog{l}
 	} else {
+		l.made = x.copies[0].made
 		*x.copies[0] = *l // the same file
 	}
 }
@@ -267,7 +278,7 @@ func (m *machine) rewrite() {
 		l.lines = kept
 		m.check(os.WriteFile(l.path, []byte(text.String()), 0o640))
 	} else {
-		m.index.current = &indexLog{path: l.path, lines: kept}
+		m.index.current = m.newFile(l.path, kept)
 		m.check(os.WriteFile(l.path+".new", []byte(text.String()), 0o640))
 		m.check(os.Rename(l.path+".new", l.path))
 	}
@@ -296,10 +307,12 @@ func (x *indexModel) files() []*indexLog {
 
 // reads tells whether a pass reads a file beside the index to its end, wherever
 // the last one may have ended: the file that was read last, those that were
-// written since, by their times, and all if these say nothing; none without a
-// place to go on from.
+// written since, by their times, and all if these say nothing; those that were
+// made since, behind a file that is not the index any more; none without a place
+// to go on from.
 func (x *indexModel) reads(l *indexLog) bool {
 	return !slices.ContainsFunc(x.guesses, func(g guess) bool {
-		return g.log == nil || !g.isIn(x.current) && !g.isIn(l) && l.time < g.time && x.current.time >= g.time
+		later := l.time >= g.time || !l.gz && g.log != x.current && l.made > g.made
+		return g.log == nil || !g.isIn(x.current) && !g.isIn(l) && !later && x.current.time >= g.time
 	})
 }
