@@ -40,8 +40,9 @@ type JournalOptions struct {
 // those of an earlier one. So it is known of each boot how far it was read.
 type journalCursor struct {
 	Version int              `json:"v"`
-	Cursor  string           `json:"cursor"` // __CURSOR of the last entry, "" before the first
-	At      int64            `json:"at"`     // its time, in microseconds
+	Cursor  string           `json:"cursor"` // __CURSOR of the last entry, or of the first that has its time; "" before the first of all
+	Same    int              `json:"same"`   // how many have that time, of those read; 0 is 1
+	At      int64            `json:"at"`     // the last one's time, in microseconds
 	Boot    string           `json:"boot"`   // its boot
 	Boots   map[string]int64 `json:"boots"`  // the boots read, each with the monotonic time of its last entry
 	Fresh   []string         `json:"fresh"`  // those of them that were met behind a cursor: what stands before it is unread
@@ -116,6 +117,9 @@ type journalFollower struct {
 	behind   bool          // reading what was written after the cursor's entry
 	accepted bool          // journalctl has given an entry
 	passed   bool          // the cursor's own entry has come, or what stands in its place
+	same     int           // entries that were read, and are to come behind that
+	instant  int64         // the monotonic time of the entry that at.Cursor has; 0 for none yet
+	first    bool          // nothing was read before
 	again    bool          // looking back, at what may have been read
 	ahead    bool          // entries are from the future: the clock may have gone back
 	stepped  bool          // that the clock went back has been noted
@@ -123,7 +127,7 @@ type journalFollower struct {
 
 func (r *journalFollower) read(ctx context.Context) error {
 	if r.begin.Cursor == "" {
-		err := r.follow(ctx)
+		err := r.readAll(ctx)
 		if err == nil && !r.accepted {
 			r.result.Quiet = fmt.Sprintf("the journal has no entry of unit %s: is the name right?", r.unit)
 		}
@@ -142,6 +146,25 @@ func (r *journalFollower) read(ctx context.Context) error {
 	return r.lookBack(ctx)
 }
 
+// readAll reads the whole journal, a boot at a time: where the clock has gone
+// back, journalctl leaves out entries of one boot that it would have to put before
+// what it has given of another. The position is that of the latest entry.
+func (r *journalFollower) readAll(ctx context.Context) error {
+	boots, err := listBoots(ctx, r.opts)
+	if err != nil {
+		return err
+	}
+	r.first = true
+	for _, boot := range boots {
+		r.at.Fresh = []string{boot} // should this be as far as the pass gets
+		if err := r.follow(ctx, "_BOOT_ID="+boot); err != nil || r.result.Capped {
+			return err
+		}
+	}
+	r.at.Fresh = nil
+	return nil
+}
+
 // seekByTime is for a cursor with which journalctl fails. If it fails without
 // it too, the cursor was not the reason, and is kept.
 func (r *journalFollower) seekByTime(ctx context.Context, refusal error) error {
@@ -151,6 +174,15 @@ func (r *journalFollower) seekByTime(ctx context.Context, refusal error) error {
 	if errors.Is(err, ErrUnread) && !r.accepted {
 		r.at = r.begin
 		return refusal
+	}
+	if r.accepted {
+		// The boots before those 24 hours are as well known as they were.
+		for boot, last := range r.begin.Boots {
+			if r.at.Boots[boot] < last {
+				r.at.Boots[boot] = last
+			}
+		}
+		r.at.Fresh = r.begin.Fresh
 	}
 	if err == nil || errors.Is(err, ErrUnread) {
 		r.lost(r.begin.At, "journalctl did not accept the cursor; the 24 hours before it were read again")
@@ -176,28 +208,25 @@ func (r *journalFollower) lost(from int64, detail string) {
 // ordinary pass the cursor's boot goes on, and there is nothing to look for.
 func (r *journalFollower) lookBack(ctx context.Context) error {
 	r.again = true
-	var matches []string
-	for _, boot := range r.at.Fresh {
-		matches = append(matches, "_BOOT_ID="+boot)
-	}
-	if r.result.Read == 0 || r.ahead || len(matches) > 0 {
+	behind := slices.Clone(r.at.Fresh)
+	if r.result.Read == 0 || r.ahead || len(behind) > 0 {
 		boots, err := listBoots(ctx, r.opts)
 		if err != nil {
 			return err
 		}
 		maps.DeleteFunc(r.at.Boots, func(boot string, _ int64) bool { return !slices.Contains(boots, boot) })
 		for _, boot := range boots {
-			if _, known := r.at.Boots[boot]; !known {
-				matches = append(matches, "_BOOT_ID="+boot)
+			if _, known := r.at.Boots[boot]; !known && !slices.Contains(behind, boot) {
+				behind = append(behind, boot)
 			}
 		}
 	}
-	if len(matches) > 0 {
-		if err := r.follow(ctx, matches...); err != nil || r.result.Capped {
+	for _, boot := range behind { // as in readAll
+		if err := r.follow(ctx, "_BOOT_ID="+boot); err != nil || r.result.Capped {
 			return err
 		}
-		r.at.Fresh = nil
 	}
+	r.at.Fresh = nil
 	if r.ahead {
 		return r.follow(ctx, since(min(r.now, cmp.Or(r.begin.Clock, r.now))-overlap))
 	}
@@ -215,9 +244,10 @@ func (r *journalFollower) place() string {
 
 // follow reads entries from a starting point to the end of the journal.
 func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
+	clear(r.twins)
 	return runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), func(out io.Reader) error {
 		stream := newExportReader(out, 0)
-		for n := 0; ; {
+		for {
 			e, err := stream.next()
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -226,20 +256,17 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 				return err
 			}
 			r.accepted = true
-			if r.behind && string(e.cursor) == r.begin.Cursor {
-				r.passed, r.last = true, e.at
-				r.know(e)
+			if r.isRead(e) {
+				r.count(e)
+				r.last = e.at
 				continue
 			}
-			if n >= r.opts.MaxEntries {
+			if r.result.Read >= r.opts.MaxEntries {
 				r.result.Capped = true
 				return nil
 			}
 			r.add(e)
-			if r.advance(e) {
-				n++
-			}
-			if r.full() {
+			if r.advance(e); r.full() {
 				if err := r.save(ctx, r.place(), false); err != nil {
 					return err
 				}
@@ -249,31 +276,55 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 	})
 }
 
+// isRead tells whether an entry is one of those with which the journal begins
+// behind a cursor: the cursor's own, and what had the same time.
+func (r *journalFollower) isRead(e *entry) bool {
+	if !r.behind || r.again {
+		return false
+	}
+	if !r.passed && string(anywhere(e.cursor)) == string(anywhere([]byte(r.begin.Cursor))) {
+		r.passed, r.same, r.instant = true, max(r.begin.Same, 1)-1, e.monotonic
+		r.know(e)
+		return true
+	}
+	if r.same == 0 || string(e.boot) != r.begin.Boot || e.monotonic != r.instant {
+		r.same = 0
+		return false
+	}
+	r.same--
+	return true
+}
+
 // advance moves the position to an entry that is new. What has been read comes
 // again in three cases: journalctl may begin before the cursor if two files of
 // one boot number their entries on their own; it puts an earlier boot behind
 // the cursor until the clock has caught up; and lookBack asks for it.
-func (r *journalFollower) advance(e *entry) (isNew bool) {
+func (r *journalFollower) advance(e *entry) {
 	last, known := r.at.Boots[string(e.boot)]
-	isNew = !known || e.monotonic > last || !r.again && string(e.boot) == r.at.Boot && (r.passed || e.monotonic == last)
+	isNew := r.first || !known || e.monotonic > last || !r.again && string(e.boot) == r.at.Boot && (r.passed || e.monotonic == last)
 	r.ahead = r.ahead || e.at > r.now+store.FutureTolerance
 	if r.behind && !r.stepped && e.at < r.begin.At-store.Minute && (isNew || slices.Contains(r.at.Fresh, string(e.boot))) {
 		r.stepped = true
-		r.gap(store.Gap{Reason: store.GapClockStep, From: e.at, To: r.begin.At,
+		r.gap(store.Gap{Reason: store.GapClockStep, From: e.at, To: min(r.begin.At, r.now),
 			Detail: "the journal's clock went back; what it says of this time may be of either turn"})
 	}
 	if !isNew {
-		return false
+		return
 	}
 	if r.behind && !r.passed && !r.again {
 		r.passed = true
-		r.gap(store.Gap{Reason: store.GapVacuumed, From: r.begin.At, To: max(r.begin.At, e.at),
+		r.gap(store.Gap{Reason: store.GapVacuumed, From: min(r.begin.At, r.now), To: min(max(r.begin.At, e.at), r.now),
 			Detail: "the journal does not hold the cursor's entry any more; entries after it may have been deleted"})
 	}
 	r.result.Read++
 	r.know(e)
-	r.at.Cursor, r.at.At, r.at.Boot = string(e.cursor), e.at, string(e.boot)
-	return true
+	if r.first && e.at < r.at.At {
+		return
+	}
+	if r.at.Same++; string(e.boot) != r.at.Boot || e.monotonic != r.instant {
+		r.at.Cursor, r.at.Same, r.instant = string(e.cursor), 1, e.monotonic
+	}
+	r.at.At, r.at.Boot = e.at, string(e.boot)
 }
 
 func (r *journalFollower) know(e *entry) {

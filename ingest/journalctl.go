@@ -17,7 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errExit: journalctl ended by itself and said that it had failed.
+// errExit: journalctl ended by itself and said that it had failed; not if a
+// signal has ended it.
 var errExit = errors.New("journalctl failed")
 
 // entryArgs asks journalctl for the entries of a unit.
@@ -91,8 +92,10 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, r
 		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, readErr, said(&stderr))
 	case readErr != nil:
 		return readErr
-	case waitErr != nil && watched.ended:
+	case waitErr != nil && watched.ended && cmd.ProcessState.Exited():
 		return fmt.Errorf("journal %w: %w: %w%s", ErrUnread, errExit, waitErr, said(&stderr))
+	case waitErr != nil && watched.ended:
+		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, waitErr, said(&stderr))
 	}
 	return nil
 }

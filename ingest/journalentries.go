@@ -30,10 +30,37 @@ type entryReader struct {
 	batch  *store.Batch
 	last   int64 // time of the entry before
 	seen   int   // entries since the last batch
+	when   instant
+	twins  map[uint64]uint64 // how many of the entries of that time are alike, by their hash
+	hash   uint64            // of the entry at hand
+}
+
+// instant is when an entry was written; many may be at once.
+type instant struct {
+	at, monotonic int64
+	boot          []byte
+}
+
+// anywhere is the part of a cursor that an entry keeps when journald copies it
+// from /run to /var, where it gets another number: from the boot on (systemd,
+// journal_file_copy_entry). Those that have it in common are the same entry in
+// two files; or in one file two that were written at once, with the same text.
+func anywhere(cursor []byte) []byte { return cursor[max(0, bytes.Index(cursor, []byte(";b="))):] }
+
+// count takes notice of an entry, so that it is known among its twins. The
+// reader has to begin with the first that has its time.
+func (r *entryReader) count(e *entry) {
+	if e.at != r.when.at || e.monotonic != r.when.monotonic || !bytes.Equal(e.boot, r.when.boot) {
+		r.when = instant{e.at, e.monotonic, append(r.when.boot[:0], e.boot...)}
+		clear(r.twins)
+	}
+	hash := xxhash.Sum64(anywhere(e.cursor))
+	r.hash = hash + r.twins[hash]<<32
+	r.twins[hash]++
 }
 
 func newEntryReader(s *store.Store, source int64, unit string, now int64, result *Result) *entryReader {
-	r := &entryReader{s: s, source: source, unit: fullUnitName(unit), now: now, result: result}
+	r := &entryReader{s: s, source: source, unit: fullUnitName(unit), now: now, result: result, twins: map[uint64]uint64{}}
 	r.reset()
 	return r
 }
@@ -64,6 +91,7 @@ func (r *entryReader) full() bool {
 
 // add takes what an entry says into the batch.
 func (r *entryReader) add(e *entry) {
+	r.count(e)
 	r.seen++
 	defer func() { r.last = e.at }()
 	if string(e.messageID) == droppedID {
@@ -81,7 +109,7 @@ func (r *entryReader) add(e *entry) {
 		text = rest
 		if f, ok := parseMessage(one, warning); ok {
 			host := r.hosts.id(f.host)
-			hash := xxhash.Sum64(e.cursor) + n
+			hash := r.hash + n
 			n++
 			if f.status != 0 {
 				r.batch.Puts = append(r.batch.Puts, store.Put{At: e.at, CursorHash: hash, Host: host, Status: f.status})

@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -45,6 +46,74 @@ func TestCursorWithItsEntryReadsNothingTwice(t *testing.T) {
 		t.Errorf("read %d entries and stored %d PUTs, want 1 and 1", result.Read, result.Saved.Puts)
 	}
 	expect(t, "gaps", gapsOf(t, s), "")
+}
+
+// TestAJournalThatWasFlushed: journald has copied it from /run to /var, where
+// the entries have other numbers. Those of the last instant, or of the day that
+// is read again when the clock has gone back, doubled, and a gap said that some
+// may have been deleted.
+func TestAJournalThatWasFlushed(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	var early []logged
+	for i, host := range []string{"a", "b", "c"} {
+		e := put(now-5*store.Minute, 0, host, 200)
+		e.at, e.monotonic = e.at+int64(i/2), e.monotonic+int64(i/2) // the first two at once
+		early = append(early, e)
+	}
+	j.write("run", early[:2]...)
+	j.follow(s)
+	j.write("run", early[2])
+	j.follow(s)
+	j.write("var", early...)
+	j.remove("run")
+	if result := j.follow(s); result.Read != 0 {
+		t.Errorf("read %d entries that were flushed", result.Read)
+	}
+	j.write("var", put(now-4*store.Minute, 0, "d", 200))
+	j.follow(s)
+	expect(t, "PUTs", putsOf(t, s), "a 200, b 200, c 200, d 200")
+	expect(t, "gaps", gapsOf(t, s), "")
+	opts := j.options()
+	opts.Now -= store.Hour
+	followWith(t, s, opts)
+	expect(t, "PUTs when the clock has gone back", putsOf(t, s), "a 200, b 200, c 200, d 200")
+}
+
+// TestEntriesWrittenAtOnce: journald gives one time to all that it has read from
+// the receiver at once. Each counts, in whatever pass it is read, and once when
+// it is read again.
+func TestEntriesWrittenAtOnce(t *testing.T) {
+	t.Parallel()
+	const seconds = 3
+	var entries []logged
+	for i := range 4 * seconds {
+		// b a a b, the two each alike
+		e := put(now-store.Minute, 0, []string{"b", "a", "a", "b"}[i%4], 200)
+		e.at, e.monotonic = e.at+int64(i/4)*store.Second, e.monotonic+int64(i/4)*store.Second
+		e.message = fmt.Sprintf(`10.0.0.1:4711 - "PUT /v1/episodes/%s/e HTTP/1.1" 200`, []string{"b", "a", "a", "b"}[i%4])
+		entries = append(entries, e)
+	}
+	want := strings.Repeat("a 200, a 200, b 200, b 200, ", seconds)
+	want = want[:len(want)-2]
+	for cut := range len(entries) {
+		t.Run(fmt.Sprint(cut, " and the rest"), func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			j.write("one", entries[:cut]...)
+			j.follow(s)
+			j.write("one", entries[cut:]...)
+			if result := j.follow(s); result.Read != len(entries)-cut {
+				t.Errorf("read %d entries, want the %d that are new", result.Read, len(entries)-cut)
+			}
+			expect(t, "PUTs", putsOf(t, s), want)
+			setJournalState(t, s, `{"v":1,"cursor":"garbled","at":1777636500000000}`)
+			j.follow(s)
+			expect(t, "PUTs read again", putsOf(t, s), want)
+			dumpJournal(t, s, j.ctl("--output=export", "--all"))
+			expect(t, "PUTs with a dump", putsOf(t, s), want)
+		})
+	}
 }
 
 // TestVacuumOfEverythingIsSaidWithTheNextEntry: nothing tells an empty journal
@@ -160,6 +229,43 @@ func TestAFirstPassBehindTheJournal(t *testing.T) {
 	}
 }
 
+// TestAFirstPassReadsEachBootWhole: the clock went back by days in one boot, and
+// another began before it was right again. journalctl, which orders a boot by its
+// monotonic time and boots by the clock, leaves some of that out; the first pass
+// did so, too. A pass that may read only a part leaves the rest to the next ones.
+func TestAFirstPassReadsEachBootWhole(t *testing.T) {
+	t.Parallel()
+	const week = 7 * 24 * store.Hour
+	second := func(monotonic, at int64, boot int, host string) logged {
+		e := put(at, boot, host, 200)
+		e.monotonic = monotonic * store.Second
+		return e
+	}
+	for _, most := range []int{1, 2, 3, 0} {
+		t.Run(fmt.Sprint("at most ", most), func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			j.write("one", second(1, now-5*store.Minute, 0, "a"), second(2, now-4*store.Minute, 0, "b"))
+			j.write("two", second(3, now-week, 0, "c"), second(4, now-week+store.Minute, 0, "d"))
+			j.write("three", second(1, now-week+2*store.Minute, 1, "e"), second(2, now-week+3*store.Minute, 1, "f"))
+			if n := len(entriesIn(j.ctl("--unit="+unit, "--output=export"))); n == 6 {
+				t.Log("this journalctl leaves out none; systemd 252 left out two")
+			}
+			opts := j.options()
+			opts.MaxEntries = most
+			for followWith(t, s, opts).Capped {
+			}
+			expect(t, "PUTs", putsOf(t, s), "c 200, d 200, e 200, f 200, a 200, b 200")
+			for range 2 {
+				followWith(t, s, opts)
+			}
+			if result := followWith(t, s, opts); result.Read != 0 {
+				t.Errorf("a pass without news read %d entries", result.Read)
+			}
+		})
+	}
+}
+
 // TestLookingBackSurvivesAKill: the boot behind the cursor was met and stored,
 // and the pass ended before it had looked at what that boot wrote before.
 func TestLookingBackSurvivesAKill(t *testing.T) {
@@ -245,6 +351,45 @@ func TestAJournalThatFailsKeepsItsCursor(t *testing.T) {
 		t.Errorf("read %d entries, want the 1 that is new", result.Read)
 	}
 	expect(t, "gaps", gapsOf(t, s), "(source-unread)")
+}
+
+// TestAJournalctlThatIsKilledKeepsItsCursor: an exit by a signal, as when there
+// is no memory left, was taken for one that refuses the cursor.
+func TestAJournalctlThatIsKilledKeepsItsCursor(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-5*store.Minute, 0, "a", 200))
+	j.follow(s)
+	opts := j.options()
+	opts.Command = fakeJournalctl(t, `case "$*" in *--cursor=*) kill -9 $$;; esac; exec journalctl "$@"`)
+	journalErr(t, s, opts)
+	expect(t, "gaps", gapsOf(t, s), "source-unread")
+	j.write("one", put(now-4*store.Minute, 0, "b", 200))
+	if result := j.follow(s); result.Read != 1 {
+		t.Errorf("read %d entries, want the 1 that is new", result.Read)
+	}
+	expect(t, "gaps", gapsOf(t, s), "(source-unread)")
+}
+
+// TestALostCursorForgetsNoBoot: boots from before the day that is read again
+// were read anew by the next quiet pass, which said that the clock had gone back.
+func TestALostCursorForgetsNoBoot(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	old := put(now-72*store.Hour, 0, "a", 200)
+	old.monotonic = store.Second
+	j.write("one", old)
+	j.write("two", put(now-5*store.Minute, 1, "b", 200))
+	j.follow(s)
+	expect(t, "PUTs", putsOf(t, s), "a 200, b 200")
+	opts := j.options()
+	opts.Command = fakeJournalctl(t, `case "$*" in *--cursor=*) exit 1;; esac; exec journalctl "$@"`)
+	followWith(t, s, opts)
+	j.follow(s)
+	expect(t, "gaps", gapsOf(t, s), "cursor-lost")
+	if result := j.follow(s); result.Read != 0 {
+		t.Errorf("a pass without news read %d entries", result.Read)
+	}
 }
 
 // TestCursorAndDumpStoreNothingTwice reads the same entries with journalctl and

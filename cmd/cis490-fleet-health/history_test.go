@@ -32,6 +32,7 @@ var happenings = []happening{
 	{"remove a rotated index", 1, (*machine).removeRotated},
 	{"log", 10, (*machine).log},
 	{"rotate the journal", 3, (*machine).rotateJournal},
+	{"renumber the journal", 2, (*machine).renumberJournal},
 	{"vacuum the journal", 2, (*machine).vacuum},
 	{"reboot", 1, (*machine).reboot},
 	{"step the clock", 2, (*machine).stepClock},

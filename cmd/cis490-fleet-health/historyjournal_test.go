@@ -84,17 +84,33 @@ func (m *machine) flush() {
 	if len(j.unwritten) == 0 {
 		return
 	}
+	m.writeJournal(j.newest(), j.unwritten)
+	j.unwritten = nil
+}
+
+func (m *machine) writeJournal(f *journalFile, entries []*record) {
 	var b bytes.Buffer
-	for _, e := range j.unwritten {
+	for _, e := range entries {
 		b.WriteString(e.text)
 	}
-	remote := exec.Command(journalRemote, "-o", j.newest().path, "-")
+	remote := exec.Command(journalRemote, "-o", f.path, "-")
 	remote.Stdin = &b
 	if out, err := remote.CombinedOutput(); err != nil {
 		m.t.Fatalf("journal-remote: %v\n%s", err, out)
 	}
-	j.newest().entries = append(j.newest().entries, j.unwritten...)
-	j.unwritten = nil
+	f.entries = append(f.entries, entries...)
+}
+
+// renumberJournal is what journald does when it goes from /run to /var: it copies
+// what there is to another file.
+func (m *machine) renumberJournal() {
+	m.flush()
+	if old := m.journal.newest(); len(old.entries) > 0 {
+		m.journal.files = m.journal.files[:len(m.journal.files)-1]
+		m.newJournalFile()
+		m.writeJournal(m.journal.newest(), old.entries)
+		m.check(os.Remove(old.path))
+	}
 }
 
 func (m *machine) rotateJournal() {
