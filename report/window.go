@@ -71,18 +71,24 @@ type blindness struct {
 // blind returns the windows that overlap w in which a source was blind and has
 // not been read since, and the time after the last pass.
 func blind(tx *store.Tx, w Window) (found []blindness, err error) {
+	read, err := tx.ReadUntil()
+	if err != nil {
+		return nil, err
+	}
 	gaps, err := tx.Gaps(w.Since, w.Until)
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range gaps {
-		if !g.RecoveredAt.Valid {
-			found = append(found, blindness{g.From, g.To, g.Stream + " " + g.Reason})
+		if g.RecoveredAt.Valid {
+			continue
 		}
-	}
-	read, err := tx.ReadUntil()
-	if err != nil {
-		return nil, err
+		if g.To > max(read, w.Until) {
+			// The clock was ahead, which has said until when. Nobody knows, but would be
+			// unknown until it is that late.
+			g.To = g.From
+		}
+		found = append(found, blindness{g.From, g.To, g.Stream + " " + g.Reason})
 	}
 	if read < w.Until-Stale {
 		found = append(found, blindness{max(read, w.Since), w.Until, "no pass since then"})
