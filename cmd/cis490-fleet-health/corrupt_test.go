@@ -54,13 +54,17 @@ func TestDamagedDatabases(t *testing.T) {
 				if err := m.do(rand.New(rand.NewPCG(uint64(i), 490)), b, d.dir); err != nil {
 					t.Fatal(err)
 				}
-				switch d.check() {
+				outcome := d.check()
+				switch outcome {
 				case "refused":
 					refused.Add(1)
 				case "harmless":
 					harmless.Add(1)
 				case "undetectable":
 					undetectable.Add(1)
+				}
+				if m.foreign && outcome != "refused" {
+					t.Errorf("%s: the pass took it", d.name)
 				}
 				os.RemoveAll(d.dir)
 			}

@@ -58,13 +58,19 @@ func soundDatabase(t *testing.T, dir string) *sound {
 
 // mutation damages the database in dir, which has the content of sound.
 type mutation struct {
-	name string
-	do   func(r *rand.Rand, b *sound, dir string) error
+	name    string
+	do      func(r *rand.Rand, b *sound, dir string) error
+	foreign bool // what it leaves has to be refused: it is neither a database of this program nor a new one
+}
+
+func foreign(m mutation) mutation {
+	m.foreign = true
+	return m
 }
 
 // changed is a mutation of the content alone.
 func changed(name string, change func(r *rand.Rand, b *sound, content []byte) []byte) mutation {
-	return mutation{name, func(r *rand.Rand, b *sound, dir string) error {
+	return mutation{name: name, do: func(r *rand.Rand, b *sound, dir string) error {
 		return os.WriteFile(dir+"/fleet.db", change(r, b, bytes.Clone(b.content)), 0o640)
 	}}
 }
@@ -86,7 +92,7 @@ func (b *sound) any(r *rand.Rand) int { return 1 + r.IntN(len(b.content)/pageSiz
 
 // beside writes another file over one of the database's.
 func beside(name, suffix string, content func(r *rand.Rand) []byte) mutation {
-	return mutation{name, func(r *rand.Rand, _ *sound, dir string) error {
+	return mutation{name: name, do: func(r *rand.Rand, _ *sound, dir string) error {
 		return os.WriteFile(dir+"/fleet.db"+suffix, content(r), 0o640)
 	}}
 }
@@ -99,10 +105,10 @@ func noise(r *rand.Rand) []byte {
 	return b
 }
 
-// foreign makes a database of another program, with a log, and copies its file
-// with the suffix.
-func foreign(name, suffix string, statements ...string) mutation {
-	return mutation{name, func(r *rand.Rand, _ *sound, dir string) (err error) {
+// otherDatabase makes a database of another program, with a log, and copies its
+// file with the suffix.
+func otherDatabase(name, suffix string, statements ...string) mutation {
+	return mutation{name: name, do: func(r *rand.Rand, _ *sound, dir string) (err error) {
 		other := filepath.Join(dir, "other.db")
 		db, err := sql.Open("sqlite", "file:"+other)
 		if err != nil {
@@ -145,7 +151,7 @@ var mutations = []mutation{
 		return content
 	}),
 	changed("cut to nothing", func(*rand.Rand, *sound, []byte) []byte { return nil }),
-	changed("cut in the header", func(r *rand.Rand, _ *sound, content []byte) []byte { return content[:1+r.IntN(99)] }),
+	foreign(changed("cut in the header", func(r *rand.Rand, _ *sound, content []byte) []byte { return content[:1+r.IntN(99)] })),
 	changed("cut in a page", func(r *rand.Rand, b *sound, content []byte) []byte { return content[:100+r.IntN(len(content)-100)] }),
 	changed("cut between pages", func(r *rand.Rand, b *sound, content []byte) []byte { return content[:b.any(r)*pageSize] }),
 	changed("longer", func(r *rand.Rand, _ *sound, content []byte) []byte { return append(content, noise(r)...) }),
@@ -160,30 +166,30 @@ var mutations = []mutation{
 		copy(content[(other-1)*pageSize:other*pageSize], b.content[(one-1)*pageSize:one*pageSize])
 		return content
 	}),
-	beside("a text", "", func(r *rand.Rand) []byte { return bytes.Repeat([]byte("host lab-0 is silent\n"), 1+r.IntN(100)) }),
-	beside("a compressed file", "", func(r *rand.Rand) []byte {
+	foreign(beside("a text", "", func(r *rand.Rand) []byte { return bytes.Repeat([]byte("host lab-0 is silent\n"), 1+r.IntN(100)) })),
+	foreign(beside("a compressed file", "", func(r *rand.Rand) []byte {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
 		w.Write(noise(r))
 		w.Close()
 		return b.Bytes()
-	}),
-	beside("noise", "", noise),
+	})),
+	foreign(beside("noise", "", noise)),
 	beside("noise for a log", "-wal", noise),
 	beside("noise for the log's index", "-shm", noise),
-	foreign("another program's database", ""),
-	foreign("another program's log", "-wal"),
-	foreign("a database of another application", "", "PRAGMA application_id = 7", "PRAGMA wal_checkpoint(TRUNCATE)"),
-	changed("another application's number", func(r *rand.Rand, _ *sound, content []byte) []byte {
+	foreign(otherDatabase("another program's database", "", "PRAGMA wal_checkpoint(TRUNCATE)")),
+	otherDatabase("another program's log", "-wal"),
+	foreign(otherDatabase("an empty database of another application", "", "DROP TABLE letters", "PRAGMA application_id = 7", "PRAGMA wal_checkpoint(TRUNCATE)")),
+	foreign(changed("another application's number", func(r *rand.Rand, _ *sound, content []byte) []byte {
 		binary.BigEndian.PutUint32(content[68:], r.Uint32())
 		return content
-	}),
-	{"a directory", func(_ *rand.Rand, _ *sound, dir string) error {
+	})),
+	foreign(mutation{name: "a directory", do: func(_ *rand.Rand, _ *sound, dir string) error {
 		if err := os.Remove(dir + "/fleet.db"); err != nil {
 			return err
 		}
 		return os.Mkdir(dir+"/fleet.db", 0o750)
-	}},
+	}}),
 }
 
 // places are where a text stands.
