@@ -42,6 +42,23 @@ func readText(t *testing.T, path string) string {
 	return string(text)
 }
 
+// TestTheUnitsKeepOnTrying: a pass that hangs does not stop the timer for good,
+// a power cut costs one pass at most, and each comes at its time.
+func TestTheUnitsKeepOnTrying(t *testing.T) {
+	t.Parallel()
+	for name, lines := range map[string][]string{
+		service:                     {"Type=oneshot", "TimeoutStartSec=10min", "StartLimitIntervalSec=0"},
+		"cis490-fleet-health.timer": {"OnCalendar=*:0/5", "Persistent=true", "AccuracySec=1s", "StartLimitIntervalSec=0"},
+	} {
+		text := readText(t, units+name)
+		for _, line := range lines {
+			if !strings.Contains(text, "\n"+line+"\n") {
+				t.Errorf("%s has no line %s", name, line)
+			}
+		}
+	}
+}
+
 // TestTheUnitsAreSound: systemd says an unknown key or a bad value of one, and
 // nothing else.
 func TestTheUnitsAreSound(t *testing.T) {
@@ -113,7 +130,7 @@ func TestTheScriptsParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	scripts = append(scripts, "../../deploy/debian/postinst", "../../deploy/debian/prerm", "../../deploy/debian/postrm",
-		"../../.ci/run", "../../.ci/nightly", "../../.ci/e2e", "../../.ci/e2e.d/reader")
+		"../../.ci/run", "../../.ci/nightly", "../../.ci/mutations", "../../.ci/corpus", "../../.ci/e2e", "../../.ci/e2e.d/reader")
 	for _, script := range scripts {
 		shell, _, _ := strings.Cut(filepath.Base(strings.TrimPrefix(strings.Split(readText(t, script), "\n")[0], "#!")), "\n")
 		shell = strings.TrimPrefix(shell, "env ")

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,14 +20,80 @@ import (
 func aPass(t *testing.T, ctx context.Context, dir string) (code int, said string) {
 	t.Helper()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	index := filepath.Join(dir, "index.jsonl")
-	if err := os.WriteFile(index, []byte(`{"host_id": "a", "received_at_wall": "2026-05-01T11:59:00"}`+"\n"), 0o600); err != nil {
+	writeIndex(t, dir, ship("a", now.Add(-time.Minute)))
+	return passAt(ctx, dir, now)
+}
+
+func writeIndex(t *testing.T, dir, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "index.jsonl"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// passAt is a pass in a directory, by a clock.
+func passAt(ctx context.Context, dir string, now time.Time) (code int, said string) {
 	var stderr bytes.Buffer
-	code = run(ctx, []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", index,
+	code = run(ctx, []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", filepath.Join(dir, "index.jsonl"),
 		"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal", "none"}, testEnv(now, &stderr))
 	return code, stderr.String()
+}
+
+// TestTheDetectorsWaitForTheClock while it is behind the newest fact, or in 1970:
+// a host that was alerted in this hour would be alerted in the one before, too.
+func TestTheDetectorsWaitForTheClock(t *testing.T) {
+	t.Parallel()
+	newest := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	in1970 := time.Date(1970, 1, 1, 5, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		clock  time.Time
+		newest time.Time
+		waits  bool
+		alerts int
+	}{
+		"four minutes behind":       {newest.Add(-4 * time.Minute), newest, false, 2},
+		"six minutes behind":        {newest.Add(-6 * time.Minute), newest, true, 1},
+		"in 1970":                   {in1970, newest, true, 1},
+		"in 1970, as the facts are": {in1970, in1970, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			alerts := func() int {
+				content, err := os.ReadFile(filepath.Join(dir, "alerts.jsonl"))
+				if err != nil && !errors.Is(err, os.ErrNotExist) {
+					t.Fatal(err)
+				}
+				return strings.Count(string(content), `"symptom": "silent"`)
+			}
+			writeIndex(t, dir, ship("a", test.newest.Add(-45*time.Minute))+ship("b", test.newest))
+			if code, said := passAt(t.Context(), dir, test.newest); code != exitOK {
+				t.Fatalf("exit %d\n%s", code, said)
+			}
+			code, said := passAt(t.Context(), dir, test.clock)
+			held := strings.Contains(said, "WARNING the clock says") && strings.Contains(said, "the detectors are held back")
+			if n := alerts(); code != exitOK || held != test.waits || n != test.alerts {
+				t.Errorf("exit %d, held back %v, %d alert(s); want it held back: %v, %d alert(s)\n%s", code, held, n, test.waits, test.alerts, said)
+			}
+		})
+	}
+}
+
+// TestALineWithoutItsEndIsSaidAfterAnHour: who writes it has died.
+func TestALineWithoutItsEndIsSaidAfterAnHour(t *testing.T) {
+	t.Parallel()
+	dir, now := t.TempDir(), time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	writeIndex(t, dir, ship("a", now)+`{"host_id": "b", "rec`)
+	index := filepath.Join(dir, "index.jsonl")
+	if err := os.Chtimes(index, now, now); err != nil {
+		t.Fatal(err)
+	}
+	for minutes, want := range map[time.Duration]bool{59: false, 61: true} {
+		code, said := passAt(t.Context(), dir, now.Add(minutes*time.Minute))
+		if torn := strings.Contains(said, "WARNING the last line of "+index+" has been without its end for 61 min"); code != exitOK || torn != want {
+			t.Errorf("after %d min: exit %d\n%s", minutes, code, said)
+		}
+	}
 }
 
 // TestALargeLogIsSaid: an operator who keeps a reader open keeps the
@@ -87,6 +155,44 @@ func TestASignalStopsAPassCleanly(t *testing.T) {
 	code, said := aPass(t, ctx, dir)
 	if code != exitOK || !strings.Contains(said, "INFO stopped by a signal") || strings.Count(said, "\n") != 1 {
 		t.Errorf("exit %d\n%s", code, said)
+	}
+}
+
+// TestSIGTERMStopsAPassBetweenTwoBatches of a dump that goes on and on: the pass
+// has worked, says so, and the next one reads the rest.
+func TestSIGTERMStopsAPassBetweenTwoBatches(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeIndex(t, dir, "")
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program)
+	// The test's own program is this one too, under its name.
+	cmd.Args = []string{"cis490-fleet-health", "pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", filepath.Join(dir, "index.jsonl"),
+		"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal-export", "-"}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	dump, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; err == nil; i++ {
+		// More than a pipe holds: once it is written, the pass is reading it.
+		if i == 2000 {
+			cmd.Process.Signal(syscall.SIGTERM)
+		}
+		_, err = io.WriteString(dump, entry(i, demoNow.UnixMicro()+int64(i), `"PUT /v1/episodes/a/e HTTP/1.1" 200`))
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(stderr.String(), "INFO stopped by a signal between two batches") {
+		t.Errorf("%v\n%s", err, &stderr)
+	}
+	if got := asked(t, dir, "SELECT outcome FROM pass_log", "SELECT COUNT(*) > 2000 FROM put_log"); got != "--\ninterrupted\n--\n1\n" {
+		t.Errorf("it has left %s", got)
 	}
 }
 
