@@ -30,10 +30,10 @@ files() {
 	END
 }
 
-# stage ROOT lays the files out; flags that somebody has changed are kept.
+# stage ROOT lays the files out; what is in /etc somebody may have changed.
 stage() {
 	files | while read -r mode from to; do
-		[ "$to" != "etc/default/$name" ] || [ ! -e "$1/$to" ] || continue
+		[ "${to#etc/}" = "$to" ] || [ ! -e "$1/$to" ] || continue
 		[ "$from" != - ] || from=/dev/null
 		# Beside the old one and then in its place: it may be running.
 		install -D -m "$mode" "$from" "$1/$to.new"

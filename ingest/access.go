@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"net/url"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -171,9 +172,24 @@ func stripColour(text []byte) []byte {
 	return out
 }
 
+// withoutControls replaces control characters by U+FFFD, but for tabs: sqlite3
+// hands what it reads to the terminal as it is.
+func withoutControls(text []byte) []byte {
+	isControl := func(r rune) bool { return unicode.IsControl(r) && r != '\t' }
+	if !bytes.ContainsFunc(text, isControl) {
+		return text
+	}
+	return bytes.Map(func(r rune) rune {
+		if isControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
+}
+
 // bounded cuts a message to maxMessage bytes of valid UTF-8.
 func bounded(message []byte) string {
-	message = bytes.ToValidUTF8(message, []byte("\uFFFD"))
+	message = withoutControls(bytes.ToValidUTF8(message, []byte("\uFFFD")))
 	if len(message) > maxMessage {
 		message = message[:maxMessage]
 		for len(message) > 0 && !utf8.Valid(message) {

@@ -93,6 +93,16 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 			})
 		}
 	}
+	// sqlite3 3.40 prints all as it is.
+	need(t, "/usr/bin/sqlite3")
+	out, err := exec.Command("/usr/bin/sqlite3", "-readonly", dir+"/f.db",
+		"SELECT host, message FROM rejection_log", "SELECT host, code_commit FROM ship_log", "SELECT host, detail FROM alert_log").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := bytes.IndexFunc(out, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 {
+		t.Errorf("sqlite3 prints %q", out[max(0, i-80):i+1])
+	}
 	// bash ran `reboot`, when the operator pressed the tabulator.
 	for _, command := range [][]string{{"report"}, {"alerts", "--host"}} {
 		var stdout bytes.Buffer
