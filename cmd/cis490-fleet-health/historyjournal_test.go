@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 
 	"github.com/cis490/fleet-health/store"
@@ -72,10 +71,15 @@ func (m *machine) logOne(host string) {
 		extra = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\nN_DROPPED=12\nOBJECT_SYSTEMD_UNIT=cis490-receiver.service\n"
 	}
 	j.monotonic += 1 + m.r.Int64N(store.Second)
-	e.text = fmt.Sprintf("__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%032x\n_MACHINE_ID=%032x\n_SYSTEMD_UNIT=%s\nPRIORITY=6\n_PID=77\n%sMESSAGE=%s\n\n",
-		e.at, j.monotonic, 5+j.boot, 6, unit, extra, message)
+	e.text = journalEntry(e.at, j.monotonic, j.boot, "_SYSTEMD_UNIT="+unit+"\n"+extra+"MESSAGE="+message)
 	m.written = append(m.written, e)
 	j.unwritten = append(j.unwritten, e)
+}
+
+// journalEntry is an entry for a journal file, with more fields.
+func journalEntry(at, monotonic int64, boot int, fields string) string {
+	return fmt.Sprintf("__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%032x\n_MACHINE_ID=%032x\nPRIORITY=6\n_PID=77\n%s\n\n",
+		at, monotonic, 5+boot, 6, fields)
 }
 
 // flush puts the entries into the newest file.
@@ -93,11 +97,7 @@ func (m *machine) writeJournal(f *journalFile, entries []*record) {
 	for _, e := range entries {
 		b.WriteString(e.text)
 	}
-	remote := exec.Command(journalRemote, "-o", f.path, "-")
-	remote.Stdin = &b
-	if out, err := remote.CombinedOutput(); err != nil {
-		m.t.Fatalf("journal-remote: %v\n%s", err, out)
-	}
+	writeJournal(m.t, f.path, b.Bytes())
 	f.entries = append(f.entries, entries...)
 }
 

@@ -40,6 +40,16 @@ func lacks(t testing.TB, why any) {
 }
 
 // testEnv is an env with a clock that stands still.
+// writeJournal appends entries in journalctl's export format to a journal file.
+func writeJournal(t *testing.T, path string, entries []byte) {
+	t.Helper()
+	remote := exec.Command(journalRemote, "-o", path, "-")
+	remote.Stdin = bytes.NewReader(entries)
+	if out, err := remote.CombinedOutput(); err != nil {
+		t.Fatalf("journal-remote: %v\n%s", err, out)
+	}
+}
+
 func testEnv(now time.Time, stderr io.Writer) *env {
 	return &env{stdin: strings.NewReader(""), stdout: io.Discard, stderr: stderr,
 		getenv: func(string) string { return "" }, now: func() time.Time { return now }}
@@ -126,11 +136,7 @@ func TestAlertsEqualThePredecessors(t *testing.T) {
 		if err := os.WriteFile(d+"/index.jsonl", index, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		remote := exec.Command(journalRemote, "-o", d+"/journal/receiver.journal", "-")
-		remote.Stdin = bytes.NewReader(journal)
-		if out, err := remote.CombinedOutput(); err != nil {
-			t.Fatalf("journal-remote: %v\n%s", err, out)
-		}
+		writeJournal(t, d+"/journal/receiver.journal", journal)
 	}
 	present := runPredecessor(t, dir, fleets, now)
 	seen := map[string]int{}

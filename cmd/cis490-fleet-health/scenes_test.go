@@ -24,6 +24,7 @@ type scene struct {
 	heal    string // the command that is run after a disturbed one
 	keeps   []byte // what still stands in a file after it: the database that was moved aside
 	dir     string // what the pass finds
+	journal string // a directory of journal files; "" for journal.export in dir
 	at      string // where copies of it lie; "" for the test's own directory
 	disk    *disk  // on which they lie there, if its power can be cut
 	now     time.Time
@@ -66,8 +67,12 @@ func (s *scene) read(name string) []byte {
 }
 
 func (s *scene) args(dir string) []string {
-	return []string{s.command, "--db", dir + "/fleet.db", "--index-path", dir + "/index.jsonl", "--alerts-path", dir + "/alerts.jsonl",
-		"--journal-export", dir + "/journal.export", "--now", s.now.Format(time.RFC3339), "--log-level", "warning"}
+	journal := []string{"--journal-export", dir + "/journal.export"}
+	if s.journal != "" {
+		journal = []string{"--journal-directory", s.journal}
+	}
+	return append([]string{s.command, "--db", dir + "/fleet.db", "--index-path", dir + "/index.jsonl", "--alerts-path", dir + "/alerts.jsonl",
+		"--now", s.now.Format(time.RFC3339), "--log-level", "warning"}, journal...)
 }
 
 // pass runs a pass in dir, as the timer does.
@@ -95,20 +100,20 @@ func (s *scene) ready() *scene {
 // scenes are the passes that the sweeps disturb.
 func scenes(t *testing.T) []*scene {
 	first := firstRun(t)
-	steady := first.after("steady", 80)
+	steady := first.after("steady", 98)
 	steady.appendIndex(ship("lab-0", steady.now.Add(-5*time.Minute)) + ship("lab-9", steady.now.Add(-time.Minute)))
 	steady.file("journal.export", append(steady.read("journal.export"), rejections(steady.now)...))
 	steady.ready()
 	rebuild := rebuilt(first)
 	again := rebuild.in(t)
 	again.name, again.heal = "rebuild, and again", "rebuild"
-	return []*scene{first, steady, backlog(first), rotation(first), exportAfterCrash(steady), rebuild, again}
+	return []*scene{first, steady, ofJournalFiles(first), backlog(first), rotation(first), exportAfterCrash(steady), rebuild, again}
 }
 
 // firstRun is the first pass on a fleet, some of whose rows are so old that they
 // are pruned at once.
 func firstRun(t *testing.T) *scene {
-	s := &scene{t: t, name: "first run", command: "pass", heal: "pass", dir: t.TempDir(), now: demoNow, atLeast: 250}
+	s := &scene{t: t, name: "first run", command: "pass", heal: "pass", dir: t.TempDir(), now: demoNow, atLeast: 325}
 	var index, journal strings.Builder
 	for i := range 400 {
 		at := s.now.Add(-time.Duration(400-i)*30*time.Second - 10*time.Minute)
@@ -131,9 +136,33 @@ func firstRun(t *testing.T) *scene {
 	return s.ready()
 }
 
+// ofJournalFiles is a steady pass as it is on a receiver: journalctl reads on from
+// the journal's cursor.
+func ofJournalFiles(first *scene) *scene {
+	need(first.t, journalRemote)
+	s := first.after("journal files", 110)
+	s.journal = s.t.TempDir()
+	log := func(from, to int) {
+		var entries strings.Builder
+		for i := from; i < to; i++ {
+			at := s.now.Add(time.Duration(i-40) * time.Second)
+			fields := fmt.Sprintf("_SYSTEMD_UNIT=cis490-receiver.service\nMESSAGE=\"PUT /v1/episodes/lab-%d/%d HTTP/1.1\" 412", i%3, i)
+			entries.WriteString(journalEntry(at.UnixMicro(), int64(i+1)*store.Second, 0, fields))
+		}
+		writeJournal(s.t, s.journal+"/receiver.journal", []byte(entries.String()))
+	}
+	log(0, 4)
+	if code, said := s.pass(s.dir); code != exitOK {
+		s.t.Fatalf("exit %d\n%s", code, said)
+	}
+	log(4, 40)
+	s.appendIndex(ship("lab-9", s.now.Add(-time.Minute)))
+	return s.ready()
+}
+
 // backlog is a pass that finds 100,500 new rows: two batches.
 func backlog(first *scene) *scene {
-	s := first.after("backlog", 2000)
+	s := first.after("backlog", 2650)
 	s.slow = true
 	var rows strings.Builder
 	for i := range 100_500 {
@@ -157,7 +186,7 @@ func manyAlerts(first *scene) *scene {
 // rotation is a pass that finds a new index, and behind the old one's rotated
 // file an older one, with lines that it has not read.
 func rotation(first *scene) *scene {
-	s := first.after("rotation", 80)
+	s := first.after("rotation", 113)
 	at := s.now.Add(-50 * time.Minute)
 	s.file("index.jsonl.2", append(s.read("index.jsonl"), ship("lab-0", at)...))
 	s.file("index.jsonl.1", []byte(ship("lab-1", at.Add(time.Minute))))
@@ -175,14 +204,14 @@ func exportAfterCrash(steady *scene) *scene {
 	s.disturbed(s.dir, disturbance{point{"fsync", "alerts.jsonl", 1}, kill})
 	alerts := s.read("alerts.jsonl")
 	s.file("alerts.jsonl", alerts[:len(alerts)-40])
-	s.atLeast = 40
+	s.atLeast = 75
 	return s.ready()
 }
 
 // rebuilt is a rebuild from rotated files, one of them compressed, in place of a
 // database whose pages are damaged.
 func rebuilt(first *scene) *scene {
-	s := first.after("rebuild", 250)
+	s := first.after("rebuild", 380)
 	s.command = "rebuild"
 	index := s.read("index.jsonl")
 	cut := bytes.IndexByte(index[len(index)/2:], '\n') + len(index)/2 + 1
