@@ -40,13 +40,14 @@ type JournalOptions struct {
 // those of an earlier one. So it is known of each boot how far it was read.
 type journalCursor struct {
 	Version int              `json:"v"`
-	Cursor  string           `json:"cursor"` // __CURSOR of the last entry, or of the first that has its time; "" before the first of all
-	Same    int              `json:"same"`   // how many have that time, of those read; 0 is 1
-	At      int64            `json:"at"`     // the last one's time, in microseconds
-	Boot    string           `json:"boot"`   // its boot
-	Boots   map[string]int64 `json:"boots"`  // the boots read, each with the monotonic time of its last entry
-	Fresh   []string         `json:"fresh"`  // those of them that were met behind a cursor: what stands before it is unread
-	Clock   int64            `json:"clock"`  // of the pass, if the entry was ahead of it, or 0: what was written since may stand before the entry
+	Cursor  string           `json:"cursor"`          // __CURSOR of the last entry, or of the first that has its time; "" before the first of all
+	Same    int              `json:"same"`            // how many have that time, of those read; 0 is 1
+	At      int64            `json:"at"`              // the last one's time, in microseconds
+	Boot    string           `json:"boot"`            // its boot
+	Boots   map[string]int64 `json:"boots"`           // the boots read, each with the monotonic time of its last entry
+	Fresh   []string         `json:"fresh"`           // those of them that were met behind a cursor: what stands before it is unread
+	First   bool             `json:"first,omitempty"` // the first reading has not come to its end: it goes on with Fresh and with boots that are not known
+	Clock   int64            `json:"clock"`           // of the pass, if the entry was ahead of it, or 0: what was written since may stand before the entry
 }
 
 // parseJournalCursor reads a stored cursor. ok is false for none, and for one
@@ -117,16 +118,17 @@ type journalFollower struct {
 	behind   bool          // reading what was written after the cursor's entry
 	accepted bool          // journalctl has given an entry
 	passed   bool          // the cursor's own entry has come, or what stands in its place
-	same     int           // entries that were read, and are to come behind that
+	same     int           // entries that were read, and are still to come behind that
 	instant  int64         // the monotonic time of the entry that at.Cursor has; 0 for none yet
 	first    bool          // nothing was read before
+	latest   int64         // time of an entry of the boot at the position
 	again    bool          // looking back, at what may have been read
 	ahead    bool          // entries are from the future: the clock may have gone back
 	stepped  bool          // that the clock went back has been noted
 }
 
 func (r *journalFollower) read(ctx context.Context) error {
-	if r.begin.Cursor == "" {
+	if r.begin.Cursor == "" || r.begin.First {
 		err := r.readAll(ctx)
 		if err == nil && !r.accepted {
 			r.result.Quiet = fmt.Sprintf("the journal has no entry of unit %s: is the name right?", r.unit)
@@ -148,20 +150,27 @@ func (r *journalFollower) read(ctx context.Context) error {
 
 // readAll reads the whole journal, a boot at a time: where the clock has gone
 // back, journalctl leaves out entries of one boot that it would have to put before
-// what it has given of another. The position is that of the latest entry.
+// what it has given of another. The position is the end of the boot with the latest
+// entry.
 func (r *journalFollower) readAll(ctx context.Context) error {
 	boots, err := listBoots(ctx, r.opts)
 	if err != nil {
 		return err
 	}
-	r.first = true
+	r.first, r.at.First = true, true
+	passedOver := false
 	for _, boot := range boots {
+		if _, known := r.at.Boots[boot]; known && !slices.Contains(r.begin.Fresh, boot) {
+			passedOver = true // an earlier pass has read it; what came since is left to the next
+			continue
+		}
 		r.at.Fresh = []string{boot} // should this be as far as the pass gets
 		if err := r.follow(ctx, "_BOOT_ID="+boot); err != nil || r.result.Capped {
 			return err
 		}
 	}
-	r.at.Fresh = nil
+	r.at.Fresh, r.at.First = nil, false
+	r.result.Capped = passedOver
 	return nil
 }
 
@@ -256,9 +265,10 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 				return err
 			}
 			r.accepted = true
-			if r.isRead(e) {
+			if r.behind && !r.passed && !r.again && string(anywhere(e.cursor)) == string(anywhere([]byte(r.begin.Cursor))) {
+				r.passed, r.same, r.instant, r.last = true, max(r.begin.Same, 1)-1, e.monotonic, e.at
 				r.count(e)
-				r.last = e.at
+				r.know(e)
 				continue
 			}
 			if r.result.Read >= r.opts.MaxEntries {
@@ -276,32 +286,25 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 	})
 }
 
-// isRead tells whether an entry is one of those with which the journal begins
-// behind a cursor: the cursor's own, and what had the same time.
-func (r *journalFollower) isRead(e *entry) bool {
-	if !r.behind || r.again {
-		return false
-	}
-	if !r.passed && string(anywhere(e.cursor)) == string(anywhere([]byte(r.begin.Cursor))) {
-		r.passed, r.same, r.instant = true, max(r.begin.Same, 1)-1, e.monotonic
-		r.know(e)
-		return true
-	}
-	if r.same == 0 || string(e.boot) != r.begin.Boot || e.monotonic != r.instant {
-		r.same = 0
-		return false
-	}
-	r.same--
-	return true
-}
-
 // advance moves the position to an entry that is new. What has been read comes
 // again in three cases: journalctl may begin before the cursor if two files of
 // one boot number their entries on their own; it puts an earlier boot behind
-// the cursor until the clock has caught up; and lookBack asks for it.
+// the cursor until the clock has caught up; and lookBack asks for it. What has
+// the time of the cursor's own entry has been read, too.
 func (r *journalFollower) advance(e *entry) {
+	if r.same > 0 && string(e.boot) == r.begin.Boot && e.monotonic == r.instant {
+		r.same--
+		return
+	}
 	last, known := r.at.Boots[string(e.boot)]
-	isNew := r.first || !known || e.monotonic > last || !r.again && string(e.boot) == r.at.Boot && (r.passed || e.monotonic == last)
+	isNew := !known || e.monotonic > last
+	switch {
+	case isNew || r.again || string(e.boot) != r.at.Boot:
+	case r.first:
+		isNew = e.monotonic == r.instant
+	default:
+		isNew = r.passed || e.monotonic == last
+	}
 	r.ahead = r.ahead || e.at > r.now+store.FutureTolerance
 	if r.behind && !r.stepped && e.at < r.begin.At-store.Minute && (isNew || slices.Contains(r.at.Fresh, string(e.boot))) {
 		r.stepped = true
@@ -318,9 +321,10 @@ func (r *journalFollower) advance(e *entry) {
 	}
 	r.result.Read++
 	r.know(e)
-	if r.first && e.at < r.at.At {
+	if r.first && string(e.boot) != r.at.Boot && e.at < r.latest {
 		return
 	}
+	r.latest = max(r.latest, e.at)
 	if r.at.Same++; string(e.boot) != r.at.Boot || e.monotonic != r.instant {
 		r.at.Cursor, r.at.Same, r.instant = string(e.cursor), 1, e.monotonic
 	}

@@ -29,7 +29,7 @@ func exportOf(entries ...logged) string {
 // fakeWithOutput is a journalctl with the given export stream in $dir/out.
 func fakeWithOutput(t testing.TB, script, output string) (command string) {
 	t.Helper()
-	command = fakeJournalctl(t, script)
+	command = fakeJournalctl(t, `case "$*" in *--field=*) echo `+bootID(0)+`; exit;; esac; `+script)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(command), "out"), []byte(output), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -256,9 +256,11 @@ func TestAFirstPassReadsEachBootWhole(t *testing.T) {
 			for followWith(t, s, opts).Capped {
 			}
 			expect(t, "PUTs", putsOf(t, s), "c 200, d 200, e 200, f 200, a 200, b 200")
-			for range 2 {
-				followWith(t, s, opts)
+			expect(t, "gaps", gapsOf(t, s), "")
+			j.write("four", second(3, now-3*store.Minute, 1, "g"))
+			for followWith(t, s, opts).Capped {
 			}
+			expect(t, "PUTs with another", putsOf(t, s), "c 200, d 200, e 200, f 200, a 200, b 200, g 200")
 			if result := followWith(t, s, opts); result.Read != 0 {
 				t.Errorf("a pass without news read %d entries", result.Read)
 			}

@@ -3,7 +3,10 @@
 
 doctor_finds_nothing_wrong() {
   eventually inside cis490-fleet-health doctor
-  as alice cis490-fleet-health doctor >/dev/null
+  as alice cis490-fleet-health doctor >"$work/said" || {
+    cat "$work/said" >&2
+    fail "doctor finds something wrong when alice asks"
+  }
 }
 
 # diagnosed CHECK tells the state of a check, and what to type.
