@@ -1,12 +1,10 @@
 # shellcheck shell=bash
 # What doctor finds, and whether what it says to type mends it.
 
+# A pass that began before the fault was mended may still fail behind the first.
 doctor_finds_nothing_wrong() {
   eventually inside cis490-fleet-health doctor
-  as alice cis490-fleet-health doctor >"$work/said" || {
-    cat "$work/said" >&2
-    fail "doctor finds something wrong when alice asks"
-  }
+  eventually as alice cis490-fleet-health doctor
 }
 
 # diagnosed CHECK tells the state of a check, and what to type.
