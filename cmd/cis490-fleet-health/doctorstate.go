@@ -193,10 +193,14 @@ func (d *doctor) content(tx *store.Tx) error {
 	} else {
 		d.ok("passes", "%s", said)
 	}
-	if status.NotExported > 0 {
+	_, err = os.Lstat(d.o.alerts)
+	switch {
+	case status.NotExported > 0:
 		d.problem("alerts", d.withPaths("alerts export", "db", "alerts-path"), "%d of %d are not in %s", status.NotExported, status.Alerts, d.o.alerts)
-	} else {
-		d.ok("alerts", "all are in %s", d.o.alerts)
+	case status.Alerts > 0 && errors.Is(err, fs.ErrNotExist):
+		d.found("alerts", report.CheckWarning, d.withPaths("alerts export --rebuild", "db", "alerts-path"), "%s is not there, with the %d alerts that were in it", d.o.alerts, status.Alerts)
+	default:
+		d.ok("alerts", "all have been written to %s", d.o.alerts)
 	}
 	return nil
 }
