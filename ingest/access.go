@@ -172,24 +172,20 @@ func stripColour(text []byte) []byte {
 	return out
 }
 
-// withoutControls replaces control characters by U+FFFD, but for tabs: sqlite3
-// hands what it reads to the terminal as it is.
-func withoutControls(text []byte) []byte {
-	isControl := func(r rune) bool { return unicode.IsControl(r) && r != '\t' }
-	if !bytes.ContainsFunc(text, isControl) {
-		return text
-	}
+// printable returns text as valid UTF-8, with U+FFFD for control characters but
+// tabs: sqlite3 hands what it reads to the terminal as it is.
+func printable(text []byte) []byte {
 	return bytes.Map(func(r rune) rune {
-		if isControl(r) {
+		if unicode.IsControl(r) && r != '\t' {
 			return utf8.RuneError
 		}
 		return r
-	}, text)
+	}, bytes.ToValidUTF8(text, []byte("\uFFFD")))
 }
 
-// bounded cuts a message to maxMessage bytes of valid UTF-8.
+// bounded cuts a message to maxMessage bytes of what is printable.
 func bounded(message []byte) string {
-	message = withoutControls(bytes.ToValidUTF8(message, []byte("\uFFFD")))
+	message = printable(message)
 	if len(message) > maxMessage {
 		message = message[:maxMessage]
 		for len(message) > 0 && !utf8.Valid(message) {

@@ -22,6 +22,7 @@ import (
 func FuzzIndexRow(f *testing.F) {
 	for _, seed := range []string{
 		`{"host_id":"a","received_at_wall":"2026-05-01T06:37:53.830599+00:00","code_commit":"c"}`,
+		`{"host_id":"a","received_at_wall":"2026-05-01T06:37:53.830599+00:00","code_commit":"\u001b[2J"}`,
 		`{"host_id":"\u00e9\ud83d\ude00","received_at_wall":"2026-05-01 06:37:53Z","x":[1,{"host_id":"b"},-1e+5,null,true]}`,
 		`{"host\u005fid":"a","host_id":null,"received_at_wall":"2026-02-29T00:00:00-12:30"}`,
 		`{"a":NaN,"b":-Infinity}`, `[]`, `"x"`, `{`, `{"a":01}`, " \t{}\r", `{"":""}{}`, `{"a":"\ud800"}`, "{\"a\":\"\x00\"}",

@@ -75,7 +75,7 @@ func parseIndexRow(line []byte) (row indexRow, reason string) {
 		return row, reasonBadTime
 	}
 	if commitKind == kindString {
-		row.commit = withoutControls(unquote(commit))
+		row.commit = unquote(commit)
 	}
 	return row, ""
 }

@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"strings"
-
 	"github.com/cis490/fleet-health/store"
 )
 
@@ -48,7 +46,7 @@ func (n *seriesNames) id(host, commit []byte) int32 {
 		id = int32(len(n.list))
 		n.ids[string(n.key)] = id
 		n.bytes += len(n.key)
-		n.list = append(n.list, store.Series{Host: string(host), Commit: strings.ToValidUTF8(string(commit), "\uFFFD")})
+		n.list = append(n.list, store.Series{Host: string(host), Commit: string(printable(commit))})
 	}
 	return id
 }
