@@ -60,6 +60,13 @@ func (d *indexDir) rename(from, to string) {
 	d.must(os.Rename(d.path(from), d.path(to)))
 }
 
+// rotate renames the index and makes another.
+func (d *indexDir) rotate(to string, parts ...string) {
+	d.t.Helper()
+	d.rename("index.jsonl", to)
+	d.write("index.jsonl", parts...)
+}
+
 // written sets when a file was written last.
 func (d *indexDir) written(name string, at time.Time) {
 	d.t.Helper()
@@ -127,18 +134,15 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 		"appended": {func(d *indexDir) { d.append("index.jsonl", ship(3)) }, "h1 h2 h3|"},
 		"renamed": {func(d *indexDir) {
 			d.append("index.jsonl", ship(3))
-			d.rename("index.jsonl", "index.jsonl.1")
-			d.write("index.jsonl", ship(4))
+			d.rotate("index.jsonl.1", ship(4))
 		}, "h1 h2 h3 h4|"},
 		"renamed with the date": {func(d *indexDir) {
 			d.append("index.jsonl", ship(3))
-			d.rename("index.jsonl", "index.jsonl-20260501")
-			d.write("index.jsonl", ship(4))
+			d.rotate("index.jsonl-20260501", ship(4))
 		}, "h1 h2 h3 h4|"},
 		"renamed with the date before its extension": {func(d *indexDir) {
 			d.append("index.jsonl", ship(3))
-			d.rename("index.jsonl", "index-20260501.jsonl")
-			d.write("index.jsonl", ship(4))
+			d.rotate("index-20260501.jsonl", ship(4))
 		}, "h1 h2 h3 h4|"},
 		// The file between was not read, and nothing said so.
 		"renamed twice with the date before its extension": {func(d *indexDir) {
@@ -153,8 +157,7 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 			hourAgo := time.Now().Add(-time.Hour)
 			d.written("index.jsonl.bak", hourAgo)
 			d.append("index.jsonl", ship(3))
-			d.rename("index.jsonl", "index.jsonl-20260501")
-			d.write("index.jsonl", ship(4))
+			d.rotate("index.jsonl-20260501", ship(4))
 		}, "h1 h2 h3 h4|"},
 		"rotated twice": {func(d *indexDir) {
 			d.append("index.jsonl", ship(3))
@@ -222,25 +225,21 @@ func TestIndexFilesThatComeAndGo(t *testing.T) {
 		// lost; and if there was a copy of what had been read, without a word.
 		"truncated, and renamed": {func(d *indexDir) {
 			d.write("index.jsonl", ship(3))
-			d.rename("index.jsonl", "index.jsonl.1")
-			d.write("index.jsonl", ship(4))
+			d.rotate("index.jsonl.1", ship(4))
 		}, "h1 h2 h3 h4|truncated"},
 		"rewritten, and renamed": {func(d *indexDir) {
 			d.write("index.jsonl", ship(2), ship(3), ship(4))
-			d.rename("index.jsonl", "index.jsonl.1")
-			d.write("index.jsonl", ship(5))
+			d.rotate("index.jsonl.1", ship(5))
 		}, "h1 h2 h3 h4 h5|rewritten"},
 		"copied and truncated, and renamed": {func(d *indexDir) {
 			d.write("index.jsonl.2", ship(1), ship(2), ship(3))
 			d.write("index.jsonl", ship(4))
-			d.rename("index.jsonl", "index.jsonl.1")
-			d.write("index.jsonl", ship(5))
+			d.rotate("index.jsonl.1", ship(5))
 		}, "h1 h2 h3 h4 h5|truncated"},
 		"replaced, and renamed": {func(d *indexDir) {
 			d.write("new", ship(2), ship(3))
 			d.rename("new", "index.jsonl")
-			d.rename("index.jsonl", "index.jsonl.1")
-			d.write("index.jsonl", ship(4))
+			d.rotate("index.jsonl.1", ship(4))
 		}, "h1 h2 h3 h4|rotated-away"},
 		"rotated twice, by a clock that went back": {func(d *indexDir) {
 			d.rename("index.jsonl", "index.jsonl.2")
@@ -291,8 +290,7 @@ func TestAWriterThatHasNotLetGo(t *testing.T) {
 			d := newIndexDir(t)
 			d.write("index.jsonl", ship(1))
 			expect(t, "at first", d.read(), "h1|")
-			d.rename("index.jsonl", "index.jsonl.1")
-			d.write("index.jsonl")
+			d.rotate("index.jsonl.1")
 			expect(t, "rotated", d.read(), "h1|")
 			d.append("index.jsonl.1", ship(2)[:20])
 			expect(t, "half a line", d.read(), "h1|")
@@ -320,8 +318,7 @@ func TestARotatedFileThatIsDamaged(t *testing.T) {
 	d := newIndexDir(t)
 	d.write("index.jsonl", ship(1))
 	d.read()
-	d.rename("index.jsonl", "index.jsonl.1")
-	d.write("index.jsonl", ship(2))
+	d.rotate("index.jsonl.1", ship(2))
 	expect(t, "rotated", d.read(), "h1 h2|")
 	whole := compressed(t, ".gz", ship(1)+strings.Repeat(ship(3), 20))
 	d.write("index.jsonl.1.gz", whole[:len(whole)-20])
@@ -340,8 +337,7 @@ func TestARotatedFileThatCannotBeOpenedForNow(t *testing.T) {
 	d.write("index.jsonl", ship(1))
 	d.read()
 	d.append("index.jsonl", ship(2))
-	d.rename("index.jsonl", "index.jsonl.1")
-	d.write("index.jsonl", ship(3))
+	d.rotate("index.jsonl.1", ship(3))
 	// Who holds a lease keeps others from opening a file, root included.
 	holder, err := os.OpenFile(d.path("index.jsonl.1"), os.O_WRONLY, 0)
 	d.must(err)
@@ -363,8 +359,7 @@ func TestAFileThatIsBeingCompressed(t *testing.T) {
 	d.write("index.jsonl", ship(1))
 	d.read()
 	d.append("index.jsonl", ship(2))
-	d.rename("index.jsonl", "index.jsonl.1")
-	d.write("index.jsonl", ship(3))
+	d.rotate("index.jsonl.1", ship(3))
 	whole := compressed(t, ".gz", ship(1)+ship(2))
 	d.write("index.jsonl.1.gz", whole[:len(whole)-9])
 	expect(t, "meanwhile", d.read(), "h1 h2 h3|")
@@ -437,8 +432,7 @@ func TestAnIndexThatWasEmptyAndIsNotThere(t *testing.T) {
 			d.write("index.jsonl.1.gz", compressed(t, ".gz", ship(1)+ship(2)))
 		}, "h1 h2 h3|"},
 		"written to late": {func(d *indexDir) {
-			d.rename("index.jsonl", "index.jsonl.1")
-			d.write("index.jsonl")
+			d.rotate("index.jsonl.1")
 			expect(t, "rotated", d.read(), "|")
 			d.append("index.jsonl.1", ship(1))
 		}, "h1 h3|"},
@@ -524,8 +518,7 @@ func TestEachFileThatWasReadMayBeWrittenToLate(t *testing.T) {
 		want += fmt.Sprint(" h", 4+i)
 		expect(t, name+" is written to late", d.read(), want+"|")
 	}
-	d.rename("index.jsonl", "index.jsonl-20260503")
-	d.write("index.jsonl", ship(7))
+	d.rotate("index.jsonl-20260503", ship(7))
 	expect(t, "rotated again", d.read(), want+" h7|")
 	d.append("index.jsonl-20260501", ship(8))
 	expect(t, "the first is written to later still", d.read(), want+" h7 h8|")
@@ -631,8 +624,7 @@ func TestTwoIndexesThatBeginAlike(t *testing.T) {
 	d.write("index.jsonl", head, ship(1), ship(2))
 	d.read()
 	d.append("index.jsonl", ship(3))
-	d.rename("index.jsonl", "index.jsonl.1")
-	d.write("index.jsonl", head, ship(4), ship(5), ship(6), ship(7))
+	d.rotate("index.jsonl.1", head, ship(4), ship(5), ship(6), ship(7))
 	expect(t, "ships", d.read(), "h1 h2 h3 h4 h5 h6 h7|")
 }
 

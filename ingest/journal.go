@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -265,7 +266,7 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 				return err
 			}
 			r.accepted = true
-			if r.behind && !r.passed && !r.again && string(anywhere(e.cursor)) == string(anywhere([]byte(r.begin.Cursor))) {
+			if r.behind && !r.passed && !r.again && bytes.Equal(anywhere(e.cursor), anywhere([]byte(r.begin.Cursor))) {
 				r.passed, r.same, r.instant, r.last = true, max(r.begin.Same, 1)-1, e.monotonic, e.at
 				r.count(e)
 				r.know(e)

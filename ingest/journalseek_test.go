@@ -338,39 +338,30 @@ func TestLostCursorWithNothingInItsOverlap(t *testing.T) {
 }
 
 // TestAJournalThatFailsKeepsItsCursor: if journalctl fails without the cursor
-// too, the cursor is not the reason.
+// too, or a signal has ended it, as when there is no memory left, the cursor is not
+// the reason. The second was taken for one that refuses it.
 func TestAJournalThatFailsKeepsItsCursor(t *testing.T) {
 	t.Parallel()
-	j, s := newJournalFiles(t), mustOpen(t)
-	j.write("one", put(now-5*store.Minute, 0, "a", 200))
-	j.follow(s)
-	opts := j.options()
-	opts.Command = fakeJournalctl(t, "exit 1")
-	journalErr(t, s, opts)
-	expect(t, "gaps", gapsOf(t, s), "source-unread")
-	j.write("one", put(now-4*store.Minute, 0, "b", 200))
-	if result := j.follow(s); result.Read != 1 {
-		t.Errorf("read %d entries, want the 1 that is new", result.Read)
+	for name, script := range map[string]string{
+		"without the cursor, too": "exit 1",
+		"by a signal":             `case "$*" in *--cursor=*) kill -9 $$;; esac; exec journalctl "$@"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			j.write("one", put(now-5*store.Minute, 0, "a", 200))
+			j.follow(s)
+			opts := j.options()
+			opts.Command = fakeJournalctl(t, script)
+			journalErr(t, s, opts)
+			expect(t, "gaps", gapsOf(t, s), "source-unread")
+			j.write("one", put(now-4*store.Minute, 0, "b", 200))
+			if result := j.follow(s); result.Read != 1 {
+				t.Errorf("read %d entries, want the 1 that is new", result.Read)
+			}
+			expect(t, "gaps", gapsOf(t, s), "(source-unread)")
+		})
 	}
-	expect(t, "gaps", gapsOf(t, s), "(source-unread)")
-}
-
-// TestAJournalctlThatIsKilledKeepsItsCursor: an exit by a signal, as when there
-// is no memory left, was taken for one that refuses the cursor.
-func TestAJournalctlThatIsKilledKeepsItsCursor(t *testing.T) {
-	t.Parallel()
-	j, s := newJournalFiles(t), mustOpen(t)
-	j.write("one", put(now-5*store.Minute, 0, "a", 200))
-	j.follow(s)
-	opts := j.options()
-	opts.Command = fakeJournalctl(t, `case "$*" in *--cursor=*) kill -9 $$;; esac; exec journalctl "$@"`)
-	journalErr(t, s, opts)
-	expect(t, "gaps", gapsOf(t, s), "source-unread")
-	j.write("one", put(now-4*store.Minute, 0, "b", 200))
-	if result := j.follow(s); result.Read != 1 {
-		t.Errorf("read %d entries, want the 1 that is new", result.Read)
-	}
-	expect(t, "gaps", gapsOf(t, s), "(source-unread)")
 }
 
 // TestALostCursorForgetsNoBoot: boots from before the day that is read again

@@ -158,11 +158,10 @@ func TestASignalStopsAPassCleanly(t *testing.T) {
 	}
 }
 
-// TestSIGTERMStopsAPassBetweenTwoBatches of a dump that goes on and on: the pass
-// has worked, says so, and the next one reads the rest.
-func TestSIGTERMStopsAPassBetweenTwoBatches(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
+// passOfADump is a pass of its own process, without an index, that reads a dump
+// from its standard input.
+func passOfADump(t *testing.T, dir string) *exec.Cmd {
+	t.Helper()
 	writeIndex(t, dir, "")
 	program, err := os.Executable()
 	if err != nil {
@@ -172,6 +171,15 @@ func TestSIGTERMStopsAPassBetweenTwoBatches(t *testing.T) {
 	// The test's own program is this one too, under its name.
 	cmd.Args = []string{"cis490-fleet-health", "pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", filepath.Join(dir, "index.jsonl"),
 		"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal-export", "-"}
+	return cmd
+}
+
+// TestSIGTERMStopsAPassBetweenTwoBatches of a dump that goes on and on: the pass
+// has worked, says so, and the next one reads the rest.
+func TestSIGTERMStopsAPassBetweenTwoBatches(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := passOfADump(t, dir)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	dump, err := cmd.StdinPipe()
@@ -200,26 +208,13 @@ func TestSIGTERMStopsAPassBetweenTwoBatches(t *testing.T) {
 // was deaf to every signal but SIGKILL.
 func TestASecondSignalEndsAPassThatWaits(t *testing.T) {
 	t.Parallel()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	input, dump, err := os.Pipe()
+	cmd := passOfADump(t, t.TempDir())
+	dump, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dump.Close()
-	dir := t.TempDir()
-	index := filepath.Join(dir, "index.jsonl")
-	if err := os.WriteFile(index, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// The test's own program is this one too, under its name.
-	cmd := &exec.Cmd{Path: program, Args: []string{"cis490-fleet-health", "pass", "--db", filepath.Join(dir, "fleet.db"),
-		"--index-path", index, "--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal-export", "-"}, Stdin: input}
-	err = cmd.Start()
-	input.Close()
-	if err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
