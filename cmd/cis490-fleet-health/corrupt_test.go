@@ -30,7 +30,7 @@ func TestDamagedDatabases(t *testing.T) {
 		t.Fatalf("exit %d\n%s", code, said)
 	}
 	rebuilt := left(t, fresh)
-	n := 3 * len(mutations)
+	n := len(mutations)
 	if nightly() {
 		n = 1000
 	}

@@ -15,8 +15,9 @@ import (
 // leftQueries are what a pass leaves, as its readers see it. Of the rows it is
 // what they add up to in an hour: each is one or the other.
 var leftQueries = []string{
-	`SELECT host || ' ' || COALESCE(code_commit, '-') || ' ' || (received_at_us / 3600000000) || ' ' || COUNT(*) || ' ' || SUM(received_at_us % 999983)
-		FROM ship_log GROUP BY host, code_commit, received_at_us / 3600000000 ORDER BY 1`,
+	`SELECT h.name || ' ' || COALESCE(c.name, '-') || ' ' || n.hour || ' ' || n.ships || ' ' || n.sum
+		FROM (SELECT series_id, received_at / 3600000000 AS hour, COUNT(*) AS ships, SUM(received_at % 999983) AS sum FROM ships GROUP BY 1, 2) AS n
+		JOIN series AS r ON r.id = n.series_id JOIN hosts AS h ON h.id = r.host_id LEFT JOIN code_commits AS c ON c.id = r.code_commit_id ORDER BY 1`,
 	"SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1",
 	"SELECT at || ' ' || host || ' ' || reason FROM rejection_log ORDER BY 1",
 	"SELECT hour || ' ' || host || ' ' || ships || ' ' || puts_2xx || ' ' || puts_4xx || ' ' || unstamped FROM host_hourly ORDER BY 1",

@@ -183,10 +183,13 @@ func (s *scene) killed(dir string, d disturbance) {
 }
 
 // chosen are what a sweep tries: in the nightly run each point with every fault,
-// or with the faults in turn, and else n points, spread over the pass.
+// or with the faults in turn, and else n points, spread over the pass, or fewer.
 func chosen(points []point, faults []string, n int, inTurn bool) (all []disturbance) {
 	each := len(faults)
 	if !nightly() {
+		if inTurn {
+			n /= 4
+		}
 		points, inTurn = spread(points, n), true
 	}
 	if inTurn {
