@@ -13,7 +13,8 @@ import (
 )
 
 // leftQueries are what a pass leaves, as its readers see it. Of the rows it is
-// what they add up to in an hour: each is one or the other.
+// what they add up to in an hour: each is one or the other. That of the ships is
+// asked of the tables, as the view would write the time of each.
 var leftQueries = []string{
 	`SELECT h.name || ' ' || COALESCE(c.name, '-') || ' ' || n.hour || ' ' || n.ships || ' ' || n.sum
 		FROM (SELECT series_id, received_at / 3600000000 AS hour, COUNT(*) AS ships, SUM(received_at % 999983) AS sum FROM ships GROUP BY 1, 2) AS n
