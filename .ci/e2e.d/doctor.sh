@@ -73,6 +73,7 @@ doctor_mends_a_damaged_database() {
   local found
   found=$(diagnosed database)
   [[ $found = "problem sudo -u $unit cis490-fleet-health rebuild" ]] || fail "doctor finds the damaged database ${found:-not at all}"
+  ! inside cis490-fleet-health rebuild >/dev/null 2>&1 || fail "rebuild works as root, and leaves a database that is not the unit's"
   eventually as admin bash -c "${found#* }"
   inside systemctl start reader@alice
   doctor_finds_nothing_wrong
