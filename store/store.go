@@ -170,6 +170,8 @@ func lookAt(path string, access uint32) (exists bool, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, denied(dir, access)
+	case errors.Is(err, fs.ErrPermission):
+		return false, noPermission(dir)
 	case err != nil:
 		return false, fmt.Errorf("%w: %w", ErrPath, err)
 	case !info.Mode().IsRegular():
@@ -191,9 +193,14 @@ func lookAt(path string, access uint32) (exists bool, err error) {
 
 func denied(path string, access uint32) error {
 	if err := unix.Access(path, access); errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("%s: %w: no permission", path, ErrPath)
+		return noPermission(path)
 	}
 	return nil
+}
+
+func noPermission(path string) error {
+	owner, group := Whose(path)
+	return fmt.Errorf("%s: %w: no permission; it belongs to the user %s and the group %s", path, ErrPath, owner, group)
 }
 
 // Close closes the database. Behind a failed sync it leaves that to the end of

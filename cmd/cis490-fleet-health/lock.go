@@ -6,44 +6,26 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
-	"syscall"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/gofrs/flock"
 )
 
-// asOwner refuses root where the directory of the database is another user's: that
-// one could not write what root would leave there, and its next pass would fail.
-func asOwner(db string) error {
-	info, err := os.Stat(filepath.Dir(db))
-	if err != nil {
-		return nil // which is for the lock to say
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 || stat.Uid == 0 {
-		return nil
-	}
-	name := "#" + strconv.FormatUint(uint64(stat.Uid), 10)
-	if owner, err := user.LookupId(name[1:]); err == nil {
-		name = owner.Username
-	}
-	return fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: put `sudo -u %s` before the command", errUsage,
-		filepath.Dir(db), name, shellQuoted(name))
-}
-
 // takeLock takes the lock of the pass, beside the database. locked is false if
-// another process has it.
+// another process has it. It refuses root where the directory is another user's,
+// who could not write what root would leave there: the next pass would fail.
 func takeLock(db string) (lock *flock.Flock, locked bool, err error) {
-	if err := asOwner(db); err != nil {
-		return nil, false, err
+	dir := filepath.Dir(db)
+	owner, _ := store.Whose(dir)
+	sudo := "put `sudo -u " + shellQuoted(owner) + "` before the command"
+	if os.Geteuid() == 0 && owner != "" && owner != "root" {
+		return nil, false, fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: %s", errUsage, dir, owner, sudo)
 	}
 	lock = flock.New(db+".lock", flock.SetPermissions(0o640))
 	locked, err = lock.TryLock()
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, false, fmt.Errorf("%w: %w", store.ErrPath, err)
+		return nil, false, fmt.Errorf("%w: %w; %s", store.ErrPath, err, sudo)
 	}
 	if err != nil {
 		return nil, false, ran(fmt.Errorf("lock: %w", err))

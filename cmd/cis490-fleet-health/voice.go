@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
 	"unicode"
 
+	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"golang.org/x/term"
@@ -98,6 +100,7 @@ func isTerminal(w io.Writer) bool {
 // describe adds the way out to errors that have one.
 func describe(err error) string {
 	text := strings.TrimSuffix(err.Error(), "\n")
+	var denied *fs.PathError
 	switch {
 	case errors.Is(err, store.ErrCorrupt):
 		text += "; `cis490-fleet-health rebuild` with the flags of the pass moves it aside and reads the index and the journal anew"
@@ -109,6 +112,10 @@ func describe(err error) string {
 		text += "; `df` and `dmesg` tell what the disk has; what was stored before is not lost, and the next pass goes on from there"
 	case errors.Is(err, store.ErrLocked):
 		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
+	case errors.Is(err, ingest.ErrUnread) && errors.As(err, &denied) && errors.Is(denied, fs.ErrPermission):
+		if owner, group := store.Whose(denied.Path); owner != "" {
+			text += "; it belongs to the user " + owner + " and the group " + group
+		}
 	}
 	return text
 }
