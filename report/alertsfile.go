@@ -162,8 +162,11 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 		if err != nil {
 			return err
 		}
-		// A crash may have come before the lines were synced.
+		// A crash may have come before the lines were synced, or the file's name.
 		if err := f.Sync(); err != nil {
+			return err
+		}
+		if err := store.SyncDir(filepath.Dir(path)); err != nil {
 			return err
 		}
 		return moveTo(tx, source, f, whole, now)
