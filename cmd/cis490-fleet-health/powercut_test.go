@@ -96,7 +96,7 @@ func TestAPowerCutInALargeExport(t *testing.T) {
 		holes := 0
 		for i := range 12 {
 			dir := s.copied()
-			s.disturbed(dir, disturbance{point{"fsync", "alerts.jsonl", 1}, kill})
+			s.disturbed(dir, disturbance{point{call: "fsync", path: "alerts.jsonl", nth: 1}, kill})
 			s.disk.cut(t, anything, fmt.Sprint(i))
 			if alerts, err := os.ReadFile(dir + "/alerts.jsonl"); err != nil || bytes.IndexByte(alerts, 0) >= 0 {
 				holes++

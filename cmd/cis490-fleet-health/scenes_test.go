@@ -201,7 +201,7 @@ func rotation(first *scene) *scene {
 func exportAfterCrash(steady *scene) *scene {
 	s := steady.in(steady.t)
 	s.name, s.dir = "export after a crash", steady.copied()
-	s.disturbed(s.dir, disturbance{point{"fsync", "alerts.jsonl", 1}, kill})
+	s.disturbed(s.dir, disturbance{point{call: "fsync", path: "alerts.jsonl", nth: 1}, kill})
 	alerts := s.read("alerts.jsonl")
 	s.file("alerts.jsonl", alerts[:len(alerts)-40])
 	s.atLeast = 75
@@ -274,11 +274,17 @@ func (s *scene) copied() (dir string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.fill(dir)
+	return dir
+}
+
+// fill makes an empty directory a copy of the scene.
+func (s *scene) fill(dir string) {
+	s.t.Helper()
 	copyDir(s.t, s.dir, dir)
 	if s.disk != nil {
 		s.disk.sync(s.t)
 	}
-	return dir
 }
 
 // copyDir copies a directory, with the times of its files.
