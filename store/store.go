@@ -199,8 +199,7 @@ func denied(path string, access uint32) error {
 }
 
 func noPermission(path string) error {
-	owner, group := Whose(path)
-	return fmt.Errorf("%s: %w: no permission; it belongs to the user %s and the group %s", path, ErrPath, owner, group)
+	return fmt.Errorf("%s: %w: no permission%s", path, ErrPath, Belonging(path))
 }
 
 // Close closes the database. Behind a failed sync it leaves that to the end of

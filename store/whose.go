@@ -29,3 +29,13 @@ func Whose(path string) (owner, group string) {
 	}
 	return owner, group
 }
+
+// Belonging says so behind an error about a path; it says nothing of one that
+// cannot be looked at.
+func Belonging(path string) string {
+	owner, group := Whose(path)
+	if owner == "" {
+		return ""
+	}
+	return "; it belongs to the user " + owner + " and the group " + group
+}

@@ -17,15 +17,17 @@ import (
 // who could not write what root would leave there: the next pass would fail.
 func takeLock(db string) (lock *flock.Flock, locked bool, err error) {
 	dir := filepath.Dir(db)
-	owner, _ := store.Whose(dir)
-	sudo := "put `sudo -u " + shellQuoted(owner) + "` before the command"
-	if os.Geteuid() == 0 && owner != "" && owner != "root" {
-		return nil, false, fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: %s", errUsage, dir, owner, sudo)
+	if os.Geteuid() == 0 {
+		if owner, _ := store.Whose(dir); owner != "" && owner != "root" {
+			return nil, false, fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: put `sudo -u %s` before the command",
+				errUsage, dir, owner, shellQuoted(owner))
+		}
 	}
 	lock = flock.New(db+".lock", flock.SetPermissions(0o640))
 	locked, err = lock.TryLock()
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, false, fmt.Errorf("%w: %w; %s", store.ErrPath, err, sudo)
+		owner, _ := store.Whose(dir)
+		return nil, false, fmt.Errorf("%w: %w; put `sudo -u %s` before the command", store.ErrPath, err, shellQuoted(owner))
 	}
 	if err != nil {
 		return nil, false, ran(fmt.Errorf("lock: %w", err))

@@ -117,11 +117,7 @@ func TestAPowerCutInALargeExport(t *testing.T) {
 func TestAlertsThatWereAdoptedHaveAName(t *testing.T) {
 	t.Parallel()
 	needStrace(t)
-	s := firstRun(t)
-	if code, said := s.pass(s.dir); code != exitOK {
-		t.Fatalf("exit %d\n%s", code, said)
-	}
-	again := &scene{t: t, name: "adoption", command: "pass", dir: s.dir, now: s.now}
+	s := firstRun(t).after("adoption", 50)
 	db, err := sql.Open("sqlite", s.dir+"/fleet.db")
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +126,7 @@ func TestAlertsThatWereAdoptedHaveAName(t *testing.T) {
 	if _, err := db.Exec("UPDATE alerts SET exported_at = NULL; DELETE FROM cursors WHERE source_id = (SELECT id FROM sources WHERE stream = 'alerts')"); err != nil {
 		t.Fatal(err)
 	}
-	points := again.points()
+	points := s.points()
 	i := slices.IndexFunc(points, func(p point) bool { return p.call == "fsync" && p.path == "alerts.jsonl" })
 	if i < 0 || i+1 == len(points) || points[i+1].call != "fsync" || points[i+1].path != "." {
 		t.Errorf("no sync of the directory behind that of alerts.jsonl: %v", points[max(i, 0):min(i+2, len(points))])

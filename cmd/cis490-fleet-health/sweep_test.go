@@ -203,17 +203,18 @@ func (s *scene) killed(dir string, d disturbance) {
 }
 
 // chosen are what a sweep tries: in the nightly run each point with every fault,
-// or with the faults in turn, and else n points, spread over the pass, or fewer.
-func chosen(points []point, faults []string, n int, inTurn bool) (all []disturbance) {
+// or with the faults in turn where the pass is slow, and else n points, spread over
+// the pass, or a quarter of that.
+func chosen(points []point, faults []string, n int, slow bool) (all []disturbance) {
 	each := len(faults)
-	if !nightly() {
-		if inTurn {
-			n /= 4
-		}
-		points, inTurn = spread(points, n), true
+	if slow {
+		n /= 4
 	}
-	if inTurn {
+	if slow || !nightly() {
 		each = 1
+	}
+	if !nightly() {
+		points = spread(points, n)
 	}
 	for i, p := range points {
 		for j := range each {

@@ -113,9 +113,7 @@ func describe(err error) string {
 	case errors.Is(err, store.ErrLocked):
 		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
 	case errors.Is(err, ingest.ErrUnread) && errors.As(err, &denied) && errors.Is(denied, fs.ErrPermission):
-		if owner, group := store.Whose(denied.Path); owner != "" {
-			text += "; it belongs to the user " + owner + " and the group " + group
-		}
+		text += store.Belonging(denied.Path)
 	}
 	return text
 }
