@@ -99,45 +99,58 @@ func quoteASCII(b *strings.Builder, s string) {
 	b.WriteByte('"')
 }
 
-// Reconcile reads what stands in alerts.jsonl beyond the known position: lines
-// of ours whose mark was lost in a crash are marked, lines of the predecessor
-// become history, a torn last alert is cut off. It returns how many it adopted.
-// A file that holds something, but no alert, is ErrAlertsPath the first time.
+// in tells whether a file is the one that was at a position.
+func (p position) in(f io.ReaderAt) bool {
+	at, err := positionOf(f, p.Offset)
+	return err == nil && at == p
+}
+
+// Reconcile reads what stands in alerts.jsonl beyond the known position, and in
+// alerts.jsonl.1 if that was the file then: lines of ours whose mark was lost in
+// a crash are marked, lines of the predecessor become history, a torn last alert
+// is cut off. It returns how many it adopted. A file that holds something, but
+// no alert, is ErrAlertsPath the first time.
 func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (adopted int, err error) {
 	source, err := s.Source(ctx, store.StreamAlerts)
 	if err != nil {
 		return 0, err
 	}
-	f, size, err := openAlerts(path, os.O_RDWR)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
 	stored, err := s.Cursor(ctx, source)
 	if err != nil {
 		return 0, err
 	}
+	first := stored.State == ""
 	var known position
 	json.Unmarshal([]byte(stored.State), &known)
-	if known.Offset > size {
-		known = position{}
-	} else if at, err := positionOf(f, known.Offset); err != nil || at != known {
-		known = position{}
+	rotated, err := openRotated(ctx, s, path, known, first)
+	if err != nil {
+		return 0, err
 	}
-	if known.Offset == size && stored.State != "" {
+	if rotated != nil {
+		defer rotated.Close()
+	}
+	f, size, err := openAlerts(path, os.O_RDWR)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	if f != nil {
+		defer f.Close()
+	}
+	offset, same := int64(0), f != nil && known.in(f)
+	if same {
+		offset = known.Offset
+	}
+	if rotated == nil && (f == nil || offset == size && !first) {
 		return 0, nil
 	}
-	if known != (position{}) {
-		if size, err = cutAtHole(f, known.Offset, size); err != nil {
+	if same {
+		if size, err = cutAtHole(f, offset, size); err != nil {
 			return 0, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	found := 0
 	err = s.Update(ctx, func(tx *store.Tx) error {
-		whole, err := readAlerts(f, known.Offset, func(a store.Alert) error {
+		found := 0
+		read := func(a store.Alert) error {
 			found++
 			a.ExportedAt.Int64, a.ExportedAt.Valid = now, true
 			added, err := tx.AddAlert(a)
@@ -147,12 +160,25 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 				err = tx.MarkExported(a.DedupKey, now)
 			}
 			return err
-		})
+		}
+		if rotated != nil {
+			if _, err := readAlerts(rotated, known.Offset, read); err != nil {
+				return err
+			}
+			if err := rotated.Sync(); err != nil {
+				return err
+			}
+		}
+		if f == nil {
+			return moveTo(tx, source, strings.NewReader(""), 0, now)
+		}
+		found = 0
+		whole, err := readAlerts(f, offset, read)
 		if err != nil {
 			return err
 		}
 		switch {
-		case stored.State == "" && found == 0 && whole > 0:
+		case first && found == 0 && whole > 0:
 			err = fmt.Errorf("%w: it holds something, but no alert", ErrAlertsPath)
 		case whole < size:
 			err = f.Truncate(whole)
@@ -175,6 +201,23 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	return adopted, nil
+}
+
+// openRotated opens the file that alerts.jsonl was rotated to, if what is to be
+// appended may stand there: nil if not. A new database does not know.
+func openRotated(ctx context.Context, s *store.Store, path string, known position, first bool) (*os.File, error) {
+	if waiting, err := s.AnyNotExported(ctx); err != nil || !waiting && !first {
+		return nil, err
+	}
+	f, _, err := openAlerts(path+".1", os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrAlertsPath) {
+		return nil, nil
+	}
+	if err == nil && !first && !known.in(f) {
+		f.Close()
+		return nil, nil
+	}
+	return f, err
 }
 
 // cutAtHole ends a file before the first NUL behind an offset, and returns its

@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -92,6 +93,22 @@ func (f *alertsFile) write(content string) {
 	}
 }
 
+// cutExport cuts an export between its lines and their marks.
+func (f *alertsFile) cutExport(want string) {
+	f.Helper()
+	execute := func(statement string) {
+		err := f.s.Update(f.Context(), func(tx *store.Tx) error { _, err := tx.Exec(statement); return err })
+		if err != nil {
+			f.Fatal(err)
+		}
+	}
+	execute("CREATE TRIGGER cut BEFORE UPDATE OF exported_at ON alerts BEGIN SELECT RAISE(FAIL, 'cut'); END")
+	if _, err := report.Export(f.Context(), f.s, f.path, now); err == nil || f.content() != want {
+		f.Fatalf("the export was not cut between its lines and their marks: %v", err)
+	}
+	execute("DROP TRIGGER cut")
+}
+
 func (f *alertsFile) content() string {
 	f.Helper()
 	content, err := os.ReadFile(f.path)
@@ -123,20 +140,49 @@ func TestAFirstExportThatAPowerCutLeftEmpty(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
 	f.raise(1, 2)
-	execute := func(statement string) {
-		err := f.s.Update(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(statement); return err })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	execute("CREATE TRIGGER cut BEFORE UPDATE OF exported_at ON alerts BEGIN SELECT RAISE(FAIL, 'cut'); END")
-	if _, err := report.Export(t.Context(), f.s, f.path, now); err == nil || f.content() != lines(1, 2) {
-		t.Fatalf("the export was not cut between its lines and their marks: %v", err)
-	}
-	execute("DROP TRIGGER cut")
+	f.cutExport(lines(1, 2))
 	f.write(strings.Repeat("\x00", len(lines(1, 2))))
 	f.pass()
 	f.holds(lines(1, 2))
+}
+
+// TestRotatedAfterAFirstExportThatWasCut: what stood in the rotated file was
+// appended to the next one as well.
+func TestRotatedAfterAFirstExportThatWasCut(t *testing.T) {
+	t.Parallel()
+	f := newAlertsFile(t)
+	f.raise(1, 2)
+	f.cutExport(lines(1, 2))
+	os.Rename(f.path, f.path+".1")
+	f.pass()
+	if _, err := os.Stat(f.path); !os.IsNotExist(err) {
+		t.Errorf("alerts.jsonl, of which there is nothing to say: %v", err)
+	}
+	f.raise(3)
+	f.pass()
+	f.holds(lines(3))
+}
+
+// TestANewDatabaseKnowsWhatWasRotatedAway: a rebuild within the hour of the
+// rotation had each alert of that hour twice.
+func TestANewDatabaseKnowsWhatWasRotatedAway(t *testing.T) {
+	t.Parallel()
+	f := newAlertsFile(t)
+	os.WriteFile(f.path+".1", []byte(lines(1, 2)), 0o640)
+	f.write("nothing of ours\n")
+	for range 2 {
+		if _, err := report.Reconcile(t.Context(), f.s, f.path, now); !errors.Is(err, report.ErrAlertsPath) {
+			t.Errorf("a foreign file beside a rotated one of ours: %v", err)
+		}
+	}
+	os.Remove(f.path)
+	if adopted := f.pass(); adopted != 2 {
+		t.Errorf("adopted %d alerts, want 2", adopted)
+	}
+	f.write("")
+	f.raise(1, 2, 3)
+	f.pass()
+	f.holds(lines(3))
 }
 
 // TestAlertsFileAfterAnAccident does something to alerts.jsonl between two
@@ -164,6 +210,22 @@ func TestAlertsFileAfterAnAccident(t *testing.T) {
 			os.WriteFile(f.path+".1", []byte(f.content()), 0o640)
 			os.Truncate(f.path, 0)
 		}, lines(3)},
+		{"the file was renamed away after a line was appended but not marked", func(f *alertsFile) {
+			f.write(lines(1, 2, 3))
+			os.Rename(f.path, f.path+".1")
+			f.write("")
+		}, ""},
+		{"the file was copied and truncated after a line was appended but not marked", func(f *alertsFile) {
+			os.WriteFile(f.path+".1", []byte(lines(1, 2, 3)), 0o640)
+			os.Truncate(f.path, 0)
+		}, ""},
+		{"the file was renamed away with a torn line", func(f *alertsFile) {
+			f.write(lines(1, 2) + lines(3)[:40])
+			os.Rename(f.path, f.path+".1")
+			f.write("")
+		}, lines(3)},
+		{"there is a rotated file of others", func(f *alertsFile) { os.WriteFile(f.path+".1", []byte(lines(7, 8, 3)), 0o640) }, lines(1, 2, 3)},
+		{"the rotated file cannot be read", func(f *alertsFile) { os.Symlink(f.path, f.path+".1") }, lines(1, 2, 3)},
 		{"the file was rotated, and something else was appended to the new one", func(f *alertsFile) {
 			os.Rename(f.path, f.path+".1")
 			f.write(lines(7))
