@@ -99,17 +99,17 @@ func quoteASCII(b *strings.Builder, s string) {
 	b.WriteByte('"')
 }
 
-// in tells whether a file is the one that was at a position.
+// in tells whether a file may be the one that was at a position. At 0 any may.
 func (p position) in(f io.ReaderAt) bool {
 	at, err := positionOf(f, p.Offset)
 	return err == nil && at == p
 }
 
-// Reconcile reads what stands in alerts.jsonl beyond the known position, and in
-// alerts.jsonl.1 if that was the file then: lines of ours whose mark was lost in
-// a crash are marked, lines of the predecessor become history, a torn last alert
-// is cut off. It returns how many it adopted. A file that holds something, but
-// no alert, is ErrAlertsPath the first time.
+// Reconcile reads what stands in alerts.jsonl beyond the known position, and if
+// that file was rotated away since, in alerts.jsonl.1: lines of ours whose mark
+// was lost in a crash are marked, lines of the predecessor become history, a torn
+// last alert is cut off. It returns how many it adopted. A file that holds
+// something, but no alert, is ErrAlertsPath the first time.
 func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (adopted int, err error) {
 	source, err := s.Source(ctx, store.StreamAlerts)
 	if err != nil {
@@ -122,13 +122,6 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 	first := stored.State == ""
 	var known position
 	json.Unmarshal([]byte(stored.State), &known)
-	rotated, err := openRotated(ctx, s, path, known, first)
-	if err != nil {
-		return 0, err
-	}
-	if rotated != nil {
-		defer rotated.Close()
-	}
 	f, size, err := openAlerts(path, os.O_RDWR)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
@@ -139,6 +132,15 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 	offset, same := int64(0), f != nil && known.in(f)
 	if same {
 		offset = known.Offset
+	}
+	var rotated *os.File
+	if offset == 0 {
+		if rotated, err = openRotated(ctx, s, path, known, first); err != nil {
+			return 0, err
+		}
+	}
+	if rotated != nil {
+		defer rotated.Close()
 	}
 	if rotated == nil && (f == nil || offset == size && !first) {
 		return 0, nil
@@ -170,7 +172,7 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 			}
 		}
 		if f == nil {
-			return moveTo(tx, source, strings.NewReader(""), 0, now)
+			return store.SyncDir(filepath.Dir(path))
 		}
 		found = 0
 		whole, err := readAlerts(f, offset, read)
@@ -203,21 +205,27 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 	return adopted, nil
 }
 
-// openRotated opens the file that alerts.jsonl was rotated to, if what is to be
-// appended may stand there: nil if not. A new database does not know.
+// openRotated opens alerts.jsonl.1, if it may have alerts beyond the known position:
+// nil if not. At position 0 only those that wait to be appended matter; the first
+// time, all do. What may not be read is passed over.
 func openRotated(ctx context.Context, s *store.Store, path string, known position, first bool) (*os.File, error) {
-	if waiting, err := s.AnyNotExported(ctx); err != nil || !waiting && !first {
-		return nil, err
+	if known.Offset == 0 && !first {
+		if waiting, err := s.AnyNotExported(ctx); err != nil || !waiting {
+			return nil, err
+		}
 	}
-	f, _, err := openAlerts(path+".1", os.O_RDONLY)
+	f, size, err := openAlerts(path+".1", os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrAlertsPath) {
 		return nil, nil
 	}
-	if err == nil && !first && !known.in(f) {
+	if err != nil {
+		return nil, err
+	}
+	if !first && (size == known.Offset || !known.in(f)) {
 		f.Close()
 		return nil, nil
 	}
-	return f, err
+	return f, nil
 }
 
 // cutAtHole ends a file before the first NUL behind an offset, and returns its

@@ -164,25 +164,44 @@ func TestRotatedAfterAFirstExportThatWasCut(t *testing.T) {
 }
 
 // TestANewDatabaseKnowsWhatWasRotatedAway: a rebuild within the hour of the
-// rotation had each alert of that hour twice.
+// rotation had each alert of that hour twice. What is no file of ours stays as it is,
+// with and without a rotated one.
 func TestANewDatabaseKnowsWhatWasRotatedAway(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
 	os.WriteFile(f.path+".1", []byte(lines(1, 2)), 0o640)
-	f.write("nothing of ours\n")
+	if adopted := f.pass(); adopted != 2 {
+		t.Errorf("adopted %d alerts, want 2", adopted)
+	}
+	const others = "nothing of ours\x00"
+	f.write(others)
 	for range 2 {
 		if _, err := report.Reconcile(t.Context(), f.s, f.path, now); !errors.Is(err, report.ErrAlertsPath) {
 			t.Errorf("a foreign file beside a rotated one of ours: %v", err)
 		}
-	}
-	os.Remove(f.path)
-	if adopted := f.pass(); adopted != 2 {
-		t.Errorf("adopted %d alerts, want 2", adopted)
+		f.holds(others)
 	}
 	f.write("")
 	f.raise(1, 2, 3)
 	f.pass()
 	f.holds(lines(3))
+}
+
+// TestADatabaseFromBeforeTheRotation: a copy that was put back within the hour had
+// the alert that came since twice.
+func TestADatabaseFromBeforeTheRotation(t *testing.T) {
+	t.Parallel()
+	f := newAlertsFile(t)
+	f.raise(1, 2)
+	f.pass()
+	os.WriteFile(f.path+".1", []byte(lines(1, 2, 3)), 0o640)
+	f.write("")
+	if adopted := f.pass(); adopted != 1 {
+		t.Errorf("adopted %d alerts, want 1", adopted)
+	}
+	f.raise(3)
+	f.pass()
+	f.holds("")
 }
 
 // TestAlertsFileAfterAnAccident does something to alerts.jsonl between two
@@ -224,8 +243,16 @@ func TestAlertsFileAfterAnAccident(t *testing.T) {
 			os.Rename(f.path, f.path+".1")
 			f.write("")
 		}, lines(3)},
-		{"there is a rotated file of others", func(f *alertsFile) { os.WriteFile(f.path+".1", []byte(lines(7, 8, 3)), 0o640) }, lines(1, 2, 3)},
-		{"the rotated file cannot be read", func(f *alertsFile) { os.Symlink(f.path, f.path+".1") }, lines(1, 2, 3)},
+		{"the file was renamed away, and then another", func(f *alertsFile) {
+			os.WriteFile(f.path+".1", []byte(lines(7, 8, 3)), 0o640)
+			f.write("")
+		}, lines(3)},
+		{"a copy has a line that is gone here", func(f *alertsFile) { os.WriteFile(f.path+".1", []byte(lines(1, 2, 3)), 0o640) }, lines(1, 2, 3)},
+		{"the rotated file is a link", func(f *alertsFile) {
+			os.WriteFile(f.path+".other", []byte(lines(1, 2, 3)), 0o640)
+			os.Symlink(f.path+".other", f.path+".1")
+			f.write("")
+		}, lines(3)},
 		{"the file was rotated, and something else was appended to the new one", func(f *alertsFile) {
 			os.Rename(f.path, f.path+".1")
 			f.write(lines(7))

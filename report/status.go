@@ -199,7 +199,10 @@ func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err er
 		return "ok: the last pass got through " + Age(now-good.AsOf) + " ago", false, nil
 	}
 	line = "stopped: no pass has got through yet"
-	if ok {
+	switch {
+	case ok && good.AsOf > now:
+		line = "stopped: the clock is behind the last pass that got through, of " + store.FormatTime(good.AsOf)
+	case ok:
 		line = "stopped: no pass has got through for " + Age(now-good.AsOf)
 	}
 	if last.ID != good.ID {

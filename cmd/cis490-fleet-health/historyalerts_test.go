@@ -16,6 +16,8 @@ type alertsModel struct {
 	allowed  map[string]bool // and those that a killed pass may have found
 	removed  map[string]bool // by the operator, from the file
 	stored   []string        // those that the last good pass has left
+	rotated  map[string]bool // in alerts.jsonl.1, where the next good pass finds them
+	touched  bool            // by the operator, since the last good pass
 }
 
 func (m *machine) alertsPath() string { return m.dir + "/alerts.jsonl" }
@@ -40,6 +42,7 @@ func (m *machine) keysIn() (keys []string) {
 // changeAlerts does something to the file, and notes which alerts are gone.
 func (m *machine) changeAlerts(change func(content string) string) {
 	before := m.keysIn()
+	m.alerts.touched = true
 	content, err := os.ReadFile(m.alertsPath())
 	if os.IsNotExist(err) {
 		return
@@ -60,14 +63,22 @@ func (m *machine) noteRemoved(before []string) {
 
 func (m *machine) deleteAlerts() {
 	before := m.keysIn()
+	m.alerts.touched = true
 	os.Remove(m.alertsPath())
 	m.noteRemoved(before)
 }
 
 func (m *machine) rotateAlerts() {
 	before := m.keysIn()
-	os.Rename(m.alertsPath(), m.alertsPath()+".1")
+	if os.Rename(m.alertsPath(), m.alertsPath()+".1") != nil {
+		return
+	}
 	m.noteRemoved(before)
+	m.alerts.rotated = map[string]bool{}
+	for _, key := range before {
+		m.alerts.rotated[key] = !m.alerts.touched
+	}
+	m.alerts.touched = true
 }
 
 // truncateAlerts cuts the file anywhere, often inside a line.
@@ -96,6 +107,7 @@ func (m *machine) editAlerts() {
 			key := alertKey(host, "silent", m.clock)
 			m.alerts.allowed[key] = true
 			if strings.HasSuffix(content, "\n") && !slices.Contains(m.keysIn(), key) {
+				delete(m.alerts.rotated, key)
 				return content + fmt.Sprintf(`{"host": %q, "symptom": "silent", "detail": "", "suggested_fix": "", "detected_at_wall": %q, "dedup_key": %q}`+"\n",
 					host, wall(m.clock), key)
 			}
@@ -119,8 +131,11 @@ func (m *machine) checkAlerts() {
 	}
 	count := map[string]int{}
 	for _, key := range m.keysIn() {
-		count[key]++
+		if count[key]++; m.alerts.rotated[key] {
+			m.failf("the alert %s stands in alerts.jsonl.1 as well", key)
+		}
 	}
+	m.alerts.rotated, m.alerts.touched = nil, false
 	for _, key := range stored {
 		switch n := count[key]; {
 		case !m.alerts.allowed[key] && !m.alerts.required[key]:

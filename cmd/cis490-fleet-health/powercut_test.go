@@ -126,9 +126,14 @@ func TestAlertsThatWereAdoptedHaveAName(t *testing.T) {
 	if _, err := db.Exec("UPDATE alerts SET exported_at = NULL; DELETE FROM cursors WHERE source_id = (SELECT id FROM sources WHERE stream = 'alerts')"); err != nil {
 		t.Fatal(err)
 	}
-	points := s.points()
-	i := slices.IndexFunc(points, func(p point) bool { return p.call == "fsync" && p.path == "alerts.jsonl" })
-	if i < 0 || i+1 == len(points) || points[i+1].call != "fsync" || points[i+1].path != "." {
-		t.Errorf("no sync of the directory behind that of alerts.jsonl: %v", points[max(i, 0):min(i+2, len(points))])
+	for _, name := range []string{"alerts.jsonl", "alerts.jsonl.1"} {
+		if err := os.Rename(s.dir+"/alerts.jsonl", s.dir+"/"+name); err != nil {
+			t.Fatal(err)
+		}
+		points := s.points()
+		i := slices.IndexFunc(points, func(p point) bool { return p.call == "fsync" && p.path == name })
+		if i < 0 || i+1 == len(points) || points[i+1].call != "fsync" || points[i+1].path != "." {
+			t.Errorf("no sync of the directory behind that of %s: %v", name, points[max(i, 0):min(i+2, len(points))])
+		}
 	}
 }

@@ -107,7 +107,8 @@ func scenes(t *testing.T) []*scene {
 	rebuild := rebuilt(first)
 	again := rebuild.in(t)
 	again.name, again.heal = "rebuild, and again", "rebuild"
-	return []*scene{first, steady, ofJournalFiles(first), backlog(first), rotation(first), exportAfterCrash(steady), rebuild, again}
+	crashed := exportAfterCrash(steady)
+	return []*scene{first, steady, ofJournalFiles(first), backlog(first), rotation(first), crashed, exportAfterRotation(crashed), rebuild, again}
 }
 
 // firstRun is the first pass on a fleet, some of whose rows are so old that they
@@ -205,6 +206,16 @@ func exportAfterCrash(steady *scene) *scene {
 	alerts := s.read("alerts.jsonl")
 	s.file("alerts.jsonl", alerts[:len(alerts)-40])
 	s.atLeast = 75
+	return s.ready()
+}
+
+// exportAfterRotation is the same, and what was appended was rotated away since.
+func exportAfterRotation(crashed *scene) *scene {
+	s := crashed.in(crashed.t)
+	s.name, s.dir = "export after a rotation", crashed.copied()
+	if err := os.Rename(s.dir+"/alerts.jsonl", s.dir+"/alerts.jsonl.1"); err != nil {
+		s.t.Fatal(err)
+	}
 	return s.ready()
 }
 
