@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -13,13 +14,14 @@ import (
 )
 
 // killPoint makes a process end itself with SIGKILL before it writes at an offset
-// of a descriptor: both numbers are its value. strace stops a process twice for
+// of a descriptor: both numbers are its value, and the file that it must be. strace stops a process twice for
 // each write before that one, and of those a backlog has thousands.
 const killPoint = "FLEET_HEALTH_KILL_POINT"
 
 func init() {
 	var fd, offset int64
-	if n, _ := fmt.Sscan(os.Getenv(killPoint), &fd, &offset); n != 2 {
+	var file string
+	if n, _ := fmt.Sscan(os.Getenv(killPoint), &fd, &offset, &file); n != 3 {
 		return
 	}
 	runtime.LockOSThread() // as if it were pinned: only this thread is held up
@@ -30,6 +32,9 @@ func init() {
 	go func() {
 		for { // a signal may interrupt it
 			if n, err := unix.Poll([]unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}, -1); err == nil && n > 0 {
+				if is, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil || is != file {
+					panic(fmt.Sprintf("the descriptor %d is %s, not %s", fd, is, file))
+				}
 				syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			}
 		}
@@ -61,12 +66,15 @@ func holdWrite(fd uint32, offset uint64) (listener int, err error) {
 }
 
 // killedAt runs the pass in dir and lets it end at a write. reached is false if it
-// has got to its end.
-func (s *scene) killedAt(dir, write string) (reached bool) {
+// has ended otherwise.
+func (s *scene) killedAt(dir string, p point) (reached bool) {
 	s.t.Helper()
 	cmd := exec.Command("cis490-fleet-health", s.args(dir)...)
-	cmd.Env = append(os.Environ(), killPoint+"="+write)
-	cmd.Run()
+	cmd.Env = append(os.Environ(), killPoint+"="+p.write+" "+filepath.Join(dir, p.path))
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd.Wait()
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }

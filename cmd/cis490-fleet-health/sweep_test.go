@@ -62,7 +62,7 @@ func (d disturbance) String() string { return d.fault + " at " + d.point.String(
 var traced = regexp.MustCompile(`^\d+ +(\w+)\((?:\d+<([^>]+)>|(?:AT_FDCWD<[^>]*>, )?"([^"]+)")(.*)`)
 
 // writes is a line of strace about a write at an offset.
-var writes = regexp.MustCompile(`^\d+ +pwrite64\((\d+)<.*, \d+, (\d+)\) += `)
+var writes = regexp.MustCompile(`^\d+ +pwrite64\((\d+)<.*, \d+, (\d+)(?:\) += | <unfinished)`)
 
 // pointsOf returns the points of a pass in dir, in order, from its trace.
 func pointsOf(trace []byte, dir string) (points []point) {
@@ -156,7 +156,7 @@ func (s *scene) disturbed(dir string, d disturbance) (trace []byte, code int, sa
 func (s *scene) killed(dir string, d disturbance) {
 	s.t.Helper()
 	if d.write != "" {
-		if s.killedAt(dir, d.write) {
+		if s.killedAt(dir, d.point) {
 			return
 		}
 		// Where the kernel does not do that, or the pass has opened its files in another order.
