@@ -70,10 +70,11 @@ doctor_mends_a_damaged_database() {
   inside dd if=/dev/urandom of=$state/fleet.db bs=1 seek=100 count=4000 conv=notrunc status=none
   inside systemctl start $unit.timer
   eventually failed_with 1
-  local found
+  local found found_as_root
   found=$(diagnosed database)
   [[ $found = "problem sudo -u $unit cis490-fleet-health rebuild" ]] || fail "doctor finds the damaged database ${found:-not at all}"
-  ! inside cis490-fleet-health rebuild >/dev/null 2>&1 || fail "rebuild works as root, and leaves a database that is not the unit's"
+  found_as_root=$(inside cis490-fleet-health rebuild 2>&1) && fail "rebuild works as root, and leaves a database that is not the unit's"
+  [[ $found_as_root = *"\`sudo -u $unit\`"* ]] || fail "rebuild says to root $found_as_root"
   eventually as admin bash -c "${found#* }"
   inside systemctl start reader@alice
   doctor_finds_nothing_wrong

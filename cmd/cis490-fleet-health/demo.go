@@ -42,6 +42,9 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *env) error {
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 			return fmt.Errorf("%w: %s is not an empty directory", errUsage, dir)
 		}
+		if err := refuseRoot(dir); err != nil {
+			return err
+		}
 	} else {
 		var err error
 		if dir, err = os.MkdirTemp("", "fleet-demo-"); err != nil {

@@ -7,25 +7,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/gofrs/flock"
 )
 
 // takeLock takes the lock of the pass, beside the database. locked is false if
-// another process has it. It refuses root where the directory is another user's,
-// who could not write what root would leave there: the next pass would fail.
+// another process has it.
 func takeLock(db string) (lock *flock.Flock, locked bool, err error) {
 	dir := filepath.Dir(db)
-	if os.Geteuid() == 0 {
-		if owner, _ := store.Whose(dir); owner != "" && owner != "root" {
-			return nil, false, fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: put `sudo -u %s` before the command",
-				errUsage, dir, owner, shellQuoted(owner))
-		}
+	if err := refuseRoot(dir); err != nil {
+		return nil, false, err
 	}
 	lock = flock.New(db+".lock", flock.SetPermissions(0o640))
 	locked, err = lock.TryLock()
-	if errors.Is(err, fs.ErrPermission) {
+	if belonging := store.Belonging(db + ".lock"); errors.Is(err, fs.ErrPermission) && belonging != "" && ownerOf(dir) == os.Geteuid() {
+		return nil, false, fmt.Errorf("%w: %w%s; `sudo cis490-fleet-health doctor` has the command that mends it", store.ErrPath, err, belonging)
+	} else if errors.Is(err, fs.ErrPermission) {
 		owner, _ := store.Whose(dir)
 		return nil, false, fmt.Errorf("%w: %w; put `sudo -u %s` before the command", store.ErrPath, err, shellQuoted(owner))
 	}
@@ -33,6 +32,28 @@ func takeLock(db string) (lock *flock.Flock, locked bool, err error) {
 		return nil, false, ran(fmt.Errorf("lock: %w", err))
 	}
 	return lock, locked, nil
+}
+
+// refuseRoot refuses root where a directory is another user's, who could not write
+// what root would leave there: the next pass would fail.
+func refuseRoot(dir string) error {
+	if os.Geteuid() != 0 || ownerOf(dir) <= 0 {
+		return nil
+	}
+	owner, _ := store.Whose(dir)
+	return fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: put `sudo -u %s` before the command",
+		errUsage, dir, owner, shellQuoted(owner))
+}
+
+// ownerOf returns the number of the user to whom a path belongs, -1 if it cannot
+// be told.
+func ownerOf(path string) int {
+	if info, err := os.Stat(path); err == nil {
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+			return int(stat.Uid)
+		}
+	}
+	return -1
 }
 
 // underLock runs fn on a database that is there, opened for writing, while no

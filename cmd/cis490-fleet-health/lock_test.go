@@ -15,19 +15,25 @@ func TestRootWritesForNobodyElse(t *testing.T) {
 		lacks(t, "not root")
 	}
 	for owner, want := range map[int]string{65534: "`sudo -u nobody`", 54321: "`sudo -u '#54321'`"} {
-		for _, command := range []string{"pass --journal none --index-path I --alerts-path A", "rebuild --journal none --index-path I --alerts-path A",
-			"prune --before 30d", "alerts export --alerts-path A"} {
+		for _, command := range []string{
+			"pass --db DIR/fleet.db --journal none --index-path DIR/index.jsonl --alerts-path DIR/elsewhere.jsonl",
+			"rebuild --db DIR/fleet.db --journal none --index-path DIR/index.jsonl --alerts-path DIR/elsewhere.jsonl",
+			"prune --db DIR/fleet.db --before 30d",
+			"alerts export --db DIR/fleet.db --alerts-path DIR/elsewhere.jsonl",
+			"demo DIR",
+		} {
 			dir := t.TempDir()
-			if code, said := aPass(t, t.Context(), dir); code != exitOK {
-				t.Fatalf("exit %d\n%s", code, said)
+			if command != "demo DIR" { // that takes an empty one
+				if code, said := aPass(t, t.Context(), dir); code != exitOK {
+					t.Fatalf("exit %d\n%s", code, said)
+				}
 			}
 			before := listed(t, dir)
 			if err := os.Chown(dir, owner, -1); err != nil {
 				t.Fatal(err)
 			}
-			args := strings.Fields(strings.NewReplacer(" I", " "+dir+"/index.jsonl", " A", " "+dir+"/elsewhere.jsonl").Replace(command))
 			var stderr strings.Builder
-			code := run(t.Context(), append(args, "--db", dir+"/fleet.db"), testEnv(demoNow, &stderr))
+			code := run(t.Context(), strings.Fields(strings.ReplaceAll(command, "DIR", dir)), testEnv(demoNow, &stderr))
 			if said := stderr.String(); code != exitUsage || !strings.Contains(said, want) {
 				t.Errorf("%s: exit %d\n%s", command, code, said)
 			}
