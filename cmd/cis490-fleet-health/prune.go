@@ -80,11 +80,19 @@ func (o *pruneOptions) check(e *env) (err error) {
 }
 
 // count lets a length of time count from the newest fact, if that is older than
-// the clock, as in a pass: a clock that is ahead by a year makes nothing old.
+// the clock, as in a pass: a clock that is ahead by a year makes nothing old. A
+// date must be a day before that, too.
 func (o *pruneOptions) count(e *env, tx *store.Tx) error {
 	newest, err := tx.NewestFact()
-	if err != nil || o.ago == 0 || newest >= e.now().UnixMicro() {
+	if err != nil || newest >= e.now().UnixMicro() {
 		return err
+	}
+	if o.ago == 0 {
+		if newest > 0 && o.before > newest-youngest {
+			return fmt.Errorf("%w: --before %s is less than a day before the newest fact, of %s: the detectors and reports need the rows since then",
+				errUsage, o.beforeText, store.FormatTime(newest))
+		}
+		return nil
 	}
 	o.before = onTheHour(newest - o.ago)
 	if newest < e.now().UnixMicro()-youngest {
