@@ -111,7 +111,7 @@ func runExport(ctx context.Context, e *env, db, path string, rebuild bool) error
 			newLogger(e, levelInfo).say(levelWarning, "%s had lines that are no alerts: it is kept as %s", cell(path), cell(kept))
 		}
 		if err == nil && sizeOf(path) < 0 {
-			newLogger(e, levelInfo).say(levelWarning, "%s is not there; --rebuild writes all alerts of the database to it", cell(path))
+			newLogger(e, levelInfo).say(levelWarning, "%s is not there: if it was not rotated away, --rebuild writes all alerts of the database to it", cell(path))
 		}
 		return err
 	})

@@ -198,7 +198,7 @@ func (d *doctor) content(tx *store.Tx) error {
 	case status.NotExported > 0:
 		d.problem("alerts", d.withPaths("alerts export", "db", "alerts-path"), "%d of %d are not in %s", status.NotExported, status.Alerts, d.o.alerts)
 	case status.Alerts > 0 && errors.Is(err, fs.ErrNotExist):
-		d.found("alerts", report.CheckWarning, d.withPaths("alerts export --rebuild", "db", "alerts-path"), "%s is not there, with the %d alerts that were in it", d.o.alerts, status.Alerts)
+		d.found("alerts", report.CheckWarning, d.withPaths("alerts export --rebuild", "db", "alerts-path"), "%s is not there: if it was not rotated away, the %d alerts in it are to be written anew", d.o.alerts, status.Alerts)
 	default:
 		d.ok("alerts", "all have been written to %s", d.o.alerts)
 	}

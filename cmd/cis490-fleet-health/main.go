@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -76,8 +78,46 @@ func run(ctx context.Context, args []string, e *env) int {
 	root.SetArgs(args)
 	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), backupCommand(e), doctorCommand(e), demoCommand(e), reportCommand(e), alertsCommand(e),
 		statusCommand(e), queryCommand(e), schemaCommand(e), manCommand(e), versionCommand(e))
+	sayUsage(root)
 	refuseUnknownTopics(root)
-	return exitCode(e, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if unknown := unknownCommand(root, args); err != nil && unknown != nil {
+		err = unknown
+	}
+	return exitCode(e, err)
+}
+
+// sayUsage makes each command that refuses its arguments say where to look.
+func sayUsage(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		sayUsage(sub)
+	}
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return fmt.Errorf("%w; `%s --help` tells what it takes", err, cmd.CommandPath())
+			}
+			return nil
+		}
+	}
+}
+
+// unknownCommand tells what is wrong with a command line that names none.
+func unknownCommand(root *cobra.Command, args []string) error {
+	_, rest, err := root.Find(args)
+	if err == nil {
+		return nil
+	}
+	var names, near []string
+	for _, cmd := range root.Commands() {
+		if cmd.IsAvailableCommand() {
+			names = append(names, cmd.Name())
+		}
+	}
+	if at := slices.IndexFunc(rest, func(arg string) bool { return !strings.HasPrefix(arg, "-") }); at >= 0 {
+		near = nearest(rest[at], names, 2)
+	}
+	return fmt.Errorf("%w%s; `%s --help` has them all", err, didYouMean(near), root.Name())
 }
 
 // refuseUnknownTopics makes cobra's own commands fail on a name that they do not
@@ -88,7 +128,7 @@ func refuseUnknownTopics(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "help":
-			cmd.Args = func(_ *cobra.Command, args []string) error { _, _, err := root.Find(args); return err }
+			cmd.Args = func(_ *cobra.Command, args []string) error { return unknownCommand(root, args) }
 		case "completion":
 			cmd.Args = cobra.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }

@@ -47,7 +47,12 @@ text like 2026-05-01T10:00:00.000000Z; what other :names stand for is given with
 		Example: `  cis490-fleet-health query failing --since 2h
   cis490-fleet-health query "SELECT host, COUNT(*) AS ships FROM ship_log WHERE received_at >= :since GROUP BY host"
   cis490-fleet-health query host --param host=lab-07 --format csv`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("%w: it takes one argument: put SQL in quotes, and what a question asks for behind --param", errUsage)
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			style, err := a.style(e)
 			if err != nil {
