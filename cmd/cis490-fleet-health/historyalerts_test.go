@@ -108,6 +108,7 @@ func (m *machine) editAlerts() {
 			m.alerts.allowed[key] = true
 			if strings.HasSuffix(content, "\n") && !slices.Contains(m.keysIn(), key) {
 				delete(m.alerts.rotated, key)
+				delete(m.alerts.removed, key)
 				return content + fmt.Sprintf(`{"host": %q, "symptom": "silent", "detail": "", "suggested_fix": "", "detected_at_wall": %q, "dedup_key": %q}`+"\n",
 					host, wall(m.clock), key)
 			}

@@ -22,11 +22,13 @@ func takeLock(db string) (lock *flock.Flock, locked bool, err error) {
 	}
 	lock = flock.New(db+".lock", flock.SetPermissions(0o640))
 	locked, err = lock.TryLock()
-	if belonging := store.Belonging(db + ".lock"); errors.Is(err, fs.ErrPermission) && belonging != "" && ownerOf(dir) == os.Geteuid() {
-		return nil, false, fmt.Errorf("%w: %w%s; `sudo cis490-fleet-health doctor` has the command that mends it", store.ErrPath, err, belonging)
-	} else if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) {
 		owner, _ := store.Whose(dir)
-		return nil, false, fmt.Errorf("%w: %w; put `sudo -u %s` before the command", store.ErrPath, err, shellQuoted(owner))
+		out := "put `sudo -u " + shellQuoted(owner) + "` before the command"
+		if ownerOf(dir) == os.Geteuid() {
+			out = fmt.Sprintf("type `sudo chown %s: %s`", shellQuoted(owner), shellQuoted(db+".lock"))
+		}
+		return nil, false, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, store.Belonging(db+".lock"), out)
 	}
 	if err != nil {
 		return nil, false, ran(fmt.Errorf("lock: %w", err))

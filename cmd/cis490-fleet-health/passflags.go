@@ -44,7 +44,8 @@ func rebuildCommand(e *env) *cobra.Command {
 
 The pass reads the whole index and what was rotated away from it (index.jsonl.1,
 index.jsonl.2.gz, …), the journal as far back as it goes, and takes the alerts
-that stand in alerts.jsonl as its own, so that none fires twice. Nothing is deleted.`,
+that stand in alerts.jsonl and alerts.jsonl.1 as its own, so that none fires twice.
+Nothing is deleted.`,
 	}, true)
 }
 
