@@ -7,19 +7,29 @@ import (
 	"syscall"
 )
 
+// OwnerOf returns the numbers of the user and of the group to whom a path belongs;
+// ok is false for one that cannot be looked at.
+func OwnerOf(path string) (uid, gid uint32, ok bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, 0, false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0, false
+	}
+	return stat.Uid, stat.Gid, true
+}
+
 // Whose returns the names of the user and of the group to whom a path belongs,
 // as sudo -u and -g take them: # and the number of one that has no name, and ""
 // for a path that cannot be looked at.
 func Whose(path string) (owner, group string) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", ""
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
+	u, g, ok := OwnerOf(path)
 	if !ok {
 		return "", ""
 	}
-	uid, gid := strconv.FormatUint(uint64(stat.Uid), 10), strconv.FormatUint(uint64(stat.Gid), 10)
+	uid, gid := strconv.FormatUint(uint64(u), 10), strconv.FormatUint(uint64(g), 10)
 	owner, group = "#"+uid, "#"+gid
 	if u, err := user.LookupId(uid); err == nil {
 		owner = u.Username

@@ -14,8 +14,9 @@ import (
 )
 
 // killPoint makes a process end itself with SIGKILL before it writes at an offset
-// of a descriptor: both numbers are its value, and the file that it must be. strace stops a process twice for
-// each write before that one, and of those a backlog has thousands.
+// of a descriptor: both numbers are its value, and the file that it must be.
+// strace stops a process twice for each write before that one, and of those a
+// backlog has thousands.
 const killPoint = "FLEET_HEALTH_KILL_POINT"
 
 func init() {

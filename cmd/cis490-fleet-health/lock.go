@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/gofrs/flock"
@@ -25,7 +24,7 @@ func takeLock(db string) (lock *flock.Flock, locked bool, err error) {
 	if errors.Is(err, fs.ErrPermission) {
 		owner, _ := store.Whose(dir)
 		out := "put `sudo -u " + shellQuoted(owner) + "` before the command"
-		if ownerOf(dir) == os.Geteuid() {
+		if uid, _, ok := store.OwnerOf(dir); ok && int(uid) == os.Geteuid() {
 			out = fmt.Sprintf("type `sudo chown %s: %s`", shellQuoted(owner), shellQuoted(db+".lock"))
 		}
 		return nil, false, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, store.Belonging(db+".lock"), out)
@@ -39,23 +38,12 @@ func takeLock(db string) (lock *flock.Flock, locked bool, err error) {
 // refuseRoot refuses root where a directory is another user's, who could not write
 // what root would leave there: the next pass would fail.
 func refuseRoot(dir string) error {
-	if os.Geteuid() != 0 || ownerOf(dir) <= 0 {
+	if uid, _, ok := store.OwnerOf(dir); os.Geteuid() != 0 || !ok || uid == 0 {
 		return nil
 	}
 	owner, _ := store.Whose(dir)
 	return fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: put `sudo -u %s` before the command",
 		errUsage, dir, owner, shellQuoted(owner))
-}
-
-// ownerOf returns the number of the user to whom a path belongs, -1 if it cannot
-// be told.
-func ownerOf(path string) int {
-	if info, err := os.Stat(path); err == nil {
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-			return int(stat.Uid)
-		}
-	}
-	return -1
 }
 
 // underLock runs fn on a database that is there, opened for writing, while no
