@@ -5,12 +5,9 @@
 package detect
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -50,13 +47,8 @@ const (
 	AlreadyThisHour Reason = "already alerted in this hour"
 )
 
-// Key is the dedup key of a symptom of a host in the UTC hour of now: the first
-// 16 hex digits of sha256("host|symptom|2006-01-02T15").
-func Key(host, symptom string, now int64) string {
-	hour := time.UnixMicro(now).UTC().Format("2006-01-02T15")
-	sum := sha256.Sum256([]byte(host + "|" + symptom + "|" + hour))
-	return hex.EncodeToString(sum[:])[:16]
-}
+// Key is the dedup key of a symptom of a host in the UTC hour of now.
+func Key(host, symptom string, now int64) string { return store.AlertKey(host, symptom, now) }
 
 // Decide tells whether a finding is worth an alert, given the alert that is
 // stored under its key, if any. It does nothing else.

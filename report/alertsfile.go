@@ -67,6 +67,25 @@ func parseAlert(line []byte) (a store.Alert, ok bool) {
 		SuggestedFix: l.SuggestedFix, DetectedAt: at, LastFoundAt: at}, ok
 }
 
+// keyFits reports whether the key of an alert that stands in a file is the one of
+// its own host, symptom and hour. Somebody else may have written the line: with
+// another key, it would stop another alert.
+func keyFits(a store.Alert) bool {
+	// A symptom with a | in it could make up for a host that ends too early.
+	return a.DedupKey == store.AlertKey(a.Host, a.Symptom, a.DetectedAt) && !strings.Contains(a.Symptom, "|")
+}
+
+// mayCount reports whether an alert that stands in a file may be stored or marked.
+// One of an hour to come may not, unless it is known: it is ours from before the
+// clock went back.
+func mayCount(tx *store.Tx, a store.Alert, now int64) (bool, error) {
+	if !keyFits(a) || a.DetectedAt/store.Hour <= now/store.Hour {
+		return keyFits(a), nil
+	}
+	known, err := tx.Alert(a.DedupKey)
+	return known != nil, err
+}
+
 // AlertJSON is the line of alerts.jsonl for an alert, in ASCII, spaced as
 // Python's json spaces it, so that what greps the file goes on working.
 func AlertJSON(a store.Alert) string {
@@ -105,26 +124,32 @@ func (p position) in(f io.ReaderAt) bool {
 	return err == nil && at == p
 }
 
+// Reconciled says what Reconcile found beyond the known position, in lines.
+type Reconciled struct {
+	Adopted int // alerts that the table did not have
+	Ignored int // alerts with the key of another alert, or of an hour to come
+}
+
 // Reconcile reads what stands in alerts.jsonl beyond the known position, and if
 // that file was rotated away since, in alerts.jsonl.1: lines of ours whose mark
 // was lost in a crash are marked, lines of the predecessor become history, a torn
-// last alert is cut off. It returns how many it adopted. A file that holds
-// something, but no alert, is ErrAlertsPath the first time.
-func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (adopted int, err error) {
+// last alert is cut off. A line that may not count is left alone. A file that
+// holds something, but no alert, is ErrAlertsPath the first time.
+func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (done Reconciled, err error) {
 	source, err := s.Source(ctx, store.StreamAlerts)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
 	stored, err := s.Cursor(ctx, source)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
 	first := stored.State == ""
 	var known position
 	json.Unmarshal([]byte(stored.State), &known)
 	f, size, err := openAlerts(path, os.O_RDWR)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, err
+		return done, err
 	}
 	if f != nil {
 		defer f.Close()
@@ -136,28 +161,32 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 	var rotated *os.File
 	if offset == 0 {
 		if rotated, err = openRotated(ctx, s, path, known, first); err != nil {
-			return 0, err
+			return done, err
 		}
 	}
 	if rotated != nil {
 		defer rotated.Close()
 	}
 	if rotated == nil && (f == nil || offset == size && !first) {
-		return 0, nil
+		return done, nil
 	}
 	if same {
 		if size, err = cutAtHole(f, offset, size); err != nil {
-			return 0, fmt.Errorf("%s: %w", path, err)
+			return done, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		found := 0
 		read := func(a store.Alert) error {
 			found++
+			if ok, err := mayCount(tx, a, now); err != nil || !ok {
+				done.Ignored++
+				return err
+			}
 			a.ExportedAt.Int64, a.ExportedAt.Valid = now, true
 			added, err := tx.AddAlert(a)
 			if added {
-				adopted++
+				done.Adopted++
 			} else if err == nil {
 				err = tx.MarkExported(a.DedupKey, now)
 			}
@@ -200,9 +229,9 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (ado
 		return moveTo(tx, source, f, whole, now)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
+		return Reconciled{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return adopted, nil
+	return done, nil
 }
 
 // openRotated opens alerts.jsonl.1, if it may have alerts beyond the known position:

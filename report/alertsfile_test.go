@@ -52,8 +52,9 @@ func newAlertsFile(t *testing.T) *alertsFile {
 
 // alert makes the n-th alert of a test.
 func alert(n int) store.Alert {
-	return store.Alert{DedupKey: fmt.Sprintf("%016x", n), Host: fmt.Sprintf("lab-%d", n), Symptom: "silent",
-		Detail: "nothing for 31 min", SuggestedFix: "look at it", DetectedAt: now - int64(n), LastFoundAt: now - int64(n)}
+	host, at := fmt.Sprintf("lab-%d", n), now-int64(n)
+	return store.Alert{DedupKey: store.AlertKey(host, "silent", at), Host: host, Symptom: "silent",
+		Detail: "nothing for 31 min", SuggestedFix: "look at it", DetectedAt: at, LastFoundAt: at}
 }
 
 // raise adds alerts to the table.
@@ -76,14 +77,14 @@ func (f *alertsFile) raise(ns ...int) {
 // adopted.
 func (f *alertsFile) pass() int {
 	f.Helper()
-	adopted, err := report.Reconcile(f.Context(), f.s, f.path, now)
+	found, err := report.Reconcile(f.Context(), f.s, f.path, now)
 	if err != nil {
 		f.Fatal(err)
 	}
 	if _, err := report.Export(f.Context(), f.s, f.path, now); err != nil {
 		f.Fatal(err)
 	}
-	return adopted
+	return found.Adopted
 }
 
 func (f *alertsFile) write(content string) {
@@ -323,8 +324,8 @@ func TestManyAlertsAreAppendedOnce(t *testing.T) {
 
 // predecessors is a file that the predecessor left: its times have no fraction
 // when that is zero, and its sentences are other ones.
-const predecessors = `{"host": "lab-1", "symptom": "silent", "detail": "old words \u2014 1", "suggested_fix": "x", "detected_at_wall": "2026-05-01T12:00:00+00:00", "dedup_key": "0000000000000001"}
-{"host": "lab-2", "symptom": "silent", "detail": "old words", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59.999999+00:00", "dedup_key": "0000000000000002"}
+const predecessors = `{"host": "lab-1", "symptom": "silent", "detail": "old words \u2014 1", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59+00:00", "dedup_key": "5ae54d2389817ffa"}
+{"host": "lab-2", "symptom": "silent", "detail": "old words", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59.999999+00:00", "dedup_key": "9ee400f619710f89"}
 {"host": "lab-5", "symptom": "silent", "detail": "no key", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59.999999+00:00"}
 []
 {"host": "lab-6", "dedup_key": "0000000000000006", "detected_at_wall": "soon"}
@@ -348,7 +349,7 @@ func TestThePredecessorsFileIsAdoptedOnce(t *testing.T) {
 	}
 	var details []string
 	err := f.s.Update(t.Context(), func(tx *store.Tx) error {
-		return tx.Select(&details, "SELECT detail FROM alerts WHERE dedup_key IN ('0000000000000001', '0000000000000002') ORDER BY id")
+		return tx.Select(&details, "SELECT detail FROM alerts WHERE detail LIKE 'old words%' ORDER BY id")
 	})
 	if err != nil {
 		t.Fatal(err)

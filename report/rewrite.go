@@ -58,7 +58,7 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 		if err := tx.MarkAllExported(now); err != nil {
 			return err
 		}
-		if kept, err = keepOthers(path, now); err != nil {
+		if kept, err = keepOthers(tx, path, now); err != nil {
 			return err
 		}
 		// The position first: should the commit fail, the next pass finds that
@@ -77,9 +77,9 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 	return n, kept, nil
 }
 
-// keepOthers gives the file at path another name, beside its own, if lines stand
-// in it that are no alerts.
-func keepOthers(path string, now int64) (kept string, err error) {
+// keepOthers gives the file at path another name, beside its own, if it has lines
+// that are not in the table.
+func keepOthers(tx *store.Tx, path string, now int64) (kept string, err error) {
 	f, _, err := openAlerts(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -90,7 +90,13 @@ func keepOthers(path string, now int64) (kept string, err error) {
 	defer f.Close()
 	others, err := lines(bufio.NewReader(f))
 	if err == nil {
-		_, err = readAlerts(f, 0, func(store.Alert) error { others--; return nil })
+		_, err = readAlerts(f, 0, func(a store.Alert) error {
+			ok, err := mayCount(tx, a, now)
+			if ok {
+				others--
+			}
+			return err
+		})
 	}
 	if err != nil || others == 0 {
 		return "", err

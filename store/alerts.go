@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
+	"time"
 )
 
 // Alert is one symptom of one host in one UTC hour of detection.
@@ -18,6 +21,14 @@ type Alert struct {
 	LastFoundAt  int64         `db:"last_found_at"` // microseconds
 	ExportedAt   sql.NullInt64 `db:"exported_at"`   // microseconds
 	PassID       sql.NullInt64 `db:"pass_id"`       // NULL for an adopted alert
+}
+
+// AlertKey returns the dedup key of a symptom of a host in the UTC hour of a time in
+// microseconds: the first 16 hex digits of sha256("host|symptom|2006-01-02T15").
+func AlertKey(host, symptom string, at int64) string {
+	hour := time.UnixMicro(at).UTC().Format("2006-01-02T15")
+	sum := sha256.Sum256([]byte(host + "|" + symptom + "|" + hour))
+	return hex.EncodeToString(sum[:])[:16]
 }
 
 // Alert returns the alert with a dedup key, or nil if there is none.

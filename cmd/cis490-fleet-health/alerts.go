@@ -98,23 +98,32 @@ func runExport(ctx context.Context, e *env, db, path string, rebuild bool) error
 		return ran(err)
 	}
 	return underLock(ctx, e, db, func(s *store.Store) error {
-		n, kept, err := 0, "", error(nil)
+		log := newLogger(e, levelInfo)
+		n, kept, found, err := 0, "", report.Reconciled{}, error(nil)
 		if rebuild {
 			n, kept, err = report.Rewrite(ctx, s, path, now)
-		} else if _, err = report.Reconcile(ctx, s, path, now); err == nil {
+		} else if found, err = report.Reconcile(ctx, s, path, now); err == nil {
+			sayIgnored(log, found, path)
 			n, err = report.Export(ctx, s, path, now)
 		}
 		if err == nil {
 			_, err = io.WriteString(e.stdout, fmt.Sprintf("%d alert(s) written to %s\n", n, cell(path)))
 		}
 		if err == nil && kept != "" {
-			newLogger(e, levelInfo).say(levelWarning, "%s had lines that are no alerts: it is kept as %s", cell(path), cell(kept))
+			log.say(levelWarning, "%s had lines that are no alerts of the database: it is kept as %s", cell(path), cell(kept))
 		}
 		if err == nil && sizeOf(path) < 0 {
-			newLogger(e, levelInfo).say(levelWarning, "%s is not there: if it was not rotated away, --rebuild writes all alerts of the database to it", cell(path))
+			log.say(levelWarning, "%s is not there: if it was not rotated away, --rebuild writes all alerts of the database to it", cell(path))
 		}
 		return err
 	})
+}
+
+// sayIgnored says that a file has lines that could have stopped alerts.
+func sayIgnored(log *logger, found report.Reconciled, path string) {
+	if found.Ignored > 0 {
+		log.say(levelWarning, "ignored %d alert(s) in %s: each has the dedup_key of another alert, or an hour that has not begun", found.Ignored, path)
+	}
 }
 
 func isDirectory(path string) bool {

@@ -7,6 +7,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/cis490/fleet-health/store"
 )
 
 // alertsModel is what is known of alerts and of what an operator does to their
@@ -18,6 +21,7 @@ type alertsModel struct {
 	stored   []string        // those that the last good pass has left
 	rotated  map[string]bool // in alerts.jsonl.1, where the next good pass finds them
 	touched  bool            // by the operator, since the last good pass
+	ahead    map[string]bool // read from the file before their hour: the table need not have them
 }
 
 func (m *machine) alertsPath() string { return m.dir + "/alerts.jsonl" }
@@ -37,6 +41,21 @@ func (m *machine) keysIn() (keys []string) {
 		}
 	}
 	return keys
+}
+
+// noteAhead notes which alerts of the file a pass has left alone, because their hour
+// was to come.
+func (m *machine) noteAhead(stored []string) {
+	b, _ := os.ReadFile(m.alertsPath())
+	for line := range bytes.Lines(b) {
+		var a struct {
+			Key string    `json:"dedup_key"`
+			At  time.Time `json:"detected_at_wall"`
+		}
+		if json.Unmarshal(line, &a) == nil && a.At.UnixMicro()/store.Hour > m.clock/store.Hour && !slices.Contains(stored, a.Key) {
+			m.alerts.ahead[a.Key] = true
+		}
+	}
 }
 
 // changeAlerts does something to the file, and notes which alerts are gone.
@@ -130,8 +149,12 @@ func (m *machine) checkAlerts() {
 			m.failf("the alert %s is missing", key)
 		}
 	}
+	m.noteAhead(stored)
 	count := map[string]int{}
 	for _, key := range m.keysIn() {
+		if m.alerts.ahead[key] {
+			continue // later it may be found, and stand there twice
+		}
 		if count[key]++; m.alerts.rotated[key] {
 			m.failf("the alert %s stands in alerts.jsonl.1 as well", key)
 		}
@@ -143,7 +166,7 @@ func (m *machine) checkAlerts() {
 			m.failf("the alert %s was not to be found", key)
 		case n > 1:
 			m.failf("the alert %s stands %d times in alerts.jsonl", key, n)
-		case n == 0 && !m.alerts.removed[key]:
+		case n == 0 && !m.alerts.removed[key] && !m.alerts.ahead[key]:
 			m.failf("the alert %s is missing in alerts.jsonl", key)
 		case n == 1 && m.alerts.removed[key] && slices.Contains(m.alerts.stored, key):
 			m.failf("the alert %s came back to alerts.jsonl", key)

@@ -61,7 +61,7 @@ func (m *machine) same(what string, want, got []string) {
 func newMachine(t *testing.T, dir string) *machine {
 	m := &machine{t: t, dir: dir, clock: demoNow.UnixMicro(), stamped: map[int64]bool{}, gaps: map[string]bool{}, hosts: map[string]*hostModel{}}
 	m.rightClock = m.clock
-	m.alerts = alertsModel{required: map[string]bool{}, allowed: map[string]bool{}, removed: map[string]bool{}}
+	m.alerts = alertsModel{required: map[string]bool{}, allowed: map[string]bool{}, removed: map[string]bool{}, ahead: map[string]bool{}}
 	m.check(os.Mkdir(dir+"/journal", 0o755))
 	m.newIndex()
 	m.index.guesses = []guess{{}}

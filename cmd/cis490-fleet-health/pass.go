@@ -110,7 +110,7 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.ingest(ctx); err != nil {
 		return err
 	}
-	adopted, err := report.Reconcile(ctx, p.s, p.o.alerts, p.o.now)
+	found, err := report.Reconcile(ctx, p.s, p.o.alerts, p.o.now)
 	unusable := errors.Is(err, report.ErrAlertsPath)
 	if err != nil && !unusable {
 		return err
@@ -118,9 +118,10 @@ func (p *pass) run(ctx context.Context) error {
 	if unusable {
 		p.sayUnread(err)
 	}
-	if adopted > 0 {
-		p.log.say(levelInfo, "adopted %d alert(s) that stood in %s", adopted, p.o.alerts)
+	if found.Adopted > 0 {
+		p.log.say(levelInfo, "adopted %d alert(s) that stood in %s", found.Adopted, p.o.alerts)
 	}
+	sayIgnored(p.log, found, p.o.alerts)
 	if err := p.detect(ctx); err != nil {
 		return err
 	}

@@ -1,0 +1,131 @@
+package report_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+)
+
+// planted is a line that stops alert 1 if its key is believed: alert 1 is the one
+// that each case has the key of.
+func planted(host, symptom, detectedAt, key string) string {
+	return fmt.Sprintf(`{"host": %q, "symptom": %q, "detail": "", "suggested_fix": "", "detected_at_wall": %q, "dedup_key": %q}`+"\n",
+		host, symptom, detectedAt, key)
+}
+
+// TestAPlantedLineStopsNoAlert: a line with the key of another host's alert kept
+// that alert from being raised, and one that waited to be exported out of the file.
+func TestAPlantedLineStopsNoAlert(t *testing.T) {
+	t.Parallel()
+	const at = "2026-05-01T11:30:00+00:00" // in the hour of alert 1
+	key := alert(1).DedupKey
+	for _, c := range []struct{ name, line string }{
+		{"another host's line", planted("lab-2", "silent", at, key)},
+		{"another symptom's line", planted("lab-1", "unstamped", at, key)},
+		{"a line of another hour", planted("lab-1", "silent", "2026-05-01T10:59:59.999999+00:00", key)},
+		{"a line of that hour in another zone", planted("lab-1", "silent", "2026-05-01T11:30:00+02:00", key)},
+		{"a line of no host", planted("", "", "1971-01-01T00:00:00+00:00", key)},
+		{"a host and a blank", planted("lab-1 ", "silent", at, key)},
+		{"a line for each of 100 hosts", strings.Repeat(planted("x", "silent", at, key), 100)},
+		{"a line of nearly 64 KiB", planted(strings.Repeat("x", 60<<10), "silent", at, key)},
+		{"a line without its newline", strings.TrimSuffix(planted("x", "silent", at, key), "\n")},
+		{"the key in capitals", planted("lab-1", "silent", at, strings.ToUpper(key))},
+	} {
+		for _, waits := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, waits %v", c.name, waits), func(t *testing.T) {
+				t.Parallel()
+				f := newAlertsFile(t)
+				f.write(c.line)
+				if waits {
+					f.raise(1)
+				}
+				if adopted := f.pass(); adopted != 0 {
+					t.Errorf("adopted %d", adopted)
+				}
+				f.raise(1)
+				f.pass()
+				f.holds(strings.TrimSuffix(c.line, "\n") + "\n" + lines(1))
+			})
+		}
+	}
+}
+
+// TestAHostWithABarIsNotStoppedByAnother: "a", "b|silent" has the key of "a|b", "silent".
+func TestAHostWithABarIsNotStoppedByAnother(t *testing.T) {
+	t.Parallel()
+	f := newAlertsFile(t)
+	f.write(planted("a", "b|silent", "2026-05-01T11:30:00+00:00", store.AlertKey("a|b", "silent", now-1)))
+	if found, err := report.Reconcile(t.Context(), f.s, f.path, now); err != nil || found != (report.Reconciled{Ignored: 1}) {
+		t.Errorf("%+v, %v", found, err)
+	}
+	f.write(planted("a|b", "silent", "2026-05-01T11:30:00+00:00", store.AlertKey("a|b", "silent", now-1)))
+	if found, err := report.Reconcile(t.Context(), f.s, f.path, now); err != nil || found != (report.Reconciled{Adopted: 1}) {
+		t.Errorf("its own line: %+v, %v", found, err)
+	}
+}
+
+// TestALineOfAnHourToComeStopsNothing: its key may fit, and one for each hour would
+// keep a host quiet for years. Of the present hour it is an alert as good as ours.
+func TestALineOfAnHourToComeStopsNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		at   int64
+		want report.Reconciled
+	}{
+		{now + store.Hour - 1, report.Reconciled{Adopted: 1}},
+		{now + store.Hour, report.Reconciled{Ignored: 1}},
+		{now + 365*24*store.Hour, report.Reconciled{Ignored: 1}},
+		{store.MaxTime, report.Reconciled{Ignored: 1}},
+	} {
+		f := newAlertsFile(t)
+		line := planted("lab-05", "silent", store.FormatTime(c.at), store.AlertKey("lab-05", "silent", c.at))
+		f.write(line)
+		for i, want := range []report.Reconciled{c.want, {}} { // it is said once
+			if found, err := report.Reconcile(t.Context(), f.s, f.path, now); err != nil || found != want {
+				t.Errorf("%s, reading %d: %+v, %v", line, i, found, err)
+			}
+		}
+		f.holds(line)
+	}
+}
+
+// TestOurOwnLineFromAClockThatWasAhead is marked: it would stand there twice.
+func TestOurOwnLineFromAClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	f := newAlertsFile(t)
+	ahead := alert(1)
+	ahead.DetectedAt = now + 24*store.Hour
+	ahead.DedupKey = store.AlertKey(ahead.Host, ahead.Symptom, ahead.DetectedAt)
+	if err := f.s.Update(t.Context(), func(tx *store.Tx) error { _, err := tx.AddAlert(ahead); return err }); err != nil {
+		t.Fatal(err)
+	}
+	f.cutExport(report.AlertJSON(ahead))
+	f.pass()
+	f.holds(report.AlertJSON(ahead))
+}
+
+// TestPlantedLinesOutliveARewrite, beside the new file.
+func TestPlantedLinesOutliveARewrite(t *testing.T) {
+	t.Parallel()
+	f := newAlertsFile(t)
+	before := lines(2) + planted("x", "silent", "2020-01-01T00:00:00+00:00", alert(1).DedupKey)
+	f.write(before)
+	n, kept, err := report.Rewrite(t.Context(), f.s, f.path, now)
+	if err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	f.holds(lines(2))
+	if content, err := os.ReadFile(kept); err != nil || string(content) != before {
+		t.Errorf("kept: %q, %v", content, err)
+	}
+	// A file of nothing else is still one of alerts.
+	f.write(planted("x", "silent", "2020-01-01T00:00:00+00:00", alert(1).DedupKey))
+	if err := report.HoldsAlerts(f.path); errors.Is(err, report.ErrAlertsPath) {
+		t.Error(err)
+	}
+}
