@@ -87,6 +87,9 @@ func runExport(ctx context.Context, e *env, db, path string, rebuild bool) error
 	if dir := filepath.Dir(path); !isDirectory(dir) {
 		return fmt.Errorf("%w: --alerts-path %s: there is no directory %s", errUsage, cell(path), cell(dir))
 	}
+	if err := refuseRoot(filepath.Dir(path)); err != nil {
+		return err
+	}
 	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
 		if own, err := os.Stat(db + suffix); err == nil {
 			if file, err := os.Stat(path); err == nil && os.SameFile(own, file) {

@@ -36,14 +36,14 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *env) error {
 	dir := ""
 	if len(args) == 1 {
 		dir = args[0]
+		if err := refuseRoot(dir); err != nil {
+			return err
+		}
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 			return fmt.Errorf("%w: %s is not an empty directory", errUsage, dir)
-		}
-		if err := refuseRoot(dir); err != nil {
-			return err
 		}
 	} else {
 		var err error

@@ -7,43 +7,94 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"github.com/cis490/fleet-health/store"
-	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
 )
 
-// takeLock takes the lock of the pass, beside the database. locked is false if
-// another process has it.
-func takeLock(db string) (lock *flock.Flock, locked bool, err error) {
+// passLock is the open lock file of a pass, beside its database. Only its owner may
+// read it: flock asks for no more than that, and a reader could stop all passes.
+type passLock struct {
+	*os.File
+	held bool // by this process; otherwise by another one
+}
+
+// takeLock opens the lock file, and takes the lock unless another process holds it.
+// The time of the file says then when that was.
+func takeLock(db string, now time.Time) (*passLock, error) {
 	dir := filepath.Dir(db)
 	if err := refuseRoot(dir); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	lock = flock.New(db+".lock", flock.SetPermissions(0o640))
-	locked, err = lock.TryLock()
+	f, err := openLock(db + ".lock")
 	if errors.Is(err, fs.ErrPermission) {
 		owner, _ := store.Whose(dir)
 		out := "put `sudo -u " + shellQuoted(owner) + "` before the command"
 		if uid, _, ok := store.OwnerOf(dir); ok && int(uid) == os.Geteuid() {
-			out = fmt.Sprintf("type `sudo chown %s: %s`", shellQuoted(owner), shellQuoted(db+".lock"))
+			out = fmt.Sprintf("type `sudo chown -h %s: %s`", shellQuoted(owner), shellQuoted(db+".lock"))
 		}
-		return nil, false, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, store.Belonging(db+".lock"), out)
+		return nil, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, store.Belonging(db+".lock"), out)
 	}
 	if err != nil {
-		return nil, false, ran(fmt.Errorf("lock: %w", err))
+		return nil, ran(err)
 	}
-	return lock, locked, nil
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return &passLock{f, false}, nil
+	}
+	if err == nil {
+		at := unix.NsecToTimeval(now.UnixNano())
+		err = unix.Futimes(int(f.Fd()), []unix.Timeval{at, at})
+	}
+	if err != nil {
+		f.Close()
+		return nil, ran(fmt.Errorf("lock: %w", err))
+	}
+	return &passLock{f, true}, nil
 }
 
-// refuseRoot refuses root where a directory is another user's, who could not write
-// what root would leave there: the next pass would fail.
-func refuseRoot(dir string) error {
-	if uid, _, ok := store.OwnerOf(dir); os.Geteuid() != 0 || !ok || uid == 0 {
-		return nil
+// openLock opens or makes a lock file. Another user's is fs.ErrPermission. The mode
+// is changed by descriptor: older versions let the group read the file.
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	for _, odd := range []error{unix.ELOOP, unix.EISDIR, unix.ENXIO, unix.ENODEV} {
+		if errors.Is(err, odd) {
+			return nil, notALock(path)
+		}
 	}
-	owner, _ := store.Whose(dir)
-	return fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: put `sudo -u %s` before the command",
-		errUsage, dir, owner, shellQuoted(owner))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = notALock(path)
+	case int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid():
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.EACCES}
+	case info.Mode().Perm() != 0o600:
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func notALock(path string) error {
+	return fmt.Errorf("%s: %w: it is not a regular file; type `sudo rm -r %s`", path, store.ErrPath, shellQuoted(path))
+}
+
+// Close gives the lock back, if this process holds it. Closing alone would leave it to
+// a child that is just being started.
+func (l *passLock) Close() error {
+	if l.held {
+		unix.Flock(int(l.Fd()), unix.LOCK_UN)
+	}
+	return l.File.Close()
 }
 
 // underLock runs fn on a database that is there, opened for writing, while no
@@ -52,14 +103,14 @@ func underLock(ctx context.Context, e *env, db string, fn func(*store.Store) err
 	if _, err := os.Stat(db); err != nil {
 		return ran(fmt.Errorf("%w: %w", store.ErrPath, err))
 	}
-	lock, locked, err := takeLock(db)
+	lock, err := takeLock(db, e.now())
 	if err != nil {
 		return err
 	}
-	if !locked {
-		return ran(fmt.Errorf("a pass is running on %s: try again when it has ended", db))
+	defer lock.Close()
+	if !lock.held {
+		return ran(fmt.Errorf("%s is locked by %s: try again when it has ended", db, lock.holder()))
 	}
-	defer lock.Unlock()
 	s, err := store.Open(ctx, db, store.Options{Now: e.now().UnixMicro()})
 	if err != nil {
 		return ran(err)

@@ -16,6 +16,9 @@ func manCommand(e *env) *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseRoot(args[0]); err != nil {
+				return err
+			}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true // it tells the day
 			addExitCodes(root)

@@ -33,18 +33,17 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	if !isDirectory(filepath.Dir(o.db)) {
 		return fmt.Errorf("%w: --db %s: there is no such directory", errUsage, o.db)
 	}
-	lock, locked, err := takeLock(o.db)
+	if err := refuseRoot(filepath.Dir(o.alerts)); err != nil {
+		return err
+	}
+	lock, err := takeLock(o.db, started)
 	if err != nil {
 		return err
 	}
-	if !locked {
-		if o.rebuild {
-			return ran(fmt.Errorf("another pass is running on %s: nothing was moved; run rebuild again when it has ended", o.db))
-		}
-		log.say(levelInfo, "another pass is running on %s; this one leaves it the work", o.db)
-		return nil
+	defer lock.Close()
+	if !lock.held {
+		return o.yield(ctx, e, log, lock)
 	}
-	defer lock.Unlock()
 	if o.rebuild {
 		if err := ingest.Readable(o.index); err != nil {
 			return ran(fmt.Errorf("%w; nothing was moved", err))
