@@ -1,12 +1,16 @@
 package store
 
 import (
+	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 	"golang.org/x/sys/unix"
@@ -27,25 +31,35 @@ func Backup(ctx context.Context, path, target string) (bytes int64, err error) {
 	}
 	defer db.Close()
 	if _, err := os.Lstat(target); err == nil {
-		return 0, fmt.Errorf("%s: %w: it exists", target, ErrTarget)
+		return 0, exists(target)
 	}
-	return copyTo(ctx, db, path, target)
+	return copyTo(ctx, db, path, target, unix.RENAME_NOREPLACE)
 }
 
-// copyTo makes target a copy of the database at path, all of it or nothing.
-func copyTo(ctx context.Context, db *sqlx.DB, path, target string) (bytes int64, err error) {
-	// SQLite would take a relative name that begins with file: for a URI.
-	target, err = filepath.Abs(target)
+func exists(target string) error { return fmt.Errorf("%s: %w: it exists", target, ErrTarget) }
+
+// copyTo makes target a copy of the database at path, all of it or nothing. The flags
+// are those of renameat2. It writes through a descriptor, in a directory that it holds
+// open: others may move both away meanwhile, and lead it nowhere.
+func copyTo(ctx context.Context, db *sqlx.DB, path, target string, flags uint) (bytes int64, err error) {
+	if target, err = filepath.Abs(target); err != nil {
+		return 0, err
+	}
+	dir, err := os.OpenRoot(filepath.Dir(target))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return 0, fmt.Errorf("%w: %w", ErrTarget, err)
+	}
 	if err != nil {
 		return 0, err
 	}
-	partial := target + ".partial"
-	f, err := os.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
+	defer dir.Close()
+	partial := filepath.Base(target) + ".partial"
+	f, err := dir.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if errors.Is(err, fs.ErrExist) {
-		return 0, fmt.Errorf("%s: %w: another copy is being made, or was killed: then remove it", partial, ErrTarget)
+		return 0, fmt.Errorf("%s: %w: another copy is being made, or was killed: then remove it", target+".partial", ErrTarget)
 	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return 0, fmt.Errorf("%w: %w", ErrTarget, err)
+	if errors.Is(err, fs.ErrPermission) {
+		return 0, fmt.Errorf("%s: %w: %w", target, ErrTarget, err)
 	}
 	if err != nil {
 		return 0, err
@@ -53,29 +67,96 @@ func copyTo(ctx context.Context, db *sqlx.DB, path, target string) (bytes int64,
 	defer f.Close()
 	defer func() {
 		if err != nil {
-			os.Remove(partial)
-			os.Remove(partial + "-journal")
+			dir.Remove(partial)
+			if errors.Is(err, unix.ENOSPC) {
+				err = fmt.Errorf("%w (%w)", ErrFull, err)
+			}
 			err = fmt.Errorf("copy %s to %s: %w", path, target, wrap(err))
 		}
 	}()
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", partial); err != nil {
-		return 0, err
-	}
-	if err := checkCopy(ctx, partial); err != nil {
+	if bytes, err = writePages(ctx, db, f); err != nil {
 		return 0, err
 	}
 	if err := f.Sync(); err != nil {
 		return 0, err
 	}
-	if err := os.Rename(partial, target); err != nil {
+	if err := checkCopy(ctx, target+".partial"); err != nil {
 		return 0, err
 	}
-	info, err := f.Stat()
+	if err := same(dir, partial, f); err != nil {
+		return 0, err
+	}
+	names, err := dir.Open(".")
 	if err != nil {
 		return 0, err
 	}
-	return info.Size(), SyncDir(filepath.Dir(target))
+	defer names.Close()
+	if err := rename(int(names.Fd()), partial, filepath.Base(target), flags); err != nil {
+		return 0, err
+	}
+	return bytes, names.Sync()
 }
+
+// same fails if a name in a directory is not that of an open file any more.
+func same(dir *os.Root, name string, f *os.File) error {
+	ours, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if named, err := dir.Lstat(name); err != nil || !os.SameFile(ours, named) {
+		return fmt.Errorf("%s was moved away meanwhile", name)
+	}
+	return nil
+}
+
+// rename gives a file of a directory another name there. A file system that knows no
+// flags replaces what has that name.
+func rename(dir int, from, to string, flags uint) error {
+	err := unix.Renameat2(dir, from, dir, to, flags)
+	if errors.Is(err, unix.EEXIST) {
+		return exists(to)
+	}
+	if flags != 0 && (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS)) {
+		err = unix.Renameat(dir, from, dir, to)
+	}
+	return err
+}
+
+// writePages writes the pages of a database, as one transaction sees them. VACUUM INTO
+// would open its target by name, and follow links.
+func writePages(ctx context.Context, db *sqlx.DB, w io.Writer) (bytes int64, err error) {
+	rows, err := db.QueryContext(ctx, "SELECT data FROM sqlite_dbpage ORDER BY pgno")
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	out := bufio.NewWriterSize(w, 1<<20)
+	for rows.Next() {
+		var page sql.RawBytes
+		if err := rows.Scan(&page); err != nil {
+			return 0, err
+		}
+		if bytes == 0 && len(page) > readVersion {
+			page = slices.Clone(page) // the driver's
+			// A copy has no write-ahead log, and nobody needs to write to read it.
+			page[writeVersion], page[readVersion] = 1, 1
+		}
+		n, err := out.Write(page)
+		if bytes += int64(n); err != nil {
+			return 0, err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return 0, err
+	}
+	return bytes, out.Flush()
+}
+
+// Bytes of the first page: 1 for a rollback journal, 2 for a write-ahead log.
+const (
+	writeVersion = 18
+	readVersion  = 19
+)
 
 // checkCopy reads a copy that nobody writes to.
 func checkCopy(ctx context.Context, path string) error {
@@ -137,7 +218,7 @@ func copyBeforeMigration(ctx context.Context, path string) (target string, err e
 	if err := os.Remove(target + ".partial"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	_, err = copyTo(ctx, db, path, target)
+	_, err = copyTo(ctx, db, path, target, 0)
 	return target, err
 }
 

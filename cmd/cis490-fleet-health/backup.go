@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/spf13/cobra"
@@ -22,6 +23,9 @@ To go back to a copy, stop the timer, put the copy in the place of the database
 and remove -wal and -shm beside it; the next pass reads what came since.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseRoot(filepath.Dir(args[0])); err != nil {
+				return err
+			}
 			size, err := store.Backup(cmd.Context(), db, args[0])
 			if errors.Is(err, context.Canceled) {
 				return ran(fmt.Errorf("stopped by a signal: %s was not made", args[0]))
