@@ -26,47 +26,37 @@ const mergePutHoursConflict = `
 ON CONFLICT (hour, host_id, status, source_id) DO UPDATE SET
   puts = puts + excluded.puts`
 
-// rebuildPutHours computes the rollup of one hour from its PUTs. It is the
-// rollup's definition.
-const rebuildPutHours = `
-INSERT INTO put_hours (hour, host_id, status, source_id, puts)
-SELECT
-  at / 3600000000,
-  host_id,
-  status,
-  source_id,
-  COUNT(*)
-FROM puts
-WHERE at >= ? * 3600000000 AND at < (? + 1) * 3600000000
-GROUP BY host_id, status, source_id`
-
-// savePuts stores PUTs, and brings put_hours to what the rows now say.
+// savePuts stores the PUTs that are not known, and adds them to put_hours.
 func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (inserted int, err error) {
 	if len(puts) == 0 {
 		return 0, nil
 	}
-	slices.SortFunc(puts, func(a, b Put) int {
-		if a.At != b.At {
-			return cmp.Compare(a.At, b.At)
-		}
-		return cmp.Compare(int64(a.CursorHash), int64(b.CursorHash))
-	})
-	inserted, err = tx.insertMany(insertPuts, " ON CONFLICT DO NOTHING", 5, len(puts), func(i int, values []driver.NamedValue) {
+	key := func(i int, values []driver.NamedValue) { setInts(values, puts[i].At, int64(puts[i].CursorHash)) }
+	slices.SortFunc(puts, comparePuts)
+	puts = slices.CompactFunc(puts, func(a, b Put) bool { return comparePuts(a, b) == 0 })
+	if puts, err = dropKnown(tx, putsTable, puts, key); err != nil {
+		return 0, err
+	}
+	inserted, err = tx.insertMany(insertPuts, "", 5, len(puts), func(i int, values []driver.NamedValue) {
 		r := &puts[i]
 		setInts(values, r.At, int64(r.CursorHash), hosts[r.Host].ID, int64(r.Status), source)
 	})
 	if err != nil {
 		return 0, err
 	}
-	if inserted < len(puts) {
-		hours := touchedHours(len(puts), func(i int) int64 { return puts[i].At })
-		return inserted, tx.rebuildHours("put_hours", rebuildPutHours, hours)
-	}
 	counts := map[hourKey]int64{}
 	for _, r := range puts {
 		counts[hourKey{r.At / Hour, hosts[r.Host].ID, int64(r.Status)}]++
 	}
 	return inserted, tx.mergeCounts(mergePutHours, mergePutHoursConflict, source, counts)
+}
+
+// comparePuts orders PUTs by their key.
+func comparePuts(a, b Put) int {
+	if a.At != b.At {
+		return cmp.Compare(a.At, b.At)
+	}
+	return cmp.Compare(int64(a.CursorHash), int64(b.CursorHash))
 }
 
 // hourKey is what a rollup counts by: an hour, a host, and a status or reason.

@@ -1,6 +1,10 @@
 package store
 
-import "database/sql/driver"
+import (
+	"cmp"
+	"database/sql/driver"
+	"slices"
+)
 
 // Rejection is one WARNING of the receiver about a host's PUT.
 type Rejection struct {
@@ -27,27 +31,21 @@ const mergeRejectionHoursConflict = `
 ON CONFLICT (hour, host_id, reason, source_id) DO UPDATE SET
   rejections = rejections + excluded.rejections`
 
-// rebuildRejectionHours computes the rollup of one hour from its rejections.
-// It is the rollup's definition.
-const rebuildRejectionHours = `
-INSERT INTO rejection_hours (hour, host_id, reason, source_id, rejections)
-SELECT
-  at / 3600000000,
-  host_id,
-  reason,
-  source_id,
-  COUNT(*)
-FROM rejections
-WHERE at >= ? * 3600000000 AND at < (? + 1) * 3600000000
-GROUP BY host_id, reason, source_id`
-
-// saveRejections stores rejections, and brings rejection_hours to what the
-// rows now say.
+// saveRejections stores the rejections that are not known, and adds them to
+// rejection_hours.
 func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host) (inserted int, err error) {
 	if len(rejections) == 0 {
 		return 0, nil
 	}
-	inserted, err = tx.insertMany(insertRejections, " ON CONFLICT DO NOTHING", 6, len(rejections), func(i int, values []driver.NamedValue) {
+	key := func(i int, values []driver.NamedValue) {
+		setInts(values, rejections[i].At, int64(rejections[i].CursorHash))
+	}
+	slices.SortFunc(rejections, compareRejections)
+	rejections = slices.CompactFunc(rejections, func(a, b Rejection) bool { return compareRejections(a, b) == 0 })
+	if rejections, err = dropKnown(tx, rejectionsTable, rejections, key); err != nil {
+		return 0, err
+	}
+	inserted, err = tx.insertMany(insertRejections, "", 6, len(rejections), func(i int, values []driver.NamedValue) {
 		r := &rejections[i]
 		setInts(values, r.At, int64(r.CursorHash), hosts[r.Host].ID)
 		values[3].Value, values[4].Value, values[5].Value = r.Reason, r.Message, source
@@ -55,13 +53,14 @@ func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host
 	if err != nil {
 		return 0, err
 	}
-	if inserted < len(rejections) {
-		hours := touchedHours(len(rejections), func(i int) int64 { return rejections[i].At })
-		return inserted, tx.rebuildHours("rejection_hours", rebuildRejectionHours, hours)
-	}
 	counts := map[hourKey]int64{}
 	for _, r := range rejections {
 		counts[hourKey{r.At / Hour, hosts[r.Host].ID, r.Reason}]++
 	}
 	return inserted, tx.mergeCounts(mergeRejectionHours, mergeRejectionHoursConflict, source, counts)
+}
+
+// compareRejections orders rejections by their key.
+func compareRejections(a, b Rejection) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(int64(a.CursorHash), int64(b.CursorHash)))
 }

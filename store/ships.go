@@ -88,35 +88,39 @@ FROM (
 )
 GROUP BY host_id, source_id`
 
-// saveShips stores ships, and brings ship_hours to what the rows now say.
+// saveShips stores the ships that are not known, and brings ship_hours to what
+// the rows now say.
 func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted int, err error) {
 	if len(ships) == 0 {
 		return 0, nil
 	}
-	// The order of rebuildShipHours, which is nearly that of the key.
-	slices.SortFunc(ships, func(a, b Ship) int {
+	compare := func(a, b Ship) int {
+		// The order of rebuildShipHours, which is nearly that of the key.
 		if a.ReceivedAt != b.ReceivedAt {
 			return cmp.Compare(a.ReceivedAt, b.ReceivedAt)
 		}
-		return cmp.Compare(int64(a.LineHash), int64(b.LineHash))
-	})
-	inserted, err = tx.insertMany(insertShips, " ON CONFLICT DO NOTHING", 3, len(ships), func(i int, values []driver.NamedValue) {
+		return cmp.Or(cmp.Compare(int64(a.LineHash), int64(b.LineHash)), cmp.Compare(series[a.Series].id, series[b.Series].id))
+	}
+	key := func(i int, values []driver.NamedValue) {
 		r := &ships[i]
 		setInts(values, r.ReceivedAt, series[r.Series].id, int64(r.LineHash))
-	})
+	}
+	slices.SortFunc(ships, compare)
+	ships = slices.CompactFunc(ships, func(a, b Ship) bool { return compare(a, b) == 0 })
+	if ships, err = dropKnown(tx, shipsTable, ships, key); err != nil || len(ships) == 0 {
+		return 0, err
+	}
+	if inserted, err = tx.insertMany(insertShips, "", 3, len(ships), key); err != nil {
+		return 0, err
+	}
+	if err := tx.mergeShipHours(source, ships, series); err != nil {
+		return 0, err
+	}
+	late, err := tx.unmergedHours(touchedHours(len(ships), func(i int) int64 { return ships[i].ReceivedAt }))
 	if err != nil {
 		return 0, err
 	}
-	hours := touchedHours(len(ships), func(i int) int64 { return ships[i].ReceivedAt })
-	if inserted == len(ships) {
-		if err := tx.mergeShipHours(source, ships, series); err != nil {
-			return 0, err
-		}
-		if hours, err = tx.unmergedHours(hours); err != nil {
-			return 0, err
-		}
-	}
-	return inserted, tx.rebuildHours("ship_hours", rebuildShipHours, hours)
+	return inserted, tx.rebuildShipHours(late)
 }
 
 // mergeShipHours adds ships, all of them new and in order, to their hours.
@@ -167,13 +171,13 @@ func (tx *Tx) unmergedHours(hours []int64) (unmerged []int64, err error) {
 	return unmerged, nil
 }
 
-// rebuildHours computes a rollup anew for some hours, from all their raw rows.
-func (tx *Tx) rebuildHours(table, rebuild string, hours []int64) error {
+// rebuildShipHours computes the rollup of some hours anew, from all their ships.
+func (tx *Tx) rebuildShipHours(hours []int64) error {
 	for _, hour := range hours {
-		if _, err := tx.Exec("DELETE FROM "+table+" WHERE hour = ?", hour); err != nil {
+		if _, err := tx.Exec("DELETE FROM ship_hours WHERE hour = ?", hour); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(rebuild, hour, hour); err != nil {
+		if _, err := tx.Exec(rebuildShipHours, hour, hour); err != nil {
 			return err
 		}
 	}

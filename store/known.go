@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+)
+
+// rawTable names the key of a table of raw facts, time first.
+type rawTable struct {
+	name string
+	key  []string
+}
+
+var (
+	shipsTable      = rawTable{"ships", []string{"received_at", "series_id", "line_hash"}}
+	putsTable       = rawTable{"puts", []string{"at", "cursor_hash"}}
+	rejectionsTable = rawTable{"rejections", []string{"at", "cursor_hash"}}
+)
+
+// dropKnown returns the facts of a batch that a raw table has no row of. The
+// facts are sorted by time, and no two have the same key; key fills in that of
+// the i-th.
+//
+// A reader appends: most batches lie after all rows there are, and one look at
+// the index says so. Only the facts up to the newest row that is not later than
+// the batch are looked up, each by its key. The work grows with the batch,
+// however many rows its hours have.
+func dropKnown[F any](tx *Tx, table rawTable, facts []F, key func(i int, values []driver.NamedValue)) ([]F, error) {
+	if len(facts) == 0 {
+		return facts, nil
+	}
+	one := make([]driver.NamedValue, len(table.key))
+	at := func(i int) int64 {
+		key(i, one)
+		return one[0].Value.(int64)
+	}
+	var newest int64
+	err := tx.Get(&newest, fmt.Sprintf("SELECT COALESCE(MAX(%[2]s), -1) FROM %[1]s WHERE %[2]s <= ?", table.name, table.key[0]), at(len(facts)-1))
+	if err != nil || newest < at(0) {
+		return facts, err
+	}
+	maybe := sort.Search(len(facts), func(i int) bool { return at(i) > newest })
+	fresh := facts[:0]
+	err = tx.s.conn.Raw(func(conn any) error {
+		return eachUnknown(conn, table, maybe, key, func(i int) { fresh = append(fresh, facts[i]) })
+	})
+	return append(fresh, facts[maybe:]...), err
+}
+
+// eachUnknown calls found with each of the first n facts whose key a table has
+// no row of, in order.
+func eachUnknown(conn any, table rawTable, n int, key func(i int, values []driver.NamedValue), found func(i int)) error {
+	prepare, ok := conn.(driver.ConnPrepareContext)
+	if !ok {
+		return fmt.Errorf("driver %T does not prepare statements", conn)
+	}
+	columns := len(table.key)
+	args := make([]driver.NamedValue, columns*min(n, rowsPerStatement))
+	for i := range args {
+		args[i].Ordinal = i + 1
+	}
+	for done := 0; done < n; {
+		// As in insertMany: as many statements of this size as fit, then the rest.
+		rows := min(n-done, rowsPerStatement)
+		statement, err := prepare.PrepareContext(context.Background(), unknownKeys(table, rows))
+		if err != nil {
+			return err
+		}
+		for ; n-done >= rows && err == nil; done += rows {
+			for i := range rows {
+				key(done+i, args[i*columns:(i+1)*columns])
+			}
+			err = eachIndex(statement, args[:rows*columns], func(i int64) { found(done + int(i)) })
+		}
+		if err = errors.Join(err, statement.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachIndex runs a query whose rows are one number each.
+func eachIndex(statement driver.Stmt, args []driver.NamedValue, each func(i int64)) error {
+	rows, err := statement.(driver.StmtQueryContext).QueryContext(context.Background(), args)
+	if err != nil {
+		return err
+	}
+	row := make([]driver.Value, 1)
+	for err = rows.Next(row); err == nil; err = rows.Next(row) {
+		each(row[0].(int64))
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return errors.Join(err, rows.Close())
+}
+
+// unknownKeys answers: which of n keys has a table no row of? It returns their
+// numbers, from 0.
+func unknownKeys(table rawTable, n int) string {
+	var query strings.Builder
+	fmt.Fprintf(&query, "WITH given (i, %s) AS (VALUES ", strings.Join(table.key, ", "))
+	for i := range n {
+		if i > 0 {
+			query.WriteByte(',')
+		}
+		fmt.Fprintf(&query, "(%d%s)", i, strings.Repeat(",?", len(table.key)))
+	}
+	fmt.Fprintf(&query, ") SELECT i FROM given WHERE NOT EXISTS (SELECT 1 FROM %s AS known WHERE TRUE", table.name)
+	for _, column := range table.key {
+		fmt.Fprintf(&query, " AND known.%[1]s = given.%[1]s", column)
+	}
+	query.WriteString(")")
+	return query.String()
+}
