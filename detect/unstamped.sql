@@ -2,16 +2,36 @@
 -- missing X-Cis490-Code-Commit. Parameters: :now and :window in microseconds,
 -- :min_count rejections. The names that stand for many hosts are left out: there
 -- is no host to stamp, and fatal-only has their one alert.
+-- Those beyond the quota of a minute are in surplus, and have the time of the
+-- last of them.
+WITH recent AS (
+  SELECT
+    host_id,
+    COUNT(*) AS unstamped
+  FROM rejections
+  JOIN messages ON messages.id = message_id
+  WHERE at >= :now - :window
+    AND at <= :now
+    AND reason = 'unstamped'
+  GROUP BY host_id
+  UNION ALL
+  SELECT
+    host_id,
+    SUM(facts)
+  FROM surplus
+  WHERE minute >= (:now - :window) / 60000000
+    AND last_at >= :now - :window
+    AND last_at <= :now
+    AND kind = 'unstamped'
+  GROUP BY host_id
+)
 SELECT
   hosts.name AS host,
-  COUNT(*) AS unstamped
-FROM rejections
-JOIN hosts ON hosts.id = rejections.host_id
-WHERE at >= :now - :window
-  AND at <= :now
-  AND reason = 'unstamped'
-  AND hosts.retired_at IS NULL
+  SUM(unstamped) AS unstamped
+FROM recent
+JOIN hosts ON hosts.id = recent.host_id
+WHERE hosts.retired_at IS NULL
   AND hosts.name NOT IN ('(invalid)', '(overflow)')
 GROUP BY hosts.id
-HAVING COUNT(*) >= :min_count
+HAVING SUM(unstamped) >= :min_count
 ORDER BY hosts.name

@@ -52,6 +52,7 @@ func (r *Result) add(saved store.Saved) {
 	r.Saved.Ships += saved.Ships
 	r.Saved.Puts += saved.Puts
 	r.Saved.Rejections += saved.Rejections
+	r.Saved.Floods = append(r.Saved.Floods, saved.Floods...)
 	r.Saved.Future += saved.Future
 	r.Saved.Expired += saved.Expired
 	r.Saved.ExpiredBefore = max(r.Saved.ExpiredBefore, saved.ExpiredBefore)

@@ -2,7 +2,8 @@
 -- window holds of it, and the symptoms that were open at its end. The window is
 -- after :since, up to and with :until, in microseconds. Hours from :from_hour to
 -- before :to_hour lie in it whole and come from the rollups; what is left at
--- either end, up to :head_to and from :tail_from, comes from the raw rows.
+-- either end, up to :head_to and from :tail_from, comes from the raw rows, and
+-- from surplus, which has the time of the last fact of each minute.
 -- :slot is the length of one bar of the ships over time, :blind_to the end of
 -- the last window before :until in which a source was blind, 0 for none, and
 -- :stale how long after a detector looked its answer still counts.
@@ -46,6 +47,11 @@ answered AS (
   SELECT host_id, status, 1
   FROM ends
   JOIN puts ON at BETWEEN from_at AND to_at
+  UNION ALL
+  SELECT host_id, kind, facts
+  FROM ends
+  JOIN surplus ON minute BETWEEN from_at / 60000000 AND to_at / 60000000 AND last_at BETWEEN from_at AND to_at
+  WHERE typeof(kind) = 'integer'
 ),
 by_status AS (
   SELECT host_id, status, SUM(puts) AS puts
@@ -69,7 +75,13 @@ rejected AS (
   UNION ALL
   SELECT host_id, 1
   FROM ends
-  JOIN rejections ON at BETWEEN from_at AND to_at AND reason = 'unstamped'
+  JOIN rejections ON at BETWEEN from_at AND to_at
+  JOIN messages ON messages.id = message_id AND reason = 'unstamped'
+  UNION ALL
+  SELECT host_id, facts
+  FROM ends
+  JOIN surplus ON minute BETWEEN from_at / 60000000 AND to_at / 60000000 AND last_at BETWEEN from_at AND to_at
+  WHERE kind = 'unstamped'
 ),
 rejection_sums AS (
   SELECT host_id, SUM(rejections) AS unstamped

@@ -1,7 +1,8 @@
 -- One host's history, a row per bucket. :bounds is a JSON array of the times in
 -- microseconds at which the buckets begin, and of the end of the last one. Hours
 -- before :raw_hour come from the rollups: each lies whole in one bucket. What
--- came later, up to :until, comes from the raw rows.
+-- came later, up to :until, comes from the raw rows, and from surplus, which has
+-- the time of the last fact of each minute.
 WITH RECURSIVE buckets AS (
   SELECT
     n,
@@ -165,6 +166,17 @@ answered AS (
     1
   FROM raw_buckets AS b
   CROSS JOIN puts AS p ON p.at >= b.from_at AND p.at < b.to_at AND p.at <= :until AND p.host_id = :host_id
+  UNION ALL
+  SELECT
+    b.n,
+    s.kind,
+    s.facts
+  FROM raw_buckets AS b
+  CROSS JOIN surplus AS s
+    ON s.minute BETWEEN b.from_at / 60000000 AND b.to_at / 60000000
+    AND s.last_at >= b.from_at AND s.last_at < b.to_at AND s.last_at <= :until
+    AND s.host_id = :host_id
+  WHERE typeof(s.kind) = 'integer'
 ),
 statuses AS (
   SELECT n, group_concat(status || ' ' || puts) AS statuses
@@ -184,8 +196,16 @@ rejected AS (
     UNION ALL
     SELECT b.n, 1
     FROM raw_buckets AS b
-    CROSS JOIN rejections AS r
-      ON r.at >= b.from_at AND r.at < b.to_at AND r.at <= :until AND r.host_id = :host_id AND r.reason = 'unstamped'
+    CROSS JOIN rejections AS r ON r.at >= b.from_at AND r.at < b.to_at AND r.at <= :until
+    CROSS JOIN messages AS m ON m.id = r.message_id AND m.host_id = :host_id AND m.reason = 'unstamped'
+    UNION ALL
+    SELECT b.n, s.facts
+    FROM raw_buckets AS b
+    CROSS JOIN surplus AS s
+      ON s.minute BETWEEN b.from_at / 60000000 AND b.to_at / 60000000
+      AND s.last_at >= b.from_at AND s.last_at < b.to_at AND s.last_at <= :until
+      AND s.host_id = :host_id
+    WHERE s.kind = 'unstamped'
   )
   GROUP BY n
 ),

@@ -29,12 +29,13 @@ type Batch struct {
 	State     string // the reader's position behind this batch; "" keeps the stored one
 }
 
-// Saved counts the rows of a batch that were new.
+// Saved counts the facts of a batch that were new.
 type Saved struct {
 	Ships, Puts, Rejections int
-	Future                  int   // facts stamped more than FutureTolerance ahead of the clock
-	Expired                 int   // facts of hours that have been pruned, left out
-	ExpiredBefore           int64 // the end of the pruned hours, in microseconds; 0 if Expired is
+	Floods                  []Flood // the PUTs and rejections beyond the quota, which are counted above
+	Future                  int     // facts stamped more than FutureTolerance ahead of the clock
+	Expired                 int     // facts of hours that have been pruned, left out
+	ExpiredBefore           int64   // the end of the pruned hours, in microseconds; 0 if Expired is
 }
 
 // Save stores a batch: its rows, the rollups and hosts that follow from them,
@@ -103,12 +104,14 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, series); err != nil {
 		return saved, fmt.Errorf("store ships: %w", err)
 	}
-	if saved.Puts, err = tx.savePuts(b.Source, b.Puts, hosts); err != nil {
+	floods := [2][]Flood{}
+	if saved.Puts, floods[0], err = tx.savePuts(b.Source, b.Puts, hosts); err != nil {
 		return saved, fmt.Errorf("store puts: %w", err)
 	}
-	if saved.Rejections, err = tx.saveRejections(b.Source, b.Rejections, hosts); err != nil {
+	if saved.Rejections, floods[1], err = tx.saveRejections(b.Source, b.Rejections, hosts); err != nil {
 		return saved, fmt.Errorf("store rejections: %w", err)
 	}
+	saved.Floods = slices.Concat(floods[0], floods[1])
 	// What was read again has been counted before.
 	saved.Future = min(saved.Future, saved.Ships+saved.Puts+saved.Rejections)
 	for _, one := range series {

@@ -67,11 +67,13 @@ func TestMadeUpHostNamesAreBounded(t *testing.T) {
 	t.Parallel()
 	s, path := mustOpen(t)
 	source := mustSource(t, s, store.StreamJournal)
+	at := now - store.Hour
 	put := func(s *store.Store, names ...string) {
 		t.Helper()
 		b := &store.Batch{Source: source, Now: now, Hosts: names}
-		for i, name := range names {
-			b.Puts = append(b.Puts, store.Put{At: now, CursorHash: uint64(i) + uint64(len(name))<<32, Host: int32(i), Status: 404})
+		for i := range names {
+			at += store.Second // no minute is over quota
+			b.Puts = append(b.Puts, store.Put{At: at, CursorHash: uint64(at), Host: int32(i), Status: 404})
 		}
 		mustSave(t, s, b)
 	}

@@ -22,34 +22,33 @@ var (
 	rejectionsTable = rawTable{"rejections", []string{"at", "cursor_hash"}}
 )
 
-// dropKnown returns the facts of a batch that a raw table has no row of. The
-// facts are sorted by time, and no two have the same key; key fills in that of
-// the i-th.
+// dropKnown returns the facts of a batch that a raw table has no row of, and the
+// time of the newest row that is not later than the batch, -1 for none. The facts
+// are sorted by time, and no two have the same key; key fills in that of the i-th.
 //
 // A reader appends: most batches lie after all rows there are, and one look at
 // the index says so. Only the facts up to the newest row that is not later than
 // the batch are looked up, each by its key. The work grows with the batch,
 // however many rows its hours have.
-func dropKnown[F any](tx *Tx, table rawTable, facts []F, key func(i int, values []driver.NamedValue)) ([]F, error) {
+func dropKnown[F any](tx *Tx, table rawTable, facts []F, key func(i int, values []driver.NamedValue)) (unknown []F, newest int64, err error) {
 	if len(facts) == 0 {
-		return facts, nil
+		return facts, -1, nil
 	}
 	one := make([]driver.NamedValue, len(table.key))
 	at := func(i int) int64 {
 		key(i, one)
 		return one[0].Value.(int64)
 	}
-	var newest int64
-	err := tx.Get(&newest, fmt.Sprintf("SELECT COALESCE(MAX(%[2]s), -1) FROM %[1]s WHERE %[2]s <= ?", table.name, table.key[0]), at(len(facts)-1))
+	err = tx.Get(&newest, fmt.Sprintf("SELECT COALESCE(MAX(%[2]s), -1) FROM %[1]s WHERE %[2]s <= ?", table.name, table.key[0]), at(len(facts)-1))
 	if err != nil || newest < at(0) {
-		return facts, err
+		return facts, newest, err
 	}
 	maybe := sort.Search(len(facts), func(i int) bool { return at(i) > newest })
 	fresh := facts[:0]
 	err = tx.s.conn.Raw(func(conn any) error {
 		return eachUnknown(conn, table, maybe, key, func(i int) { fresh = append(fresh, facts[i]) })
 	})
-	return append(fresh, facts[maybe:]...), err
+	return append(fresh, facts[maybe:]...), newest, err
 }
 
 // eachUnknown calls found with each of the first n facts whose key a table has

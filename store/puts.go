@@ -3,8 +3,6 @@ package store
 import (
 	"cmp"
 	"database/sql/driver"
-	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -27,28 +25,33 @@ ON CONFLICT (hour, host_id, status, source_id) DO UPDATE SET
   puts = puts + excluded.puts`
 
 // savePuts stores the PUTs that are not known, and adds them to put_hours.
-func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (inserted int, err error) {
+func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (added int, floods []Flood, err error) {
 	if len(puts) == 0 {
-		return 0, nil
+		return 0, nil, nil
 	}
 	key := func(i int, values []driver.NamedValue) { setInts(values, puts[i].At, int64(puts[i].CursorHash)) }
 	slices.SortFunc(puts, comparePuts)
 	puts = slices.CompactFunc(puts, func(a, b Put) bool { return comparePuts(a, b) == 0 })
-	if puts, err = dropKnown(tx, putsTable, puts, key); err != nil {
-		return 0, err
+	puts, newest, err := dropKnown(tx, putsTable, puts, key)
+	if err != nil {
+		return 0, nil, err
 	}
-	inserted, err = tx.insertMany(insertPuts, "", 5, len(puts), func(i int, values []driver.NamedValue) {
-		r := &puts[i]
+	fact := func(i int) counted {
+		return counted{puts[i].At, hosts[puts[i].Host], kind{status: int64(puts[i].Status)}}
+	}
+	verdicts, err := tx.judge(putsOfMinute, newest, len(puts), fact)
+	if err != nil {
+		return 0, nil, err
+	}
+	rows := rowsOf(verdicts)
+	_, err = tx.insertMany(insertPuts, "", 5, len(rows), func(i int, values []driver.NamedValue) {
+		r := &puts[rows[i]]
 		setInts(values, r.At, int64(r.CursorHash), hosts[r.Host].ID, int64(r.Status), source)
 	})
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	counts := map[hourKey]int64{}
-	for _, r := range puts {
-		counts[hourKey{r.At / Hour, hosts[r.Host].ID, int64(r.Status)}]++
-	}
-	return inserted, tx.mergeCounts(mergePutHours, mergePutHoursConflict, source, counts)
+	return tx.count(source, verdicts, fact, mergePutHours, mergePutHoursConflict)
 }
 
 // comparePuts orders PUTs by their key.
@@ -57,23 +60,4 @@ func comparePuts(a, b Put) int {
 		return cmp.Compare(a.At, b.At)
 	}
 	return cmp.Compare(int64(a.CursorHash), int64(b.CursorHash))
-}
-
-// hourKey is what a rollup counts by: an hour, a host, and a status or reason.
-type hourKey struct {
-	hour, host int64
-	kind       any // int64 or string
-}
-
-// mergeCounts adds counts of rows, all of them new, to a rollup.
-func (tx *Tx) mergeCounts(insert, conflict string, source int64, counts map[hourKey]int64) error {
-	keys := slices.SortedFunc(maps.Keys(counts), func(a, b hourKey) int {
-		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.host, b.host), cmp.Compare(fmt.Sprint(a.kind), fmt.Sprint(b.kind)))
-	})
-	_, err := tx.insertMany(insert, conflict, 5, len(keys), func(i int, values []driver.NamedValue) {
-		k := keys[i]
-		setInts(values, k.hour, k.host, 0, source, counts[k])
-		values[2].Value = k.kind
-	})
-	return err
 }

@@ -22,7 +22,7 @@ const (
 )
 
 const insertRejections = `
-INSERT INTO rejections (at, cursor_hash, host_id, reason, message, source_id)`
+INSERT INTO rejections (at, cursor_hash, message_id)`
 
 const mergeRejectionHours = `
 INSERT INTO rejection_hours (hour, host_id, reason, source_id, rejections)`
@@ -33,31 +33,48 @@ ON CONFLICT (hour, host_id, reason, source_id) DO UPDATE SET
 
 // saveRejections stores the rejections that are not known, and adds them to
 // rejection_hours.
-func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host) (inserted int, err error) {
+func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host) (added int, floods []Flood, err error) {
 	if len(rejections) == 0 {
-		return 0, nil
+		return 0, nil, nil
 	}
 	key := func(i int, values []driver.NamedValue) {
 		setInts(values, rejections[i].At, int64(rejections[i].CursorHash))
 	}
 	slices.SortFunc(rejections, compareRejections)
 	rejections = slices.CompactFunc(rejections, func(a, b Rejection) bool { return compareRejections(a, b) == 0 })
-	if rejections, err = dropKnown(tx, rejectionsTable, rejections, key); err != nil {
-		return 0, err
+	rejections, newest, err := dropKnown(tx, rejectionsTable, rejections, key)
+	if err != nil {
+		return 0, nil, err
 	}
-	inserted, err = tx.insertMany(insertRejections, "", 6, len(rejections), func(i int, values []driver.NamedValue) {
-		r := &rejections[i]
-		setInts(values, r.At, int64(r.CursorHash), hosts[r.Host].ID)
-		values[3].Value, values[4].Value, values[5].Value = r.Reason, r.Message, source
+	fact := func(i int) counted {
+		return counted{rejections[i].At, hosts[rejections[i].Host], kind{reason: rejections[i].Reason}}
+	}
+	verdicts, err := tx.judge(rejectionsOfMinute, newest, len(rejections), fact)
+	if err != nil {
+		return 0, nil, err
+	}
+	said := newMessages(tx, source)
+	messages := make([]*message, len(rejections))
+	for i, v := range verdicts {
+		if v == wasKnown {
+			continue
+		}
+		if messages[i], err = said.find(fact(i), rejections[i].Message); err != nil {
+			return 0, nil, err
+		}
+	}
+	if err := said.save(); err != nil {
+		return 0, nil, err
+	}
+	rows := rowsOf(verdicts)
+	_, err = tx.insertMany(insertRejections, "", 3, len(rows), func(i int, values []driver.NamedValue) {
+		r := &rejections[rows[i]]
+		setInts(values, r.At, int64(r.CursorHash), messages[rows[i]].id)
 	})
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	counts := map[hourKey]int64{}
-	for _, r := range rejections {
-		counts[hourKey{r.At / Hour, hosts[r.Host].ID, r.Reason}]++
-	}
-	return inserted, tx.mergeCounts(mergeRejectionHours, mergeRejectionHoursConflict, source, counts)
+	return tx.count(source, verdicts, fact, mergeRejectionHours, mergeRejectionHoursConflict)
 }
 
 // compareRejections orders rejections by their key.

@@ -165,7 +165,7 @@ WITH raw AS (
   UNION ALL
   SELECT at / 3600000000, host_id, 0, status, 0 FROM puts
   UNION ALL
-  SELECT at / 3600000000, host_id, 0, 0, reason = 'unstamped' FROM rejections
+  SELECT at / 3600000000, host_id, 0, 0, reason = 'unstamped' FROM rejections JOIN messages ON messages.id = message_id
 ),
 want AS (
   SELECT

@@ -107,7 +107,7 @@ func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted 
 	}
 	slices.SortFunc(ships, compare)
 	ships = slices.CompactFunc(ships, func(a, b Ship) bool { return compare(a, b) == 0 })
-	if ships, err = dropKnown(tx, shipsTable, ships, key); err != nil || len(ships) == 0 {
+	if ships, _, err = dropKnown(tx, shipsTable, ships, key); err != nil || len(ships) == 0 {
 		return 0, err
 	}
 	if inserted, err = tx.insertMany(insertShips, "", 3, len(ships), key); err != nil {

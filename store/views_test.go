@@ -18,6 +18,7 @@ var publicViews = map[string]string{
 	"rejection_log":  "at host reason message",
 	"host_status":    "host last_ship_at last_put_at",
 	"host_hourly":    "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
+	"surplus_log":    "minute host kind facts minute_us",
 	"alert_log":      "detected_at host symptom detail suggested_fix dedup_key exported_at",
 	"gap_log":        "source from_at to_at reason detail",
 	"quarantine_log": "source reason position head_hex lines",
@@ -141,6 +142,10 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 		Gaps: []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
 	}
 	batch.Quarantine.Add(store.Quarantined{Reason: "not-json", LineHash: 8, Length: 3}, func() []byte { return []byte("\xff\x00x") })
+	for i := range uint64(store.RowsPerMinute + 2) {
+		batch.Puts = append(batch.Puts, store.Put{At: now - 5*store.Minute + int64(i), CursorHash: i, Host: 3, Status: 401})
+		batch.Rejections = append(batch.Rejections, store.Rejection{At: now - 5*store.Minute + int64(i), CursorHash: i, Host: 3, Reason: store.ReasonOther, Message: "again"})
+	}
 	mustSave(t, s, batch)
 	mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, Recovered: true,
 		Gaps: []store.Gap{{Reason: store.GapRotated, From: 1, To: now, Detail: "e"}}})

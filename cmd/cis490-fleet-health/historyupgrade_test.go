@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/cis490/fleet-health/migrations"
 	"github.com/pressly/goose/v3"
@@ -30,7 +31,11 @@ func (m *machine) upgrade() {
 	m.check(err)
 	for _, table := range texts(m, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%'") {
 		columns := texts(m, db, fmt.Sprintf("SELECT group_concat(name) FROM pragma_table_info('%s')", table))[0]
-		_, err = db.Exec(fmt.Sprintf("INSERT INTO main.%s (%s) SELECT %[2]s FROM newer.%[1]s", table, columns))
+		from := "newer." + table
+		if table == "rejections" && strings.Contains(columns, "message,") {
+			from = "(SELECT *, text AS message FROM newer.rejections JOIN newer.messages ON messages.id = message_id)"
+		}
+		_, err = db.Exec(fmt.Sprintf("INSERT INTO main.%s (%s) SELECT %[2]s FROM %s", table, columns, from))
 		m.check(err)
 	}
 	_, err = db.Exec("DETACH DATABASE newer")

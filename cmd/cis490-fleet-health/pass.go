@@ -207,6 +207,7 @@ func (p *pass) note(r ingest.Result) {
 	if r.Saved.Future > 0 {
 		p.log.say(levelWarning, "%d fact(s) are stamped more than 5 minutes ahead of the clock", r.Saved.Future)
 	}
+	sayFloods(p.log, r.Saved.Floods)
 	if r.Saved.Expired > 0 {
 		p.log.say(levelInfo, "%d fact(s) from before %s were left out: the rows of that time are pruned, and may have held them",
 			r.Saved.Expired, store.FormatTime(r.Saved.ExpiredBefore))

@@ -1,0 +1,301 @@
+package store
+
+import (
+	"cmp"
+	"database/sql/driver"
+	"maps"
+	"slices"
+)
+
+// RowsPerMinute is the quota: how many PUTs of one status, or rejections of one
+// reason, of one host get a row in each minute. The names that never shipped
+// share one quota, because anybody can make them up. The rest is the surplus: it
+// counts in the rollups and in the table surplus, and has no rows. So a flood
+// adds a bounded number of rows, and one status cannot push out another.
+//
+// Counts are exact while facts come in the order of their time, however they are
+// split into batches and however often they are read. Surplus has no keys: of a
+// host and a kind, in a minute with surplus, each fact without a row counts as
+// known up to the time of the last that was counted. So a fact is left out if it
+// is read later than newer ones, or has the time of the last one of the batch
+// before.
+const RowsPerMinute = 200
+
+// Flood is the surplus of a host in an hour, as far as a batch had it.
+type Flood struct {
+	Host  string // "" stands for all names that never shipped
+	Hour  int64  // in hours since 1970
+	Facts int
+	First bool // the hour had none of the host before
+}
+
+// kind is what the quota and the rollups tell apart: the status of a PUT, or the
+// reason of a rejection.
+type kind struct {
+	status int64
+	reason string
+}
+
+// value is a kind as a column has it.
+func (k kind) value() any {
+	if k.reason != "" {
+		return k.reason
+	}
+	return k.status
+}
+
+func (k kind) compare(other kind) int {
+	return cmp.Or(cmp.Compare(k.status, other.status), cmp.Compare(k.reason, other.reason))
+}
+
+// counted is what the quota and the rollups need to know of a fact.
+type counted struct {
+	at   int64
+	host *host
+	kind kind
+}
+
+// subject is what a quota belongs to: a host, or 0 for all that never shipped.
+func (h *host) subject() int64 {
+	if h.shipped() && !pseudo(h.Name) {
+		return h.ID
+	}
+	return 0
+}
+
+// subjectOf is subject in SQL, of a row of hosts named h.
+const subjectOf = `
+CASE
+  WHEN h.last_ship_at IS NULL AND h.next_ship_at IS NULL OR h.name IN ('` + InvalidHost + `', '` + OverflowHost + `') THEN 0
+  ELSE h.id
+END`
+
+// verdict says what becomes of a fact that has no row yet.
+type verdict int8
+
+const (
+	getsRow  verdict = iota
+	surplus          // it is only counted
+	wasKnown         // it was counted before, as surplus
+)
+
+// rowsOf returns the indices of the facts that get a row.
+func rowsOf(verdicts []verdict) (rows []int) {
+	for i, v := range verdicts {
+		if v == getsRow {
+			rows = append(rows, i)
+		}
+	}
+	return rows
+}
+
+// How many rows a minute has of each subject and kind.
+const (
+	putsOfMinute = `
+SELECT ` + subjectOf + ` AS subject, p.status, '' AS reason, COUNT(*) AS n
+FROM puts AS p
+JOIN hosts AS h ON h.id = p.host_id
+WHERE p.at >= ?1 * 60000000 AND p.at < (?1 + 1) * 60000000
+GROUP BY 1, 2`
+	rejectionsOfMinute = `
+SELECT ` + subjectOf + ` AS subject, 0 AS status, m.reason, COUNT(*) AS n
+FROM rejections AS r
+JOIN messages AS m ON m.id = r.message_id
+JOIN hosts AS h ON h.id = m.host_id
+WHERE r.at >= ?1 * 60000000 AND r.at < (?1 + 1) * 60000000
+GROUP BY 1, 3`
+)
+
+// surplusOfMinute is up to when the surplus of a minute is known, of each host
+// and kind. A name counts under OverflowHost while there is no room for it, and
+// may have room when its facts are read again: subject 0 has that one's.
+const surplusOfMinute = `
+SELECT
+  CASE h.name WHEN '` + OverflowHost + `' THEN 0 ELSE h.id END AS subject,
+  CASE typeof(s.kind) WHEN 'integer' THEN s.kind ELSE 0 END AS status,
+  CASE typeof(s.kind) WHEN 'text' THEN s.kind ELSE '' END AS reason,
+  MAX(s.last_at) AS n
+FROM surplus AS s
+JOIN hosts AS h ON h.id = s.host_id
+WHERE s.minute = ?1
+GROUP BY 1, 2, 3`
+
+// subjectKind is what has a quota in each minute.
+type subjectKind struct {
+	subject int64
+	kind    kind
+}
+
+func (tx *Tx) ofMinute(query string, minute int64) (map[subjectKind]int64, error) {
+	var rows []struct {
+		Subject int64  `db:"subject"`
+		Status  int64  `db:"status"`
+		Reason  string `db:"reason"`
+		N       int64  `db:"n"`
+	}
+	if err := tx.Select(&rows, query, minute); err != nil {
+		return nil, err
+	}
+	found := map[subjectKind]int64{}
+	for _, r := range rows {
+		found[subjectKind{r.Subject, kind{r.Status, r.Reason}}] = r.N
+	}
+	return found, nil
+}
+
+// judge says what becomes of n facts without a row, which are sorted by time.
+// newest is the time of the newest row that is not later than they are, and
+// rowsOfMinute one of the queries above. Only minutes that may be over quota are
+// looked at fact by fact.
+func (tx *Tx) judge(rowsOfMinute string, newest int64, n int, fact func(i int) counted) ([]verdict, error) {
+	verdicts := make([]verdict, n)
+	for from, to := 0, 0; from < n; from = to {
+		minute := fact(from).at / Minute
+		for to = from; to < n && fact(to).at/Minute == minute; to++ {
+		}
+		var rows map[subjectKind]int64
+		if minute <= newest/Minute {
+			var err error
+			if rows, err = tx.ofMinute(rowsOfMinute, minute); err != nil {
+				return nil, err
+			}
+		}
+		total := int64(to - from)
+		for _, n := range rows {
+			total += n
+		}
+		if total <= RowsPerMinute {
+			continue
+		}
+		known, err := tx.ofMinute(surplusOfMinute, minute)
+		if err != nil {
+			return nil, err
+		}
+		if rows == nil {
+			rows = map[subjectKind]int64{}
+		}
+		for i := from; i < to; i++ {
+			verdicts[i] = judgeOne(fact(i), rows, known)
+		}
+	}
+	return verdicts, nil
+}
+
+// judgeOne says what becomes of a fact, given the rows of its minute, to which it
+// adds, and up to when surplus is known.
+func judgeOne(f counted, rows, known map[subjectKind]int64) verdict {
+	until := known[subjectKind{f.host.ID, f.kind}]
+	of := subjectKind{f.host.subject(), f.kind}
+	if of.subject == 0 {
+		until = max(until, known[of])
+	}
+	if f.at <= until {
+		return wasKnown
+	}
+	if rows[of] >= RowsPerMinute {
+		return surplus
+	}
+	rows[of]++
+	return getsRow
+}
+
+// counts count facts by span of time (an hour or a minute), host and kind.
+type counts map[countKey]count
+
+type countKey struct {
+	span, host int64
+	kind       kind
+}
+
+type count struct{ facts, last int64 }
+
+func (c counts) add(span int64, f counted) {
+	key := countKey{span, f.host.ID, f.kind}
+	n := c[key]
+	c[key] = count{n.facts + 1, max(n.last, f.at)}
+}
+
+// insert adds counts to a table whose first columns are span, host, kind, source
+// and facts; a sixth has the time of the last fact.
+func (c counts) insert(tx *Tx, insert, conflict string, columns int, source int64) error {
+	keys := slices.SortedFunc(maps.Keys(c), func(a, b countKey) int {
+		return cmp.Or(cmp.Compare(a.span, b.span), cmp.Compare(a.host, b.host), a.kind.compare(b.kind))
+	})
+	_, err := tx.insertMany(insert, conflict, columns, len(keys), func(i int, values []driver.NamedValue) {
+		k := keys[i]
+		setInts(values, k.span, k.host, 0, source, c[k].facts)
+		values[2].Value = k.kind.value()
+		if columns > 5 {
+			values[5].Value = c[k].last
+		}
+	})
+	return err
+}
+
+// count adds the facts of a batch that were not known to a rollup, and those
+// beyond the quota to the surplus. It returns how many facts were not known.
+func (tx *Tx) count(source int64, verdicts []verdict, fact func(i int) counted, merge, conflict string) (added int, floods []Flood, err error) {
+	hours, beyond := counts{}, false
+	for i, v := range verdicts {
+		if v != wasKnown {
+			f := fact(i)
+			hours.add(f.at/Hour, f)
+			added++
+		}
+		beyond = beyond || v == surplus
+	}
+	if beyond {
+		if floods, err = tx.saveSurplus(source, verdicts, fact); err != nil {
+			return 0, nil, err
+		}
+	}
+	return added, floods, hours.insert(tx, merge, conflict, 5, source)
+}
+
+const insertSurplus = `
+INSERT INTO surplus (minute, host_id, kind, source_id, facts, last_at)`
+
+const insertSurplusConflict = `
+ON CONFLICT (minute, host_id, kind, source_id) DO UPDATE SET
+  facts = facts + excluded.facts,
+  last_at = MAX(last_at, excluded.last_at)`
+
+// saveSurplus counts the facts that are surplus, and returns the floods that
+// they are.
+func (tx *Tx) saveSurplus(source int64, verdicts []verdict, fact func(i int) counted) (floods []Flood, err error) {
+	minutes := counts{}
+	index := map[subjectKind]int{} // into floods; kind.status is the hour
+	flooded := map[int64][]int64{} // the subjects of each hour that had surplus before
+	for i, v := range verdicts {
+		if v != surplus {
+			continue
+		}
+		f := fact(i)
+		minutes.add(f.at/Minute, f)
+		hour, subject := f.at/Hour, f.host.subject()
+		before, ok := flooded[hour]
+		if !ok {
+			err := tx.Select(&before, `
+				SELECT DISTINCT `+subjectOf+`
+				FROM surplus AS s
+				JOIN hosts AS h ON h.id = s.host_id
+				WHERE s.minute >= ?1 * 60 AND s.minute < (?1 + 1) * 60`, hour)
+			if err != nil {
+				return nil, err
+			}
+			flooded[hour] = before
+		}
+		key := subjectKind{subject, kind{status: hour}}
+		n, ok := index[key]
+		if !ok {
+			flood := Flood{Hour: hour, First: !slices.Contains(before, subject)}
+			if subject != 0 {
+				flood.Host = f.host.Name
+			}
+			n = len(floods)
+			index[key], floods = n, append(floods, flood)
+		}
+		floods[n].Facts++
+	}
+	return floods, minutes.insert(tx, insertSurplus, insertSurplusConflict, 6, source)
+}
