@@ -79,13 +79,12 @@ func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts int,
 		if !d.ready {
 			continue
 		}
-		err := d.find(tx, t, now, func(f Finding) error {
-			added, err := raise(tx, f, now, pass)
-			if added {
-				alerts++
-			}
-			return err
-		})
+		r := &raiser{tx: tx, symptom: d.symptom, now: now, pass: pass, single: -1}
+		err := d.find(tx, t, now, r.raise)
+		if err == nil {
+			err = r.rest()
+		}
+		alerts += r.alerts
 		if err != nil {
 			return alerts, fmt.Errorf("detect %s: %w", d.symptom, err)
 		}
@@ -94,22 +93,6 @@ func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts int,
 		}
 	}
 	return alerts, nil
-}
-
-// raise stores a finding as an alert, or that it was found again.
-func raise(tx *store.Tx, f Finding, now, pass int64) (added bool, err error) {
-	a := store.Alert{DedupKey: Key(f.Host, f.Symptom, now), Host: f.Host, Symptom: f.Symptom,
-		Detail: f.Detail, SuggestedFix: f.Fix, DetectedAt: now, LastFoundAt: now}
-	a.PassID.Int64, a.PassID.Valid = pass, pass != 0
-	stored, err := tx.Alert(a.DedupKey)
-	if err != nil {
-		return false, err
-	}
-	if Decide(f, stored, now) == AlreadyThisHour {
-		return false, tx.FoundAgain(stored.ID, now)
-	}
-	_, err = tx.AddAlert(a)
-	return err == nil, err
 }
 
 // plain is a host's name as it may stand among commands that an operator will
@@ -148,7 +131,7 @@ func findFatalOnly(tx *store.Tx, t Thresholds, now int64, found func(Finding) er
 		fix := fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '5 minutes ago'`; a 412 is a refused code commit, "+
 			"mostly a diverged HEAD: FIXYOURSELF.md §B", plain(r.Host))
 		if r.Host == store.OverflowHost || r.Host == store.InvalidHost {
-			fix = "on the receiver, `journalctl -u cis490-receiver --since '1 hour ago'` shows which address makes up these host names; block it"
+			fix = blockMakers
 		}
 		return found(Finding{r.Host, FatalOnly,
 			fmt.Sprintf("%d PUT(s) and not one accepted: %d × 4xx, %d × 5xx, 0 × 2xx", r.P4xx+r.P5xx, r.P4xx, r.P5xx), fix})

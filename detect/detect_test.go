@@ -276,3 +276,59 @@ func TestTheQueriesRunByHand(t *testing.T) {
 		}
 	}
 }
+
+// TestMadeUpNamesAreFewAlerts: a thousand names that nobody has heard of brought
+// a thousand alerts an hour. Those beyond the bound are one, with their number,
+// and those of hosts that ship are not bounded.
+func TestMadeUpNamesAreFewAlerts(t *testing.T) {
+	t.Parallel()
+	const bound = detect.MaxNeverShipped
+	f := newFleet(t)
+	madeUp := func(n int, at int64) {
+		for i := range n {
+			f.puts(fmt.Sprintf("made-up-%04d", i), 10, at, 401)
+		}
+	}
+	var want []string
+	for i := range 70 {
+		name := fmt.Sprintf("lab-%02d", i)
+		f.ship(name, now-2*24*store.Hour)
+		f.puts(name, 10, now, 412)
+		want = append(want, name+" fatal-only")
+	}
+	madeUp(bound-5, now)
+	for i := range bound - 5 {
+		want = append(want, fmt.Sprintf("made-up-%04d fatal-only", i))
+	}
+	f.finds(want...)
+	// In the same hour, the next five have room, then one alert stands for all.
+	madeUp(bound+20, now+store.Minute)
+	want = nil
+	for i := range 5 {
+		want = append(want, fmt.Sprintf("made-up-%04d fatal-only", bound-5+i))
+	}
+	if diff := cmp.Diff(append(want, "(overflow) fatal-only"), f.detect(bothRead, now+2*store.Minute)); diff != "" {
+		t.Errorf("in the same hour (-want +got):\n%s", diff)
+	}
+	if found := f.detect(bothRead, now+3*store.Minute); found != nil {
+		t.Errorf("found %q once more", found)
+	}
+	// The names for which there is no row share that alert.
+	next := now - now%store.Hour + store.Hour
+	for i := range store.MaxNeverShipped {
+		f.puts(fmt.Sprintf("nobody-%04d", i), 10, next+store.Minute, 401)
+	}
+	if n := len(f.detect(bothRead, next+store.Minute)); n != bound+1+0 {
+		t.Errorf("in the next hour there are %d alerts, want %d", n, bound+1)
+	}
+	var details []string
+	if err := f.s.Update(t.Context(), func(tx *store.Tx) error {
+		return tx.Select(&details, "SELECT detail FROM alerts WHERE host = '(overflow)' ORDER BY id")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"20 more host name(s) that never shipped",
+		"700 PUT(s) and not one accepted: 700 × 4xx, 0 × 5xx, 0 × 2xx; and 880 more host name(s) that never shipped"}, details); diff != "" {
+		t.Errorf("details (-want +got):\n%s", diff)
+	}
+}

@@ -65,6 +65,23 @@ func (tx *Tx) FoundAgain(id, now int64) error {
 	return err
 }
 
+// SetDetail replaces the detail of an alert.
+func (tx *Tx) SetDetail(id int64, detail string) error {
+	_, err := tx.Exec("UPDATE alerts SET detail = ? WHERE id = ?", detail, id)
+	return err
+}
+
+// AlertsOfNeverShipped counts the alerts of a symptom, detected from since on, of
+// hosts that have not shipped yet.
+func (tx *Tx) AlertsOfNeverShipped(symptom string, since int64) (n int, err error) {
+	err = tx.Get(&n, `
+		SELECT COUNT(*)
+		FROM alerts AS a
+		JOIN hosts AS h ON h.name = a.host
+		WHERE a.detected_at >= ? AND a.symptom = ? AND `+neverShipped, since, symptom)
+	return n, err
+}
+
 // Evaluated notes that a detector has looked, and how far back, in microseconds.
 func (tx *Tx) Evaluated(symptom string, now, reach int64) error {
 	_, err := tx.Exec(`

@@ -51,6 +51,7 @@ func (s *Store) Save(ctx context.Context, b *Batch) (saved Saved, err error) {
 }
 
 func (tx *Tx) save(b *Batch) (saved Saved, err error) {
+	tx.now = b.Now
 	tx.s.trimHosts()
 	if err := tx.leaveOut(b, &saved); err != nil {
 		return saved, err
@@ -95,10 +96,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 				return saved, err
 			}
 		}
-		h := hosts[r.Host]
-		if r.At < h.FirstSeen {
-			h.FirstSeen, h.changed = r.At, true
-		}
+		hosts[r.Host].heard(r.At, b.Now)
 		see(r.At)
 	}
 	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, series); err != nil {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/cis490/fleet-health/store"
@@ -170,4 +171,58 @@ func TestOneWrongClockDoesNotHoldTheDetectorsBackForYears(t *testing.T) {
 			t.Errorf("%s: the newest fact is of %s, want %s", step.name, store.FormatTime(got[0]), store.FormatTime(step.want))
 		}
 	}
+}
+
+// TestNamesMakeRoom: the first thousand names that anybody made up kept all
+// others out for ever.
+func TestNamesMakeRoom(t *testing.T) {
+	t.Parallel()
+	const day = 24 * store.Hour
+	s, path := mustOpen(t)
+	source, hash := mustSource(t, s, store.StreamJournal), uint64(0)
+	// say lets names PUT or be rejected, a second apart, and returns the names under which that counts.
+	say := func(at int64, reject bool, names ...string) []string {
+		t.Helper()
+		b := &store.Batch{Source: source, Now: at + store.Hour, Hosts: names}
+		for i := range names {
+			hash++
+			if reject {
+				b.Rejections = append(b.Rejections, store.Rejection{At: at + int64(i)*store.Second, CursorHash: hash, Host: int32(i), Reason: store.ReasonOther})
+			} else {
+				b.Puts = append(b.Puts, store.Put{At: at + int64(i)*store.Second, CursorHash: hash, Host: int32(i), Status: 401})
+			}
+		}
+		mustSave(t, s, b)
+		return mustSelect[string](t, s, "SELECT host FROM (SELECT host, at_us FROM put_log UNION ALL SELECT host, at_us FROM rejection_log) WHERE at_us >= ? ORDER BY at_us", at)
+	}
+	names := func(prefix string, n int) (names []string) {
+		for i := range n {
+			names = append(names, fmt.Sprint(prefix, i))
+		}
+		return names
+	}
+	all := names("made-up-", store.MaxNeverShipped)
+	say(now, false, all...)
+	check := func(what string, want, got []string) {
+		t.Helper()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	check("all room is taken", []string{store.OverflowHost}, say(now+2*store.Hour, false, "late"))
+	say(now+3*day, true, all[:10]...)
+	say(now+3*day+store.Hour, false, all[10:20]...)
+	s.Close()
+	s = mustReopen(t, path)
+	check("a week after most of them", []string{"new", "newer", "made-up-0"}, say(now+7*day+2*store.Hour, false, "new", "newer", "made-up-0"))
+	// Twenty have said something since, and two are new.
+	rest := names("other-", store.MaxNeverShipped-22)
+	check("the room that was made is taken", slices.Concat(rest, []string{store.OverflowHost, "made-up-3", store.OverflowHost}),
+		say(now+7*day+3*store.Hour, false, slices.Concat(rest, []string{"one-more", "made-up-3", "made-up-500"})...))
+	s.Close()
+	s = mustReopen(t, path)
+	check("the room is still taken", []string{store.OverflowHost}, say(now+7*day+6*store.Hour, true, "made-up-501"))
+	s.Close()
+	s = mustReopen(t, path)
+	check("and free again after another week", []string{"made-up-501", "one-more"}, say(now+15*day, false, "made-up-501", "one-more"))
 }

@@ -21,6 +21,10 @@ const (
 // that a scanner that makes up names fills neither the disk nor the alerts.
 const MaxNeverShipped = 1000
 
+// NameKept is how long after the last word from it a host that never shipped
+// keeps others out.
+const NameKept = 7 * 24 * Hour
+
 // ValidHost tells whether a host name is 1 to 255 bytes of valid UTF-8 without
 // control characters and without a slash.
 func ValidHost(name string) bool {
@@ -51,13 +55,15 @@ type host struct {
 	NextShip  int64  `db:"next_ship_at"`
 	LastPut   int64  `db:"last_put_at"`
 	NextPut   int64  `db:"next_put_at"`
+	LastWord  int64  `db:"last_word_at"`
 	changed   bool
+	room      bool      // it takes one of MaxNeverShipped
 	open      *shipHour // while ships are merged: the host's row of the hour at hand
 }
 
 func (h *host) shipped() bool { return h.LastShip != 0 || h.NextShip != 0 }
 
-// saw notes a fact: it moves last if the clock has reached it, else next.
+// saw notes a ship or a PUT: it moves last if the clock has reached it, else next.
 func (h *host) saw(at, now int64, last, next *int64) {
 	switch {
 	case at <= now && at > *last:
@@ -67,10 +73,22 @@ func (h *host) saw(at, now int64, last, next *int64) {
 		*next = at
 		h.changed = true
 	}
+	h.heard(at, now)
+}
+
+// heard notes a fact of any kind.
+func (h *host) heard(at, now int64) {
 	if at < h.FirstSeen {
-		h.FirstSeen = at
-		h.changed = true
+		h.FirstSeen, h.changed = at, true
 	}
+	if word := min(at, now); word > h.LastWord {
+		h.LastWord, h.changed = word, true
+	}
+}
+
+// takesRoom reports whether a host from the table is one of MaxNeverShipped.
+func (h *host) takesRoom(now int64) bool {
+	return !h.shipped() && !pseudo(h.Name) && h.LastWord >= now-NameKept
 }
 
 // maxHosts is how many hosts a pass keeps in memory from one batch to the next.
@@ -91,7 +109,8 @@ SELECT
   COALESCE(last_ship_at, 0) AS last_ship_at,
   COALESCE(next_ship_at, 0) AS next_ship_at,
   COALESCE(last_put_at, 0) AS last_put_at,
-  COALESCE(next_put_at, 0) AS next_put_at
+  COALESCE(next_put_at, 0) AS next_put_at,
+  COALESCE(last_word_at, 0) AS last_word_at
 FROM hosts`
 
 func (tx *Tx) hostCache() (*hostCache, error) {
@@ -105,13 +124,11 @@ func (tx *Tx) hostCache() (*hostCache, error) {
 	}
 	if cache.whole = len(rows) <= maxHosts; cache.whole {
 		for i := range rows {
+			rows[i].room = rows[i].takesRoom(tx.now)
 			cache.byName[rows[i].Name] = &rows[i]
 		}
 	}
-	err := tx.Get(&cache.neverShipped, `
-		SELECT COUNT(*)
-		FROM hosts
-		WHERE last_ship_at IS NULL AND next_ship_at IS NULL AND name NOT IN (?, ?)`, InvalidHost, OverflowHost)
+	err := tx.Get(&cache.neverShipped, "SELECT COUNT(*) FROM hosts AS h WHERE h.last_word_at >= ? AND "+neverShipped, tx.now-NameKept)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +149,7 @@ func (tx *Tx) findHost(cache *hostCache, name string) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.room = h.takesRoom(tx.now)
 	cache.byName[name] = &h
 	return &h, nil
 }
@@ -161,17 +179,21 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h != nil {
-		if ships && !h.shipped() && !pseudo(name) {
-			cache.neverShipped--
-		}
-		return h, nil
-	}
-	if !ships && !pseudo(name) {
-		if cache.neverShipped >= MaxNeverShipped {
+	// A name that never shipped needs room, if it is new or has not been heard of for long.
+	room := !ships && !pseudo(name) && (h == nil || !h.shipped())
+	if had := h != nil && h.room; room != had {
+		if room && cache.neverShipped >= MaxNeverShipped {
 			return tx.host(OverflowHost, false)
 		}
-		cache.neverShipped++
+		if room {
+			cache.neverShipped++
+		} else {
+			cache.neverShipped--
+		}
+	}
+	if h != nil {
+		h.room = room
+		return h, nil
 	}
 	result, err := tx.Exec("INSERT INTO hosts (name, first_seen_at) VALUES (?, ?)", name, MaxTime)
 	if err != nil {
@@ -181,7 +203,7 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h = &host{ID: id, Name: name, FirstSeen: MaxTime}
+	h = &host{ID: id, Name: name, FirstSeen: MaxTime, room: room}
 	cache.byName[name] = h
 	return h, nil
 }
@@ -195,7 +217,8 @@ func (tx *Tx) saveHosts(hosts []*host) error {
 		  last_ship_at = NULLIF(?, 0),
 		  next_ship_at = NULLIF(?, 0),
 		  last_put_at = NULLIF(?, 0),
-		  next_put_at = NULLIF(?, 0)
+		  next_put_at = NULLIF(?, 0),
+		  last_word_at = ?
 		WHERE id = ?`)
 	if err != nil {
 		return err
@@ -205,7 +228,7 @@ func (tx *Tx) saveHosts(hosts []*host) error {
 		if h == nil || !h.changed {
 			continue
 		}
-		if _, err := update.Exec(h.FirstSeen, h.LastShip, h.NextShip, h.LastPut, h.NextPut, h.ID); err != nil {
+		if _, err := update.Exec(h.FirstSeen, h.LastShip, h.NextShip, h.LastPut, h.NextPut, h.LastWord, h.ID); err != nil {
 			return err
 		}
 		h.changed = false
@@ -277,6 +300,16 @@ func (tx *Tx) CatchUp(now int64) error {
 		tx.s.hosts = nil
 	}
 	return nil
+}
+
+// neverShipped is a condition on a row of hosts named h: it is a name that anybody
+// may have made up.
+const neverShipped = `h.last_ship_at IS NULL AND h.next_ship_at IS NULL AND h.name NOT IN ('` + InvalidHost + `', '` + OverflowHost + `')`
+
+// NeverShipped reports whether a host is known and has never shipped.
+func (tx *Tx) NeverShipped(name string) (never bool, err error) {
+	err = tx.Get(&never, "SELECT EXISTS (SELECT 1 FROM hosts AS h WHERE h.name = ? AND "+neverShipped+")", name)
+	return never, err
 }
 
 // Hosts counts the hosts that are known by name.

@@ -238,7 +238,8 @@ func (s *Store) Checkpoint(ctx context.Context) (walBytes int64, err error) {
 // Tx is a transaction of Update, or a consistent view of View.
 type Tx struct {
 	*sqlx.Tx
-	s *Store
+	s   *Store
+	now int64 // of the batch that is saved
 }
 
 // Update runs fn in a write transaction and commits it if fn returns nil. Behind
