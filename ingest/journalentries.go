@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -138,12 +137,16 @@ func (r *entryReader) dropped(e *entry) {
 	if from == 0 || from > e.at {
 		from = e.at
 	}
-	r.gap(store.Gap{Reason: store.GapRateLimited, From: from, To: e.at,
-		Detail: fmt.Sprintf("journald dropped %d entries of the unit; raise RateLimitBurst= for it", n)})
+	r.gap(store.RateLimited(from, e.at, n))
 }
 
+// gap takes a gap into the batch. For the caller, one that continues the last is
+// joined with it.
 func (r *entryReader) gap(g store.Gap) {
 	r.batch.Gaps = append(r.batch.Gaps, g)
+	if n := len(r.result.Gaps); n > 0 && r.result.Gaps[n-1].Join(g) {
+		return
+	}
 	if len(r.result.Gaps) < maxGaps {
 		r.result.Gaps = append(r.result.Gaps, g)
 	}

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 )
 
 // Gap is a window in which we know that we were blind to a source.
@@ -11,6 +13,37 @@ type Gap struct {
 	From   int64  `db:"from_at"` // microseconds
 	To     int64  `db:"to_at"`   // microseconds
 	Detail string `db:"detail"`  // for people; nothing from a lab host unescaped
+	// Dropped is how many entries the source says it dropped, 0 if it does not.
+	Dropped int64 `db:"dropped"`
+}
+
+// RateLimited returns the gap in which journald says that it dropped n entries.
+func RateLimited(from, to, n int64) Gap {
+	return Gap{Reason: GapRateLimited, From: from, To: to, Dropped: n,
+		Detail: fmt.Sprintf("journald dropped %d entries of the unit; raise RateLimitBurst= for it", n)}
+}
+
+// Adjacent is how much time may lie between two gaps of a source and a reason
+// that count as one.
+const Adjacent = 5 * Minute
+
+// Join makes two gaps of one source one, if they have the same reason and overlap
+// or are adjacent: a source that drops entries every few seconds has one gap that
+// grows. A gap within the other is known already: what it dropped is not added.
+func (g *Gap) Join(next Gap) (joined bool) {
+	if g.Reason != next.Reason || next.From > g.To+Adjacent || next.To < g.From-Adjacent {
+		return false
+	}
+	if next.From >= g.From && next.To <= g.To {
+		return true
+	}
+	from, to, dropped := min(g.From, next.From), max(g.To, next.To), g.Dropped+next.Dropped
+	*g = next
+	if g.Reason == GapRateLimited {
+		*g = RateLimited(from, to, dropped)
+	}
+	g.From, g.To = from, to
+	return true
 }
 
 // SourceGap is a gap as it is stored.
@@ -21,20 +54,32 @@ type SourceGap struct {
 }
 
 // Gaps returns the gaps that overlap the time from since to until, in
-// microseconds, in the order in which they began.
+// microseconds, in the order in which they began. Those that hide something still
+// are joined: an older version of the program has stored each notice of journald.
 func (tx *Tx) Gaps(since, until int64) (gaps []SourceGap, err error) {
-	err = tx.Select(&gaps, `
+	last := map[[2]string]int{} // the newest of each stream and reason, in gaps
+	var g SourceGap
+	err = tx.EachNamed(&g, `
 		SELECT
 		  s.stream,
 		  g.reason,
 		  g.from_at,
 		  g.to_at,
 		  g.detail,
+		  g.dropped,
 		  g.recovered_at
 		FROM gaps AS g
 		JOIN sources AS s ON s.id = g.source_id
-		WHERE g.to_at > ? AND g.from_at <= ?
-		ORDER BY g.from_at, s.stream, g.reason`, since, until)
+		WHERE g.to_at > :since AND g.from_at <= :until
+		ORDER BY g.from_at, s.stream, g.reason`, map[string]any{"since": since, "until": until}, func() error {
+		key := [2]string{g.Stream, g.Reason}
+		if n, ok := last[key]; ok && !g.RecoveredAt.Valid && !gaps[n].RecoveredAt.Valid && gaps[n].Join(g.Gap) {
+			return nil
+		}
+		last[key] = len(gaps)
+		gaps = append(gaps, g)
+		return nil
+	})
 	return gaps, err
 }
 
@@ -71,8 +116,8 @@ SET
 WHERE source_id = ? AND reason = ? AND recovered_at IS NULL`
 )
 
-// saveGaps adds gaps; one that is known already (same reason, same beginning)
-// only grows, and so does an open one in which the source could not be read.
+// saveGaps adds gaps, joined with those of the same reason that are stored. An
+// open one in which the source could not be read only grows.
 // recovered closes the gaps that reading on has filled.
 func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) error {
 	if recovered {
@@ -81,6 +126,7 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 			return err
 		}
 	}
+	var last *Gap // not stored yet: the next may continue it
 	for _, g := range gaps {
 		if g.Reason == GapUnread {
 			grown, err := tx.growUnread(source, g)
@@ -91,19 +137,68 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 				continue
 			}
 		}
-		_, err := tx.Exec(`
-			INSERT INTO gaps (source_id, reason, from_at, to_at, detail)
-			VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (source_id, reason, from_at) DO UPDATE SET
-			  to_at = MAX(to_at, excluded.to_at),
-			  detail = excluded.detail,
-			  recovered_at = NULL`,
-			source, g.Reason, g.From, max(g.From, g.To), g.Detail)
-		if err != nil {
+		g.To = max(g.From, g.To)
+		if last != nil && last.Join(g) {
+			continue
+		}
+		if err := tx.saveGap(source, last); err != nil {
+			return err
+		}
+		last = &g
+		if err := tx.joinGaps(source, last); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tx.saveGap(source, last)
+}
+
+// saveGap stores a gap, joined with those that it has grown up to. It does
+// nothing if there is none.
+func (tx *Tx) saveGap(source int64, g *Gap) error {
+	if g == nil {
+		return nil
+	}
+	if err := tx.joinGaps(source, g); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`
+		INSERT INTO gaps (source_id, reason, from_at, to_at, detail, dropped)
+		VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (source_id, reason, from_at) DO UPDATE SET
+		  to_at = MAX(to_at, excluded.to_at),
+		  detail = excluded.detail,
+		  dropped = excluded.dropped,
+		  recovered_at = NULL`,
+		source, g.Reason, g.From, g.To, g.Detail, g.Dropped)
+	return err
+}
+
+// joinGaps joins a gap with those that are stored: it takes their place, and they
+// are deleted. One that was read since stays as it is.
+func (tx *Tx) joinGaps(source int64, g *Gap) error {
+	for {
+		var stored Gap
+		err := tx.Get(&stored, `
+			SELECT reason, from_at, to_at, detail, dropped
+			FROM gaps
+			WHERE source_id = ? AND reason = ? AND from_at <= ? AND recovered_at IS NULL
+			ORDER BY from_at DESC
+			LIMIT 1`, source, g.Reason, g.To+Adjacent)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		begin := stored.From
+		if !stored.Join(*g) {
+			return nil
+		}
+		if _, err := tx.Exec("DELETE FROM gaps WHERE source_id = ? AND reason = ? AND from_at = ?", source, g.Reason, begin); err != nil {
+			return err
+		}
+		*g = stored
+	}
 }
 
 // growUnread lets the open gap of an unread source, if there is one, grow: a
