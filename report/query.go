@@ -1,21 +1,9 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
-)
-
-// ErrTooLong: an answer is too long for a table, which is held in memory until
-// its last row is known.
-var ErrTooLong = errors.New("the answer is too long for a table")
-
-// What the values of an answer may cost in a table or in markdown: each its
-// bytes, and some more. To write it takes about eight times as much memory.
-const (
-	maxTable = 16 << 20
-	cellCost = 32
 )
 
 // Answer writes the rows of somebody's own SQL, whose columns are not known
@@ -25,7 +13,6 @@ type Answer struct {
 	columns []column
 	human   bool
 	had     []had
-	cost    int
 }
 
 // had is what a column has had, but for NULL.
@@ -36,6 +23,9 @@ type had struct {
 
 // shortestText is to how many columns of a terminal what is neither is shortened.
 const shortestText = 12
+
+// longestTime is how many bytes a time has at most.
+const longestTime = 40
 
 // aTime is a time as the views have it, and the saved questions.
 var aTime = regexp.MustCompile(`^(before )?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`)
@@ -58,56 +48,49 @@ func NewAnswer(w io.Writer, s Style, names []string) (*Answer, error) {
 		if s.Format == FormatCSV {
 			key = Cell(key) // a name is whatever was typed; JSON escapes it
 		}
-		a.columns[i] = column{key: key, head: Cell(name)}
+		a.columns[i] = column{key: key, head: shortened(Cell(name), maxCell), cut: shortestText, spare: i > 0}
 	}
 	var err error
 	a.rows, err = newRows(w, s, a.columns)
 	return a, err
 }
 
-// Row writes a row: nil, int64, float64, string or []byte for each column.
+// Row writes a row: nil, int64, float64, string or []byte for each column. In a
+// table, figures stand to the right, and neither they nor times are shortened: a
+// narrow terminal rather loses a column.
 func (a *Answer) Row(values []any) error {
 	if a.human {
 		for i, v := range values {
-			a.cost += cellCost
-			a.note(&a.had[i], v)
-		}
-		if a.cost > maxTable {
-			return ErrTooLong
+			a.had[i].note(v)
+			a.had[i].shape(&a.columns[i])
 		}
 	}
 	return a.rows.row(values)
 }
 
-func (a *Answer) note(h *had, value any) {
+func (h *had) note(value any) {
 	switch v := value.(type) {
 	case nil:
 	case int64, float64:
 		h.numbers, h.exact = true, max(h.exact, len(text(v)))
 	case string:
-		a.cost += len(v)
-		if aTime.MatchString(v) {
+		if len(v) <= longestTime && aTime.MatchString(v) {
 			h.times, h.exact = true, max(h.exact, len(v))
 		} else {
 			h.others = true
 		}
-	case []byte:
-		a.cost += 2 * len(v)
+	default:
 		h.others = true
 	}
 }
 
-// End writes what is left. In a table, figures stand to the right, and neither
-// they nor times are shortened: a narrow terminal rather loses a column.
-func (a *Answer) End() error {
-	for i, h := range a.had {
-		c := &a.columns[i]
-		c.right = h.numbers && !h.times && !h.others
-		c.cut = shortestText
-		if !h.others {
-			c.cut = max(shortestText, h.exact)
-		}
-		c.spare = i > 0
+func (h *had) shape(c *column) {
+	c.right = h.numbers && !h.times && !h.others
+	c.cut = shortestText
+	if !h.others {
+		c.cut = max(shortestText, h.exact)
 	}
-	return a.rows.end(nil)
 }
+
+// End writes what is left.
+func (a *Answer) End() error { return a.rows.end(nil) }

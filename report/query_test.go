@@ -2,7 +2,6 @@ package report
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -81,21 +80,86 @@ func TestNothingFoundIsAnEmptyListing(t *testing.T) {
 	}
 }
 
-// TestATableHasAnEnd: it is held in memory, where there may not be much.
-func TestATableHasAnEnd(t *testing.T) {
+// TestALongValueIsCutInATable: each row was padded to the longest value, and a few
+// made gigabytes. CSV and JSON have all of it.
+func TestALongValueIsCutInATable(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 1<<20)
-	for _, format := range Formats {
-		rows := make([][]any, 17)
-		for i := range rows {
-			rows[i] = []any{long}
-		}
-		_, err := answered(t, format, []string{"x"}, rows...)
-		if human := format == FormatTable || format == FormatMarkdown; errors.Is(err, ErrTooLong) != human {
-			t.Errorf("17 MiB in %s: %v", format, err)
+	for name, value := range map[string]any{
+		"letters": strings.Repeat("x", 1<<20), "two bytes": strings.Repeat("é", 5000), "wide": strings.Repeat("日", 5000),
+		"of no width": "e" + strings.Repeat("\u0301", 1<<20), "escapes": strings.Repeat("\x1b", 1<<20), "bytes": make([]byte, 1<<20),
+		"markdown": strings.Repeat("|<&*_", 1<<18), "invalid": strings.Repeat("\xff", 1<<20),
+	} {
+		for _, format := range Formats {
+			got, err := answered(t, format, []string{"host", "said", "n"}, []any{"lab-1", "short", int64(1)}, []any{"evil", value, int64(2)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch human := format == FormatTable || format == FormatMarkdown; {
+			case human && (len(got) > 40_000 || !strings.Contains(got, "…")):
+				t.Errorf("%s in %s: %d bytes, cut: %t", name, format, len(got), strings.Contains(got, "…"))
+			case !human && len(got) < 10_000:
+				t.Errorf("%s in %s: only %d bytes", name, format, len(got))
+			}
 		}
 	}
 }
+
+// TestATableIsWrittenInParts: it was held in memory as a whole, and refused above
+// 16 MiB. The parts have one heading and, but for wider cells, the same columns.
+func TestATableIsWrittenInParts(t *testing.T) {
+	t.Parallel()
+	const rows = 60_000
+	for _, c := range []struct {
+		style             Style
+		lines, head, late string
+	}{
+		{Style{}, "", "host      n  note", "lab-1  59999  all is well with it"},
+		{Style{Width: 26}, "", "host      n  note", "lab-1  59999  all is well…"},
+		{Style{Format: FormatMarkdown}, "|", "| host | n | note |", "| lab-1 | 59999 | all is well with it"},
+	} {
+		out := &pieces{}
+		a, err := NewAnswer(out, c.style, []string{"host", "n", "note"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range rows {
+			note := "fine"
+			if n >= 50_000 {
+				note = "all is well with it"
+			}
+			if err := a.Row([]any{"lab-1", int64(n), note}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := a.End(); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		heads := 1 + len(c.lines) // markdown has a rule below them
+		if len(lines) != rows+heads || strings.Count(out.String(), "host") != 1 || out.longest > 4*maxPart || out.writes < 3 {
+			t.Errorf("%+v: %d lines in %d writes of up to %d bytes", c.style, len(lines), out.writes, out.longest)
+		}
+		if head := strings.Fields(lines[0]); strings.Join(head, " ") != strings.Join(strings.Fields(c.head), " ") {
+			t.Errorf("%+v: the head is %q", c.style, lines[0])
+		}
+		if last := lines[len(lines)-1]; !strings.HasPrefix(last, c.late) {
+			t.Errorf("%+v: the last line is %q, want %q", c.style, last, c.late)
+		}
+	}
+}
+
+// pieces counts what is written.
+type pieces struct {
+	strings.Builder
+	writes, longest int
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.writes, p.longest = p.writes+1, max(p.longest, len(b))
+	return p.Builder.Write(b)
+}
+
+func (p *pieces) WriteString(s string) (int, error) { return p.Write([]byte(s)) }
 
 // TestNoTimeAndNoNumberIsShortened: a time that ended in … was none to paste into
 // the next command.

@@ -220,8 +220,6 @@ func (a *asking) run(ctx context.Context, e *env, style report.Style, q store.Qu
 		return ran(fmt.Errorf("no answer within --timeout %s: ask for less of the time, with a condition on a column that ends in _us, or give it longer", a.timeout))
 	case errors.Is(err, store.ErrMemory):
 		return ran(fmt.Errorf("%w: ask for less, or sort less", err))
-	case errors.Is(err, report.ErrTooLong):
-		return fmt.Errorf("%w: ask for less with WHERE or LIMIT, or have all of it with --format csv or ndjson", err)
 	case errors.Is(err, store.ErrWrites):
 		return err
 	case errors.Is(err, store.ErrQuery):
