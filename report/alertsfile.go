@@ -98,7 +98,14 @@ func AlertJSON(a store.Alert) string {
 	return b.String() + "}\n"
 }
 
-func quoteASCII(b *strings.Builder, s string) {
+// textWriter is what JSON is written to: a buffer, or a line of alerts.jsonl.
+type textWriter interface {
+	io.Writer
+	io.ByteWriter
+	io.StringWriter
+}
+
+func quoteASCII(b textWriter, s string) {
 	b.WriteByte('"')
 	for _, r := range s {
 		short := strings.IndexRune("\"\\\n\r\t\f\b", r)
@@ -107,15 +114,24 @@ func quoteASCII(b *strings.Builder, s string) {
 			b.WriteByte('\\')
 			b.WriteByte(`"\nrtfb`[short])
 		case r >= ' ' && r < 0x7f:
-			b.WriteRune(r)
+			b.WriteByte(byte(r))
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(b, `\u%04x\u%04x`, high, low)
+			escapeASCII(b, high)
+			escapeASCII(b, low)
 		default:
-			fmt.Fprintf(b, `\u%04x`, r)
+			escapeASCII(b, r)
 		}
 	}
 	b.WriteByte('"')
+}
+
+func escapeASCII(b textWriter, r rune) {
+	const digits = "0123456789abcdef"
+	b.WriteString(`\u`)
+	for shift := 12; shift >= 0; shift -= 4 {
+		b.WriteByte(digits[r>>shift&0xf])
+	}
 }
 
 // in tells whether a file may be the one that was at a position. At 0 any may.

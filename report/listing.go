@@ -146,30 +146,28 @@ type jsonRows struct {
 	columns []column
 	array   bool
 	n       int
-	line    strings.Builder
 }
 
 func (j *jsonRows) row(values []any) error {
-	j.line.Reset()
 	if j.array {
-		j.line.WriteString([]string{"[\n  ", ",\n  "}[min(j.n, 1)])
+		j.w.WriteString([]string{"[\n  ", ",\n  "}[min(j.n, 1)])
 	}
 	separator := "{"
 	for i, v := range values {
 		if key := j.columns[i].key; key != "" {
-			j.line.WriteString(separator)
-			quoteASCII(&j.line, key)
-			j.line.WriteString(": ")
-			writeJSON(&j.line, v)
+			j.w.WriteString(separator)
+			quoteASCII(j.w, key)
+			j.w.WriteString(": ")
+			writeJSON(j.w, v)
 			separator = ", "
 		}
 	}
-	j.line.WriteByte('}')
+	j.w.WriteByte('}')
 	if !j.array {
-		j.line.WriteByte('\n')
+		j.w.WriteByte('\n')
 	}
 	j.n++
-	_, err := j.w.WriteString(j.line.String())
+	_, err := j.w.Write(nil) // what has gone wrong since the last row
 	return err
 }
 

@@ -167,7 +167,7 @@ func (b byteCount) size() string {
 
 // writeJSON writes a value as JSON, in ASCII: no byte of a host's name reaches
 // a terminal as it is.
-func writeJSON(b *strings.Builder, v any) {
+func writeJSON(b textWriter, v any) {
 	switch v := v.(type) {
 	case nil:
 		b.WriteString("null")
@@ -203,7 +203,7 @@ func writeJSON(b *strings.Builder, v any) {
 	}
 }
 
-func writeArray[T any](b *strings.Builder, values []T, write func(T)) {
+func writeArray[T any](b textWriter, values []T, write func(T)) {
 	b.WriteByte('[')
 	for i, v := range values {
 		if i > 0 {

@@ -43,7 +43,8 @@ type answer struct {
 // should, it is left to itself, and ends with the process.
 func (q Query) Run(ctx context.Context, path string, columns func([]string) error, row func([]any) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	answers, ended := make(chan answer, 16), make(chan error, 1)
+	// Without a buffer: a row may have many megabytes.
+	answers, ended := make(chan answer), make(chan error, 1)
 	go func() {
 		ended <- q.ask(ctx, path, answers)
 		close(answers)

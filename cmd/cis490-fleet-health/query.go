@@ -43,7 +43,12 @@ writes to no database and makes no file. The command schema has the views to ask
 
 In the SQL, :since and :until are the times of the flags --since and --until, as
 text like 2026-05-01T10:00:00.000000Z; what other :names stand for is given with
---param. A value of --param that is a number, written as SQLite writes it, is one.`,
+--param. A value of --param that is a number, written as SQLite writes it, is one.
+
+A table is laid out a part at a time, of about a megabyte: the first decides which
+columns a terminal has room for, and a wider value of a later one widens its column
+there. A value takes at most 1,000 columns of a table; the other formats have all
+of it, but for markdown.`,
 		Example: `  cis490-fleet-health query failing --since 2h
   cis490-fleet-health query "SELECT host, COUNT(*) AS ships FROM ship_log WHERE received_at >= :since GROUP BY host"
   cis490-fleet-health query host --param host=lab-07 --format csv`,
@@ -88,7 +93,7 @@ text like 2026-05-01T10:00:00.000000Z; what other :names stand for is given with
 	f.StringVar(&a.file, "file", "", "read the SQL from this `FILE`; - is standard input")
 	f.BoolVar(&a.list, "list", false, "list the saved questions")
 	f.StringArrayVar(&a.params, "param", nil, "what a parameter of the SQL stands for: `NAME=VALUE`, once for each")
-	f.DurationVar(&a.timeout, "timeout", 10*time.Second, "give up after so long; 0 for never")
+	f.DurationVar(&a.timeout, "timeout", 10*time.Second, "give up after so long, though nobody reads the answer; 0 for never")
 	return cmd
 }
 
@@ -208,14 +213,24 @@ func (a *asking) run(ctx context.Context, e *env, style report.Style, q store.Qu
 	defer cancel()
 	var out *report.Answer
 	err := q.Run(limited, a.db, func(names []string) (err error) {
-		out, err = report.NewAnswer(e.stdout, style, names)
+		out, err = report.NewAnswer(until{limited, e.stdout}, style, names)
 		return err
 	}, func(values []any) error { return out.Row(values) })
+	if err == nil {
+		err = out.End()
+	}
+	if errors.Is(err, errNotRead) { // nor is standard error, perhaps
+		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		context.AfterFunc(soon, cancel)
+		e.stderr = until{soon, e.stderr}
+	}
 	switch {
 	case err == nil:
-		return ran(out.End())
+		return nil
 	case ctx.Err() != nil:
 		return ran(errors.New("stopped by a signal"))
+	case errors.Is(err, errNotRead):
+		return ran(fmt.Errorf("the answer was not read to its end within --timeout %s: quit the pager, write the answer to a file, or give it longer", a.timeout))
 	case errors.Is(err, context.DeadlineExceeded):
 		return ran(fmt.Errorf("no answer within --timeout %s: ask for less of the time, with a condition on a column that ends in _us, or give it longer", a.timeout))
 	case errors.Is(err, store.ErrMemory):
