@@ -76,7 +76,7 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window) error {
 		return err
 	}
 	params := w.params(kept)
-	slot := ceil(w.Until-w.Since, bars)
+	slot := max(1, ceil(w.Until-w.Since, bars))
 	if w.Until-w.Since >= shortest {
 		slot = max(slot, store.Hour)
 	}

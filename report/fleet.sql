@@ -119,20 +119,21 @@ open AS (
   GROUP BY host
 ),
 -- Hosts that have shipped since the window's end, none in one up to now: their
--- last ship before that is in the window, or before it. From the hour before
--- :since's backward, to one in which the host has shipped.
+-- last ship before that is in the window, or before it. From the last hour before
+-- :since's in which any host has shipped backward, over such hours alone, to one in
+-- which this host has.
 back (host_id, first_hour, hour) AS (
   SELECT
     id,
     first_seen_at / 3600000000,
-    :since / 3600000000 - 1
+    (SELECT MAX(hour) FROM ship_hours WHERE hour >= first_seen_at / 3600000000 AND hour < :since / 3600000000)
   FROM hosts
   WHERE last_ship_at > :until AND first_seen_at <= :until
   UNION ALL
   SELECT
     host_id,
     first_hour,
-    hour - 1
+    (SELECT MAX(s.hour) FROM ship_hours AS s WHERE s.hour >= b.first_hour AND s.hour < b.hour)
   FROM back AS b
   WHERE hour > first_hour
     AND NOT EXISTS (SELECT 1 FROM ship_hours AS s WHERE s.hour = b.hour AND s.host_id = b.host_id)

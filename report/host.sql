@@ -17,6 +17,7 @@ WITH RECURSIVE buckets AS (
   )
   WHERE to_at IS NOT NULL
 ),
+-- The hours of the buckets in which there is anything of any host.
 hours AS (
   SELECT
     n,
@@ -24,6 +25,11 @@ hours AS (
     to_at
   FROM buckets
   WHERE from_at / 3600000000 < :raw_hour
+    AND (
+      EXISTS (SELECT 1 FROM ship_hours WHERE hour >= from_at / 3600000000 AND hour <= (to_at - 1) / 3600000000)
+      OR EXISTS (SELECT 1 FROM put_hours WHERE hour >= from_at / 3600000000 AND hour <= (to_at - 1) / 3600000000)
+      OR EXISTS (SELECT 1 FROM rejection_hours WHERE hour >= from_at / 3600000000 AND hour <= (to_at - 1) / 3600000000)
+    )
   UNION ALL
   SELECT
     n,
@@ -40,19 +46,24 @@ raw_buckets AS (
   FROM buckets
   WHERE to_at > :raw_hour * 3600000000
 ),
--- Before the first bucket: from the hour before that in which it begins backward,
--- to one in which the host has shipped.
-back (at, hour) AS (
+-- Before the hour of the first bucket's begin: from the last one in which any host
+-- has shipped backward, over such hours alone, to one in which this host has.
+back (first_hour, hour) AS (
   SELECT
-    MIN(from_at),
-    MIN(from_at) / 3600000000 - 1
-  FROM buckets
+    first_seen_at / 3600000000,
+    (
+      SELECT MAX(hour)
+      FROM ship_hours
+      WHERE hour >= first_seen_at / 3600000000 AND hour < (SELECT MIN(from_at) / 3600000000 FROM buckets)
+    )
+  FROM hosts
+  WHERE id = :host_id
   UNION ALL
   SELECT
-    at,
-    hour - 1
+    first_hour,
+    (SELECT MAX(s.hour) FROM ship_hours AS s WHERE s.hour >= b.first_hour AND s.hour < b.hour)
   FROM back AS b
-  WHERE hour > (SELECT first_seen_at / 3600000000 FROM hosts WHERE id = :host_id)
+  WHERE hour > first_hour
     AND NOT EXISTS (SELECT 1 FROM ship_hours AS s WHERE s.hour = b.hour AND s.host_id = :host_id)
 ),
 -- Ships in stretches: an hour's, or one; ships of one time are ordered by their
@@ -83,10 +94,9 @@ stretches AS (
     r.code_commit_id,
     r.code_commit_id,
     0
-  FROM back AS b
-  CROSS JOIN ships AS s ON s.received_at >= (b.hour + 1) * 3600000000 AND s.received_at < b.at
+  FROM (SELECT MIN(from_at) AS at FROM buckets) AS b
+  CROSS JOIN ships AS s ON s.received_at >= b.at / 3600000000 * 3600000000 AND s.received_at < b.at
   CROSS JOIN series AS r ON r.id = s.series_id AND r.host_id = :host_id
-  WHERE b.hour = b.at / 3600000000 - 1
   UNION ALL
   SELECT
     h.n,

@@ -6,19 +6,20 @@ WITH RECURSIVE asked AS MATERIALIZED (
     unixepoch(COALESCE(:since, datetime('now', '-1 day'))) * 1000000 AS from_us,
     unixepoch(COALESCE(:until, 'now')) * 1000000 AS to_us
 ),
--- From the hour before :since's backward, to one in which the host has shipped.
+-- From the last hour before :since's in which any host has shipped backward, over
+-- such hours alone, to one in which this host has.
 back (host_id, first_hour, hour) AS (
   SELECT
     id,
     first_seen_at / 3600000000,
-    from_us / 3600000000 - 1
+    (SELECT MAX(hour) FROM ship_hours WHERE hour >= first_seen_at / 3600000000 AND hour < from_us / 3600000000)
   FROM asked
   JOIN hosts ON last_ship_at >= from_us
   UNION ALL
   SELECT
     host_id,
     first_hour,
-    hour - 1
+    (SELECT MAX(s.hour) FROM ship_hours AS s WHERE s.hour >= b.first_hour AND s.hour < b.hour)
   FROM back AS b
   WHERE hour > first_hour
     AND NOT EXISTS (SELECT 1 FROM ship_hours AS s WHERE s.hour = b.hour AND s.host_id = b.host_id)
