@@ -53,8 +53,8 @@ type Buckets struct {
 // Buckets cuts a window. name is one of BucketNames; auto is the longest that
 // makes 20 rows, but whole hours where raw rows from before kept, in microseconds,
 // would be needed: they are not there any more. The first bucket begins at or before the window, on a whole
-// multiple of its length since midnight in zone; days and more begin at
-// midnight, or at the hour of UTC before it where the zone is not whole hours.
+// multiple of its length since the day's begin in zone; days and more begin
+// with a day, or at the hour of UTC before it where the zone is not whole hours.
 func (w Window) Buckets(name string, zone *time.Location, kept int64) (b Buckets, err error) {
 	length := int64(0)
 	for _, l := range bucketLengths {
@@ -82,8 +82,7 @@ func (w Window) Buckets(name string, zone *time.Location, kept int64) (b Buckets
 
 // firstBucket is where the bucket begins that holds the window's first fact.
 func (w Window) firstBucket(length int64, zone *time.Location) int64 {
-	t := time.UnixMicro(w.Since + 1).In(zone)
-	day := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, zone)
+	day := midnight(time.UnixMicro(w.Since+1).In(zone), 0)
 	if length >= 24*store.Hour {
 		return wholeHour(day.UnixMicro())
 	}
@@ -101,8 +100,8 @@ func next(at, length int64, zone *time.Location) int64 {
 		return at + length
 	}
 	// Noon is on the day, whatever the clocks did in the night.
-	noon := time.UnixMicro(at+12*store.Hour).In(zone).AddDate(0, 0, int(length/(24*store.Hour)))
-	return wholeHour(time.Date(noon.Year(), noon.Month(), noon.Day(), 0, 0, 0, 0, zone).UnixMicro())
+	noon := time.UnixMicro(at + 12*store.Hour).In(zone)
+	return wholeHour(midnight(noon, int(length/(24*store.Hour))).UnixMicro())
 }
 
 func wholeHour(at int64) int64 { return at / store.Hour * store.Hour }

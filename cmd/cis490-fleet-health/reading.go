@@ -54,19 +54,16 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 	cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (r *reading) zone() *time.Location {
-	if r.local {
-		return time.Local
-	}
-	return time.UTC
-}
-
 // style tells how to write to standard output.
 func (r *reading) style(e *env) (report.Style, error) {
 	if !slices.Contains(report.Formats, r.format) {
 		return report.Style{}, fmt.Errorf("%w: --format %q is none of %s", errUsage, r.format, strings.Join(report.Formats, ", "))
 	}
-	s := report.Style{Format: r.format, Zone: r.zone()}
+	zone, err := r.zone(e)
+	if err != nil {
+		return report.Style{}, err
+	}
+	s := report.Style{Format: r.format, Zone: zone}
 	if isTerminal(e.stdout) {
 		s.Width = terminalWidth(e)
 		s.Colour = e.getenv("NO_COLOR") == "" && e.getenv("TERM") != "dumb"
@@ -102,8 +99,12 @@ func (r *reading) window(e *env) (w report.Window, err error) {
 	if err != nil {
 		return w, err
 	}
+	zone, err := r.zone(e)
+	if err != nil {
+		return w, err
+	}
 	clock := time.UnixMicro(now)
-	if w.Until, err = parseTime(r.until, clock, r.zone()); err != nil {
+	if w.Until, err = parseTime(r.until, clock, zone); err != nil {
 		return w, fmt.Errorf("--until: %w", err)
 	}
 	if r.since == "" {
@@ -112,7 +113,7 @@ func (r *reading) window(e *env) (w report.Window, err error) {
 		}
 		return w, nil
 	}
-	if w.Since, err = parseTime(r.since, clock, r.zone()); err != nil {
+	if w.Since, err = parseTime(r.since, clock, zone); err != nil {
 		return w, fmt.Errorf("--since: %w", err)
 	}
 	if w.Since >= w.Until {

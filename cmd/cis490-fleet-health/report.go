@@ -38,7 +38,7 @@ expected any more), never (it has not shipped yet) or healthy.`,
 				if err != nil {
 					return err
 				}
-				buckets, err := w.Buckets(bucket, r.zone(), kept)
+				buckets, err := w.Buckets(bucket, style.Zone, kept)
 				if err != nil {
 					return fmt.Errorf("--bucket: %w", err)
 				}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 )
 
@@ -32,7 +33,9 @@ func parseTime(text string, now time.Time, zone *time.Location) (int64, error) {
 		if err == nil {
 			break
 		}
-		t, err = time.ParseInLocation(form, text, zone)
+		if t, err = time.Parse(form, text); err == nil {
+			t = report.Reaches(t, zone)
+		}
 	}
 	if err != nil || t.UnixMicro() < 0 || t.UnixMicro() > store.MaxTime {
 		return 0, fmt.Errorf("%w: %q is no time: say how long ago (90m, 24h, 7d), a date (2026-05-01), or RFC 3339 (2026-05-01T06:37:53Z)", errUsage, text)
