@@ -181,9 +181,12 @@ func SyncDir(path string) error {
 // Migrated tells what Open did to a database that was there before: from which
 // schema version to which, and where the copy from before is, "" if it held no
 // pass. Both versions are 0 if it did nothing, or had none to begin with.
+// Restored: the database came from a dump, and has been marked as this program's;
+// Grows: its file gives no pages back to the disk.
 type Migrated struct {
-	From, To int64
-	Copy     string
+	From, To        int64
+	Copy            string
+	Restored, Grows bool
 }
 
 // beforeUpgrade is what the copy from before the last migration is called,

