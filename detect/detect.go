@@ -59,40 +59,69 @@ func Decide(f Finding, stored *store.Alert, now int64) Reason {
 	return AlertNow
 }
 
-// Sources tells which sources were read to their end. A detector whose source
-// was not is held back: it would take our blindness for a host's trouble.
-type Sources struct{ Index, Journal bool }
+// Source is what a pass knows of one source when the detectors run. The zero
+// Source was read up to the time of the pass.
+type Source struct {
+	Off  bool   // nobody asked for it: its detectors do not run
+	Held string // why its detectors are held back, for people; "" if they run
+	// ReadTo is the time up to which the source was read, in microseconds. Its
+	// detectors judge as of then. 0 means the time of the pass.
+	ReadTo int64
+}
 
-// Run runs the detectors as of now, and stores new alerts, which it counts. All
-// hosts of a fleet may be in trouble at once: it holds one finding at a time.
+// Sources are those of a pass. A detector is held back while its source was not
+// read: it would take our blindness for a host's trouble.
+type Sources struct{ Index, Journal Source }
+
+// detector finds the hosts that have one symptom.
+type detector struct {
+	symptom string
+	source  Source
+	reach   int64 // how far back it looks, in microseconds
+	find    func(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error
+}
+
+// Run runs the detectors, and stores new alerts, which it counts, and what is held
+// back. Alerts are of now, even where a source was only read up to an earlier
+// time. All hosts of a fleet may be in trouble at once: it holds one finding at a
+// time.
 func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts int, err error) {
-	for _, d := range []struct {
-		symptom string
-		ready   bool
-		reach   int64
-		find    func(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error
-	}{
+	for _, d := range []detector{
 		{Silent, read.Index, t.Lookback, findSilent},
 		{FatalOnly, read.Journal, t.RecentWindow, findFatalOnly},
 		{Unstamped, read.Journal, t.RecentWindow, findUnstamped},
 	} {
-		if !d.ready {
-			continue
-		}
-		r := &raiser{tx: tx, symptom: d.symptom, now: now, pass: pass, single: -1}
-		err := d.find(tx, t, now, r.raise)
-		if err == nil {
-			err = r.rest()
-		}
-		alerts += r.alerts
-		if err != nil {
+		n, err := d.run(tx, t, now, pass)
+		if alerts += n; err != nil {
 			return alerts, fmt.Errorf("detect %s: %w", d.symptom, err)
-		}
-		if err := tx.Evaluated(d.symptom, now, d.reach); err != nil {
-			return alerts, err
 		}
 	}
 	return alerts, nil
+}
+
+func (d *detector) run(tx *store.Tx, t Thresholds, now, pass int64) (alerts int, err error) {
+	if d.source.Held != "" && !d.source.Off {
+		return 0, tx.HoldBack(d.symptom, now, d.source.Held)
+	}
+	if err := tx.LetGo(d.symptom); err != nil || d.source.Off {
+		return 0, err
+	}
+	asOf, remark := now, ""
+	if to := d.source.ReadTo; to != 0 && to < now {
+		asOf, remark = to, "; as of "+store.FormatTime(to)+", up to when the source was read"
+	}
+	r := &raiser{tx: tx, symptom: d.symptom, now: now, pass: pass, single: -1}
+	err = d.find(tx, t, asOf, func(f Finding) error {
+		f.Detail += remark
+		return r.raise(f)
+	})
+	if err == nil {
+		err = r.rest()
+	}
+	if err != nil {
+		return r.alerts, err
+	}
+	return r.alerts, tx.Evaluated(d.symptom, now, d.reach)
 }
 
 // plain is a host's name as it may stand among commands that an operator will

@@ -151,7 +151,19 @@ func (f *fleet) detect(read detect.Sources, at int64) (found []string) {
 	return found
 }
 
-var bothRead = detect.Sources{Index: true, Journal: true}
+func (f *fleet) alerts() (alerts []store.Alert) {
+	f.Helper()
+	err := f.s.View(f.Context(), func(tx *store.Tx) error { return tx.Select(&alerts, "SELECT * FROM alerts ORDER BY id") })
+	if err != nil {
+		f.Fatal(err)
+	}
+	return alerts
+}
+
+var (
+	bothRead = detect.Sources{}
+	unread   = detect.Source{Held: "it could not be read"}
+)
 
 func (f *fleet) finds(want ...string) {
 	f.Helper()
@@ -213,10 +225,10 @@ func TestADetectorIsHeldBackWithoutItsSource(t *testing.T) {
 	f.ship("a", now-40*store.Minute)
 	f.puts("a", 10, now, 400)
 	f.rejections("a", 10, now, store.ReasonUnstamped)
-	if found := f.detect(detect.Sources{}, now); found != nil {
+	if found := f.detect(detect.Sources{Index: unread, Journal: unread}, now); found != nil {
 		t.Errorf("found %q without a source", found)
 	}
-	if diff := cmp.Diff([]string{"a silent"}, f.detect(detect.Sources{Index: true}, now)); diff != "" {
+	if diff := cmp.Diff([]string{"a silent"}, f.detect(detect.Sources{Journal: unread}, now)); diff != "" {
 		t.Errorf("with the index only (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"a fatal-only", "a unstamped"}, f.detect(bothRead, now)); diff != "" {

@@ -35,7 +35,7 @@ func (l *statusList) add(item string, value any, at int64, detail string) {
 // Stopped. indexBytes is the size of the index, negative if it is not known.
 func Status(tx *store.Tx, out io.Writer, s Style, w Window, maxAge, indexBytes int64) error {
 	l := &statusList{now: w.Until}
-	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, cursorStatus(indexBytes), gapStatus, quarantineStatus, databaseStatus} {
+	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, heldBackStatus, cursorStatus(indexBytes), gapStatus, quarantineStatus, databaseStatus} {
 		if err := part(tx, l, s, w); err != nil {
 			return err
 		}
@@ -100,6 +100,15 @@ func passDetail(p store.Pass) string {
 		detail += ": " + p.Error.String
 	}
 	return detail
+}
+
+// heldBackStatus says which symptoms nobody judges. The age counts from when that began.
+func heldBackStatus(tx *store.Tx, l *statusList, _ Style, _ Window) error {
+	list, err := tx.HeldBack()
+	for _, h := range list {
+		l.add(h.Symptom+" held back", instant(h.Since), h.Since, h.Reason)
+	}
+	return err
 }
 
 // cursorStatus tells the position of each source. The age is its lag: that of
@@ -181,8 +190,14 @@ func databaseStatus(tx *store.Tx, l *statusList, s Style, _ Window) error {
 	return nil
 }
 
-// Stopped tells in one line whether passes get through; stopped is true if none
-// has for maxAge, in microseconds.
+// HeldTooLong is how long a detector may be held back before that counts as
+// stopped, in microseconds: it was to notice trouble within that time.
+const HeldTooLong = 30 * store.Minute
+
+// Stopped reports in one line whether passes succeed and judge: stopped is true
+// if none has succeeded for maxAge, in microseconds, or if a detector is held back
+// for longer than HeldTooLong. Silence means health to a monitor, and must not
+// come from detectors that do not run.
 func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err error) {
 	last, ok, err := tx.LastPass()
 	if err != nil {
@@ -196,7 +211,7 @@ func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err er
 		return "", false, err
 	}
 	if ok && now-good.AsOf <= maxAge && good.AsOf <= now+store.FutureTolerance {
-		return "ok: the last pass got through " + Age(now-good.AsOf) + " ago", false, nil
+		return judging(tx, now, "ok: the last pass got through "+Age(now-good.AsOf)+" ago")
 	}
 	line = "stopped: no pass has got through yet"
 	switch {
@@ -209,4 +224,17 @@ func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err er
 		line += "; the last one, " + Age(now-last.AsOf) + " ago: " + passDetail(last)
 	}
 	return Printable(line), true, nil
+}
+
+// judging is ok, a line, unless a detector is held back for too long.
+func judging(tx *store.Tx, now int64, ok string) (line string, stopped bool, err error) {
+	list, err := tx.HeldBack()
+	if err != nil || len(list) == 0 || now-list[0].Since <= HeldTooLong {
+		return ok, false, err
+	}
+	symptoms := make([]string, len(list))
+	for i, h := range list {
+		symptoms[i] = h.Symptom
+	}
+	return Printable("stopped: " + strings.Join(symptoms, ", ") + " held back for " + Age(now-list[0].Since) + ": " + list[0].Reason), true, nil
 }

@@ -145,34 +145,6 @@ func TestValidHost(t *testing.T) {
 	}
 }
 
-// TestOneWrongClockDoesNotHoldTheDetectorsBackForYears: the newest fact that a
-// pass with a clock far ahead had taken stayed so until that time had come.
-func TestOneWrongClockDoesNotHoldTheDetectorsBackForYears(t *testing.T) {
-	t.Parallel()
-	const year = 365 * 24 * store.Hour
-	s, _ := mustOpen(t)
-	source := mustSource(t, s, store.StreamIndex)
-	for _, step := range []struct {
-		name              string
-		clock, fact, want int64
-	}{
-		{"the clock is right", now, now - 1, now - 1},
-		{"it goes ahead, and so does the receiver's stamp", now + 4*year, now + 4*year, now + 4*year},
-		{"it is right again, and there is no news", now + store.Minute, 0, now + 4*year},
-		{"an old row is read late", now + store.Minute, now - 2*24*store.Hour, now + 4*year},
-		{"a row that agrees with it comes", now + store.Hour, now + store.Minute, now + store.Minute},
-	} {
-		b := &store.Batch{Source: source, Now: step.clock, State: "{}"}
-		if step.fact != 0 {
-			b.Series, b.Ships = []store.Series{{Host: "a"}}, []store.Ship{{ReceivedAt: step.fact}}
-		}
-		mustSave(t, s, b)
-		if got := mustSelect[int64](t, s, "SELECT newest_at FROM cursors"); got[0] != step.want {
-			t.Errorf("%s: the newest fact is of %s, want %s", step.name, store.FormatTime(got[0]), store.FormatTime(step.want))
-		}
-	}
-}
-
 // TestNamesMakeRoom: the first thousand names that anybody made up kept all
 // others out for ever.
 func TestNamesMakeRoom(t *testing.T) {

@@ -71,23 +71,15 @@ func (tx *Tx) NewestFact() (at int64, err error) {
 	return at, err
 }
 
-// moveCursor notes a position, or with an empty state only the newest fact. The
-// newest fact falls back if it is ahead of the clock and fresh facts agree with
-// the clock: then it was the clock of an earlier pass that was wrong, and the
-// detectors would otherwise be held back until that time. Should the clock be
-// wrong now, it is so for the receiver's stamps too, and no host has shipped
-// lately by it: nothing is found that is not there.
+// moveCursor notes a position, or with an empty state only the newest fact.
 func (tx *Tx) moveCursor(source int64, state string, newest, now int64) error {
 	_, err := tx.Exec(`
 		INSERT INTO cursors (source_id, state, newest_at, moved_at)
 		VALUES (?, ?, NULLIF(?, 0), ?)
 		ON CONFLICT (source_id) DO UPDATE SET
 		  state = CASE excluded.state WHEN '' THEN state ELSE excluded.state END,
-		  newest_at = CASE
-		    WHEN newest_at > excluded.moved_at + ? AND excluded.newest_at > excluded.moved_at - ? THEN excluded.newest_at
-		    ELSE MAX(COALESCE(newest_at, excluded.newest_at), COALESCE(excluded.newest_at, newest_at))
-		  END,
+		  newest_at = MAX(COALESCE(newest_at, excluded.newest_at), COALESCE(excluded.newest_at, newest_at)),
 		  moved_at = excluded.moved_at`,
-		source, state, newest, now, FutureTolerance, 24*Hour)
+		source, state, newest, now)
 	return err
 }

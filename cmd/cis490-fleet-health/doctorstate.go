@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/cis490/fleet-health/deploy"
+	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
@@ -166,6 +167,28 @@ func (d *doctor) database(ctx context.Context) {
 	}
 }
 
+// heldBack says which symptoms nobody judges, and whether the clock is why.
+func (d *doctor) heldBack(tx *store.Tx) error {
+	index, journal, err := tx.Stamps(d.now)
+	if err != nil {
+		return err
+	}
+	byIndex, byJournal := detect.JudgeClock(d.now, index, journal), detect.JudgeClock(d.now, journal, index)
+	if d.now >= detect.EarliestClock && !(byIndex.Trusted() && byJournal.Trusted()) {
+		d.problem("clock", "timedatectl", "it is behind the newest fact, of %s: symptoms are held back",
+			store.FormatTime(max(index.Newest, journal.Newest)))
+	}
+	list, err := tx.HeldBack()
+	for _, h := range list {
+		state := report.CheckWarning
+		if d.now-h.Since > report.HeldTooLong {
+			state = report.CheckProblem
+		}
+		d.found(h.Symptom, state, readLog, "held back for %s: %s", report.Age(d.now-h.Since), h.Reason)
+	}
+	return err
+}
+
 // content asks a database that is sound.
 func (d *doctor) content(tx *store.Tx) error {
 	status, err := tx.Status()
@@ -176,12 +199,8 @@ func (d *doctor) content(tx *store.Tx) error {
 	if status.WALBytes > maxWAL {
 		d.found("log", report.CheckWarning, "sudo fuser -v "+shellQuoted(d.o.db), "%s: a reader keeps the database open", report.Bytes(status.WALBytes))
 	}
-	newest, err := tx.NewestFact()
-	if err != nil {
+	if err := d.heldBack(tx); err != nil {
 		return err
-	}
-	if newest > d.now+store.FutureTolerance {
-		d.problem("clock", "timedatectl", "it is behind the newest fact, of %s: symptoms are held back", store.FormatTime(newest))
 	}
 	line, stopped, err := report.Stopped(tx, d.now, report.Stale)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/cis490/fleet-health/deploy"
+	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"golang.org/x/sys/unix"
@@ -164,7 +165,7 @@ func (d *doctor) receiver(ctx context.Context) {
 func (d *doctor) clock() {
 	state, err := unix.Adjtimex(&unix.Timex{})
 	switch {
-	case d.now < earliestClock:
+	case d.now < detect.EarliestClock:
 		d.problem("clock", "timedatectl", "it says %s", store.FormatTime(d.now))
 	case err != nil:
 		d.found("clock", report.CheckUnknown, "", "adjtimex: %s", err)

@@ -27,10 +27,11 @@ type machine struct {
 	journal           journalModel
 	alerts            alertsModel
 	hosts             map[string]*hostModel
-	gaps              map[string]bool // those that a good pass has left
-	stepped           bool            // the clock was, at some time
-	unclean           bool            // a pass was killed since the last good one
-	older             bool            // the database has an older schema
+	newest            map[string]*newestModel // by source
+	gaps              map[string]bool         // those that a good pass has left
+	stepped           bool                    // the clock was, at some time
+	unclean           bool                    // a pass was killed since the last good one
+	older             bool                    // the database has an older schema
 	kills             int
 	killedAt          int64     // the latest clock of a pass that was killed since then
 	view              *store.Tx // of the database, while it is compared
@@ -59,7 +60,8 @@ func (m *machine) same(what string, want, got []string) {
 }
 
 func newMachine(t *testing.T, dir string) *machine {
-	m := &machine{t: t, dir: dir, clock: demoNow.UnixMicro(), stamped: map[int64]bool{}, gaps: map[string]bool{}, hosts: map[string]*hostModel{}}
+	m := &machine{t: t, dir: dir, clock: demoNow.UnixMicro(), stamped: map[int64]bool{}, gaps: map[string]bool{}, hosts: map[string]*hostModel{},
+		newest: map[string]*newestModel{"index": {}, "journal": {}}}
 	m.rightClock = m.clock
 	m.alerts = alertsModel{required: map[string]bool{}, allowed: map[string]bool{}, removed: map[string]bool{}, ahead: map[string]bool{}}
 	m.check(os.Mkdir(dir+"/journal", 0o755))
@@ -109,7 +111,7 @@ type record struct {
 	text       string // the line, or the entry
 	whole      bool   // it stands, or stood, somewhere with its end
 	needed     bool   // a good pass has been able to read it
-	seen       bool   // a good pass has met it in the database
+	seen       bool   // a good pass has met it in the database, and knows its stamp
 	lost       bool   // a good pass has come too late for it
 }
 

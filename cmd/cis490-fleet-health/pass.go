@@ -16,10 +16,6 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// earliestClock is the time before which the clock cannot be right: a machine
-// without a battery starts in 1970.
-const earliestClock = 1577836800 * store.Second // 2020-01-01
-
 // maxWAL is the size in bytes of a write-ahead log that is too much: a reader
 // keeps it from being emptied.
 const maxWAL = 16 << 20
@@ -98,7 +94,7 @@ type pass struct {
 	row      store.Pass
 	read     detect.Sources
 	unread   []error
-	heldBack bool // the detectors are, because of the clock
+	heldBack []string // streams whose detectors are, because of the clock
 	counts   struct{ ships, puts, rejections, future int }
 }
 
@@ -154,13 +150,13 @@ func (p *pass) ingest(ctx context.Context) error {
 	p.row.IndexRows, p.row.Quarantined = result.Saved.Ships, result.Quarantined
 	if p.note(result); errors.Is(err, ingest.ErrUnread) {
 		p.sayUnread(err)
+		p.read.Index.Held = "the index could not be read to its end"
 	} else if err != nil {
 		return err
-	} else {
-		p.read.Index = true
 	}
 	switch {
 	case p.o.journal == "none":
+		p.read.Journal.Off = true
 		return nil
 	case p.o.export != "":
 		result, err = ingest.Dump(ctx, p.s, ingest.DumpOptions{Path: p.o.export, Stdin: p.e.stdin, Unit: p.o.unit, Now: p.o.now,
@@ -177,10 +173,11 @@ func (p *pass) ingest(ctx context.Context) error {
 	p.row.JournalEntries = result.Read
 	if p.note(result); errors.Is(err, ingest.ErrUnread) {
 		p.sayUnread(err)
+		p.read.Journal.Held = "the journal could not be read to its end"
 	} else if err != nil {
 		return err
 	} else {
-		p.read.Journal = !result.Capped
+		p.read.Journal = readSource(result)
 	}
 	return nil
 }
@@ -218,26 +215,23 @@ func (p *pass) note(r ingest.Result) {
 	if r.Quiet != "" {
 		p.log.say(levelWarning, "%s", r.Quiet)
 	}
-	if r.Capped {
-		p.log.say(levelInfo, "the journal holds more than one pass reads; the next pass goes on")
+	switch {
+	case r.Capped && r.ReadTo != 0:
+		p.log.say(levelInfo, "the journal holds more than one pass reads; the next pass goes on, and until then its detectors judge as of %s",
+			store.FormatTime(r.ReadTo))
+	case r.Capped:
+		p.log.say(levelInfo, "the journal holds more than one pass reads; the next pass goes on, and until its end its detectors are held back")
 	}
 }
 
-// detect runs the detectors, unless the clock cannot be trusted.
+// detect runs the detectors, but for those that cannot trust the clock.
 func (p *pass) detect(ctx context.Context) error {
 	return p.s.Update(ctx, func(tx *store.Tx) (err error) {
 		if p.row.Hosts, err = tx.Hosts(); err != nil {
 			return err
 		}
-		newest, err := tx.NewestFact()
-		if err != nil {
+		if err := p.judgeClock(tx); err != nil {
 			return err
-		}
-		if p.o.now < earliestClock || !p.o.nowGiven && p.o.now+store.FutureTolerance < newest {
-			p.log.say(levelWarning, "the clock says %s, the newest fact %s: the detectors are held back until it is right",
-				store.FormatTime(p.o.now), store.FormatTime(newest))
-			p.heldBack = true
-			return nil
 		}
 		if err := tx.CatchUp(p.o.now); err != nil {
 			return err

@@ -14,7 +14,7 @@ const pruneShare = 0.3
 // prune deletes what is older than --retention-days, for as long as it may: what
 // is left then is left to the next passes. It does one step in any case.
 func (p *pass) prune(ctx context.Context) error {
-	if p.o.retentionDays == 0 || p.heldBack {
+	if p.o.retentionDays == 0 || len(p.heldBack) > 0 {
 		return nil
 	}
 	var before int64

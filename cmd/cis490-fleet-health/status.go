@@ -18,13 +18,13 @@ func statusCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "show how the program itself is: passes, positions, gaps, sizes",
-		Long: `Show how the program itself is: its passes, how far each source has been read and
-how old the newest fact of it is, gaps, quarantined lines, and sizes. --since and
---until say which passes and gaps count.
+		Long: `Show how the program itself is: its passes, detectors that are held back and why, how
+far each source has been read and how old the newest fact of it is, gaps, quarantined
+lines, and sizes. --since and --until say which passes and gaps count.
 
-It begins with whether passes get through: stopped if none has for --max-age. With
---check that is all, and the exit code is 1 if they have stopped, 2 if there is no
-database.`,
+It begins with whether passes get through: stopped if none has for --max-age, or if
+a detector has been held back for more than half an hour. With --check that is all,
+and the exit code is 1 if they have stopped, 2 if there is no database.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			style, w, err := r.asked(e)
@@ -44,7 +44,7 @@ database.`,
 		},
 	}
 	r.flags(cmd, "24h")
-	cmd.Flags().BoolVar(&check, "check", false, "print only the first line, and exit with 1 if passes have stopped")
+	cmd.Flags().BoolVar(&check, "check", false, "print only the first line, and exit with 1 if passes or detectors have stopped")
 	cmd.Flags().StringVar(&maxAgeText, "max-age", "15m", "how long no pass may have got through")
 	cmd.Flags().StringVar(&index, "index-path", defaultIndex, "the receiver's index, to tell how much of it is unread")
 	return cmd

@@ -1,0 +1,123 @@
+package detect_test
+
+import (
+	"testing"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/store"
+)
+
+func TestJudgeClock(t *testing.T) {
+	t.Parallel()
+	facts := func(ahead, recent int) store.Stamps { return store.Stamps{Ahead: ahead, Recent: recent} }
+	none := facts(0, 0)
+	const most = store.MaxStamps
+	for _, c := range []struct {
+		name       string
+		now        int64
+		own, other store.Stamps
+		want       detect.ClockReason
+	}{
+		{"without any facts nothing contradicts the clock", now, none, none, detect.ClockNotContradicted},
+		{"a clock in 1970 is wrong whatever the facts say", 5 * store.Hour, facts(0, most), facts(0, most), detect.ClockTooEarly},
+		{"one fact ahead and no other contradicts the clock", now, facts(1, 0), none, detect.ClockOutvoted},
+		{"one fact ahead of the other source does not", now, none, facts(1, 0), detect.ClockNotContradicted},
+		{"not even if there are more of them than are counted", now, facts(0, 1), facts(most, 0), detect.ClockNotContradicted},
+		{"a quiet source is vouched for by the other", now, facts(1, 0), facts(0, 30), detect.ClockAllFacts},
+		{"a source with fresh facts vouches for itself", now, facts(1, 30), facts(most, 0), detect.ClockOwnFacts},
+		{"of two facts that contradict each other the one that agrees counts", now, facts(1, 1), none, detect.ClockOwnFacts},
+		{"more facts ahead than agree hold back", now, facts(3, 2), none, detect.ClockOutvoted},
+		{"unless the other source tips the balance", now, facts(3, 2), facts(0, 1), detect.ClockAllFacts},
+		{"facts ahead of both sources are added up", now, facts(3, 2), facts(3, 2), detect.ClockOutvoted},
+		{"a fleet's facts of three hours outvote the half hour before", now, facts(1800, 300), facts(1800, 300), detect.ClockOutvoted},
+		{"a pass's facts do not outvote the half hour before", now, facts(50, 300), facts(50, 300), detect.ClockOwnFacts},
+		{"more facts ahead than are counted are a clock that is behind", now, facts(most, most), facts(0, most), detect.ClockOutvoted},
+		{"and so are those of the other source", now, facts(1, 0), facts(most, most), detect.ClockOutvoted},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := detect.JudgeClock(c.now, c.own, c.other); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestABacklogIsJudgedAsOfItsEnd: the detectors of the journal waited until the
+// whole of it was read, which a flood puts off for hours.
+func TestABacklogIsJudgedAsOfItsEnd(t *testing.T) {
+	t.Parallel()
+	const readTo = now - 3*store.Hour
+	backlog := func(to int64) detect.Sources { return detect.Sources{Journal: detect.Source{ReadTo: to}} }
+	for _, c := range []struct {
+		name  string
+		facts func(*fleet)
+		read  detect.Sources
+		want  []string
+	}{
+		{"failures before the end of what was read are found", func(f *fleet) { f.puts("a", 10, readTo, 412) }, backlog(readTo), []string{"a fatal-only"}},
+		{"rejections are, too", func(f *fleet) { f.rejections("a", 10, readTo-1, store.ReasonUnstamped) }, backlog(readTo), []string{"a unstamped"}},
+		{"failures after it are left to the pass that reads the rest", func(f *fleet) { f.puts("a", 10, readTo+1, 412) }, backlog(readTo), nil},
+		{"a success after it does not help", func(f *fleet) { f.puts("a", 10, readTo, 412); f.puts("a", 1, readTo+1, 200) }, backlog(readTo), []string{"a fatal-only"}},
+		{"failures before the window count no more", func(f *fleet) { f.puts("a", 10, readTo-30*store.Minute-1, 412) }, backlog(readTo), nil},
+		{"what is read to a time to come is judged as of now", func(f *fleet) { f.puts("a", 10, now+2*store.Minute, 412) }, backlog(now + store.Hour), nil},
+		{"the index is judged as of now meanwhile", func(f *fleet) { f.ship("a", now-40*store.Minute) }, backlog(readTo), []string{"a silent"}},
+		{"a journal that nobody asked for is not judged", func(f *fleet) { f.puts("a", 10, now, 412) }, detect.Sources{Journal: detect.Source{Off: true}}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
+			c.facts(f)
+			got := f.detect(c.read, now)
+			if len(got) != len(c.want) || len(got) > 0 && got[0] != c.want[0] {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+			alerts := f.alerts()
+			for _, a := range alerts {
+				if a.DedupKey != detect.Key(a.Host, a.Symptom, now) || a.DetectedAt != now {
+					t.Errorf("the alert of %s has the key of another hour than the pass's", a.Symptom)
+				}
+			}
+			if again := f.detect(c.read, now+store.Minute); len(again) > 0 {
+				t.Errorf("found %q again in the same hour", again)
+			}
+		})
+	}
+}
+
+// TestWhatIsHeldBackIsStored until its detector runs again, with its reason and
+// the time when that began.
+func TestWhatIsHeldBackIsStored(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	is := func(symptom string, since int64, reason string) store.HeldBack {
+		return store.HeldBack{Symptom: symptom, Since: since, Reason: reason}
+	}
+	held := func(reason string) detect.Sources { return detect.Sources{Journal: detect.Source{Held: reason}} }
+	for _, step := range []struct {
+		name string
+		read detect.Sources
+		at   int64
+		want []store.HeldBack
+	}{
+		{"both are read", bothRead, now, nil},
+		{"the journal is not", held("x"), now + store.Minute, []store.HeldBack{is("fatal-only", now+store.Minute, "x"), is("unstamped", now+store.Minute, "x")}},
+		{"for another reason", held("y"), now + store.Hour, []store.HeldBack{is("fatal-only", now+store.Minute, "y"), is("unstamped", now+store.Minute, "y")}},
+		{"by a clock that went back", held("y"), now, []store.HeldBack{is("fatal-only", now, "y"), is("unstamped", now, "y")}},
+		{"nobody asks for it", detect.Sources{Journal: detect.Source{Off: true, Held: "z"}}, now + store.Hour, nil},
+		{"the index is not read", detect.Sources{Index: unread}, now + store.Hour, []store.HeldBack{is("silent", now+store.Hour, unread.Held)}},
+		{"both are read again", bothRead, now + 2*store.Hour, nil},
+	} {
+		f.detect(step.read, step.at)
+		var got []store.HeldBack
+		err := f.s.View(t.Context(), func(tx *store.Tx) (err error) { got, err = tx.HeldBack(); return err })
+		if err != nil || len(got) != len(step.want) {
+			t.Fatalf("%s: %v held back (%v), want %v", step.name, got, err, step.want)
+		}
+		for i := range got {
+			if got[i] != step.want[i] {
+				t.Errorf("%s: %v held back, want %v", step.name, got[i], step.want[i])
+			}
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package store
+
+// Stamps is what the facts of one source say of a clock. The counts are 0
+// unless the newest fact of this source, or of the other, is ahead of the clock.
+type Stamps struct {
+	Newest int64 // newest fact not ahead of the clock of its own pass, in microseconds; 0 for none
+	Ahead  int   // facts more than FutureTolerance ahead of the clock, up to Newest
+	Recent int   // facts from RecentFacts before the clock on, but for those ahead of it
+}
+
+const (
+	// RecentFacts is how long before the clock a fact is recent, in microseconds.
+	RecentFacts = 30 * Minute
+	// MaxStamps is the most facts that Stamps counts in one table.
+	MaxStamps = 10_000
+)
+
+// ahead reports whether the newest fact is ahead of the clock.
+func (s Stamps) ahead(now int64) bool { return s.Newest > now+FutureTolerance }
+
+// timeline is a table of facts, and the column by whose time it is clustered.
+type timeline struct{ table, at string }
+
+var (
+	indexTimelines   = []timeline{{"ships", "received_at"}}
+	journalTimelines = []timeline{{"puts", "at"}, {"rejections", "at"}}
+)
+
+// Stamps returns what the facts of the index and of the journal say of a clock.
+// While no fact is ahead of it, that is one look at the cursors.
+func (tx *Tx) Stamps(now int64) (index, journal Stamps, err error) {
+	var newest struct{ Index, Journal int64 }
+	err = tx.Get(&newest, `
+		SELECT
+		  COALESCE(MAX(newest_at) FILTER (WHERE stream = 'index'), 0) AS "index",
+		  COALESCE(MAX(newest_at) FILTER (WHERE stream <> 'index'), 0) AS journal
+		FROM cursors
+		JOIN sources ON sources.id = source_id`)
+	index.Newest, journal.Newest = newest.Index, newest.Journal
+	if err != nil || !index.ahead(now) && !journal.ahead(now) {
+		return index, journal, err
+	}
+	if err := tx.countStamps(&index, indexTimelines, now); err != nil {
+		return index, journal, err
+	}
+	return index, journal, tx.countStamps(&journal, journalTimelines, now)
+}
+
+func (tx *Tx) countStamps(s *Stamps, timelines []timeline, now int64) error {
+	for _, t := range timelines {
+		count := "SELECT COUNT(*) FROM (SELECT 1 FROM " + t.table + " WHERE " + t.at + " > ? AND " + t.at + " <= ? LIMIT ?)"
+		var ahead, recent int
+		if err := tx.Get(&ahead, count, now+FutureTolerance, s.Newest, MaxStamps); err != nil {
+			return err
+		}
+		if err := tx.Get(&recent, count, now-RecentFacts, now+FutureTolerance, MaxStamps); err != nil {
+			return err
+		}
+		s.Ahead += ahead
+		s.Recent += recent
+	}
+	if s.ahead(now) {
+		s.Ahead = max(s.Ahead, 1) // its row may have been pruned
+	}
+	return nil
+}
+
+// ForgetAhead makes the newest fact of the index, or of the journal, one that is
+// not ahead of the clock. It is for a clock that is right: an earlier one was
+// wrong, and what it let pass would hold the detectors back until that time.
+func (tx *Tx) ForgetAhead(stream string, now int64) error {
+	timelines, streams := journalTimelines, "stream <> 'index'"
+	if stream == StreamIndex {
+		timelines, streams = indexTimelines, "stream = 'index'"
+	}
+	newest := int64(0)
+	for _, t := range timelines {
+		var at int64
+		if err := tx.Get(&at, "SELECT COALESCE(MAX("+t.at+"), 0) FROM "+t.table+" WHERE "+t.at+" <= ?", now+FutureTolerance); err != nil {
+			return err
+		}
+		newest = max(newest, at)
+	}
+	_, err := tx.Exec(`
+		UPDATE cursors
+		SET newest_at = NULLIF(?, 0)
+		WHERE newest_at > ?
+		  AND source_id IN (SELECT id FROM sources WHERE `+streams+`)`, newest, now+FutureTolerance)
+	return err
+}
