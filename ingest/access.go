@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"net/netip"
 	"net/url"
 	"unicode"
 	"unicode/utf8"
@@ -10,7 +11,8 @@ import (
 // What a line of the receiver says of a host's PUT.
 type finding struct {
 	host      string
-	status    int32 // of an access line, 0 for a rejection
+	status    int32  // of an access line, 0 for a rejection
+	client    string // of an access line, an IP address; "" if it is not known
 	unstamped bool
 	message   []byte // of a rejection
 }
@@ -35,6 +37,7 @@ func parseMessage(text []byte, warning bool) (f finding, ok bool) {
 		return f, ok
 	}
 	if f.host, f.status, ok = accessLine(text); ok {
+		f.client = clientOf(text)
 		return f, true
 	}
 	if warning || bytes.Contains(text, []byte("WARNING")) {
@@ -72,6 +75,17 @@ func accessLine(text []byte) (host string, status int32, ok bool) {
 		}
 		return unescapeHost(text[:slash]), status, true
 	}
+}
+
+// clientOf reads the address in `ADDRESS:PORT - "PUT`, "" if it is none.
+func clientOf(text []byte) string {
+	before, _, _ := bytes.Cut(text, []byte(` - "`))
+	word := before[bytes.LastIndexByte(before, ' ')+1:]
+	address, err := netip.ParseAddr(string(bytes.Trim(word[:max(0, bytes.LastIndexByte(word, ':'))], "[]")))
+	if err != nil {
+		return ""
+	}
+	return address.Unmap().WithZone("").String()
 }
 
 // statusCode reads three digits behind a space.

@@ -46,7 +46,7 @@ type Result struct {
 	TornAt      int64  // when that file was last written, in microseconds
 	Quiet       string // why nothing came, if that is worth a word; "" otherwise
 	Capped      bool   // there is more, left to the next pass
-	ReadTo      int64  // with Capped: the time up to which it was read, in microseconds; 0 for none, and if it was read to the end
+	ReadTo      int64  // if Capped: the time up to which the journal was read, in microseconds; otherwise 0
 }
 
 func (r *Result) add(saved store.Saved) {

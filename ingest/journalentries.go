@@ -20,18 +20,19 @@ const maxGaps = 100
 
 // entryReader turns journal entries into batches.
 type entryReader struct {
-	s      *store.Store
-	source int64
-	unit   string
-	now    int64
-	hosts  hostNames
-	result *Result
-	batch  *store.Batch
-	last   int64 // time of the entry before
-	seen   int   // entries since the last batch
-	when   instant
-	twins  map[uint64]uint64 // how many of the entries of that time are alike, by their hash
-	hash   uint64            // of the entry at hand
+	s       *store.Store
+	source  int64
+	unit    string
+	now     int64
+	hosts   hostNames
+	clients hostNames // their addresses
+	result  *Result
+	batch   *store.Batch
+	last    int64 // time of the entry before
+	seen    int   // entries since the last batch
+	when    instant
+	twins   map[uint64]uint64 // how many of the entries of that time are alike, by their hash
+	hash    uint64            // of the entry at hand
 }
 
 // instant is when an entry was written; many may be at once.
@@ -78,6 +79,9 @@ func (r *entryReader) reset() {
 	if len(r.hosts.list) > maxNames {
 		r.hosts = hostNames{}
 	}
+	if len(r.clients.list) > maxNames {
+		r.clients = hostNames{}
+	}
 	r.batch = &store.Batch{Source: r.source, Now: r.now}
 	r.seen = 0
 }
@@ -111,7 +115,7 @@ func (r *entryReader) add(e *entry) {
 			hash := r.hash + n
 			n++
 			if f.status != 0 {
-				r.batch.Puts = append(r.batch.Puts, store.Put{At: e.at, CursorHash: hash, Host: host, Status: f.status})
+				r.batch.Puts = append(r.batch.Puts, store.Put{At: e.at, CursorHash: hash, Host: host, Status: f.status, Client: r.client(f.client)})
 				continue
 			}
 			reason := store.ReasonOther
@@ -122,6 +126,14 @@ func (r *entryReader) add(e *entry) {
 				Host: host, Reason: reason, Message: bounded(f.message)})
 		}
 	}
+}
+
+// client gives an address its number for store.Put; "" is none.
+func (r *entryReader) client(address string) int32 {
+	if address == "" {
+		return 0
+	}
+	return r.clients.id(address) + 1
 }
 
 // dropped notes that journald threw entries of the unit away.
@@ -155,6 +167,7 @@ func (r *entryReader) gap(g store.Gap) {
 // save stores the batch with the position behind it. It returns the error of a
 // context that has ended meanwhile, after storing.
 func (r *entryReader) save(ctx context.Context, state string, recovered bool) error {
+	r.batch.Clients = r.clients.list
 	r.batch.Hosts, r.batch.State, r.batch.Recovered = r.hosts.list, state, recovered
 	saved, err := r.s.Save(ctx, r.batch)
 	if err != nil {

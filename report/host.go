@@ -57,6 +57,7 @@ var hostColumns = []column{
 	{key: "commit_changes"},
 	{head: "commit", drop: 3},
 	{key: "alerts", head: "alerts", cut: 8},
+	{key: "clients"},
 }
 
 // historyTable writes the history of one host for people.
@@ -68,7 +69,10 @@ func historyTable(tx *store.Tx, out io.Writer, s Style, host string, w Window, b
 	if err := sayHost(tx, out, s, host, w, b, blindIn); err != nil {
 		return err
 	}
-	return list(out, s, hostColumns, rows, sum)
+	if err := list(out, s, hostColumns, rows, sum); err != nil {
+		return err
+	}
+	return sayClients(tx, out, s, host, w, b)
 }
 
 // History writes a row per bucket of each host, one after the other: tables
@@ -135,10 +139,17 @@ func history(tx *store.Tx, host string, w Window, b Buckets, blindIn []blindness
 	if err != nil {
 		return nil, nil, err
 	}
+	clients, err := hostClients(tx, host, w, b)
+	if err != nil {
+		return nil, nil, err
+	}
 	var total tally
 	for _, r := range found {
 		t := tally{ships: r.Ships, unstamped: r.Unstamped, silence: r.Silence, changes: r.CommitChanges, statuses: statusCounts(r.Statuses),
 			alerts: strings.Fields(r.Symptoms)}
+		if len(t.statuses) > 0 {
+			t.clients = clientsIn(clients, r.From, r.To)
+		}
 		blinded := false
 		for _, one := range blindIn {
 			blinded = blinded || one.overlaps(r.From, r.To)
@@ -155,6 +166,7 @@ type tally struct {
 	silence                   sql.NullInt64
 	statuses                  counts
 	alerts                    words
+	clients                   words // addresses; nil if none is known
 }
 
 func (t *tally) add(other tally) {
@@ -201,7 +213,7 @@ func (t *tally) row(host string, from, to any, blinded bool, commit any, shown s
 		silence = seconds(t.silence.Int64 / store.Second)
 	}
 	return []any{host, from, to, blinded, seen, t.ships, class(200), class(400), class(500), t.statuses, other, t.unstamped, silence,
-		commit, t.changes, shown, alertsShown(t.alerts)}
+		commit, t.changes, shown, alertsShown(t.alerts), t.clients}
 }
 
 // statusCounts reads "status puts" pairs.

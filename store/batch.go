@@ -18,6 +18,7 @@ type Batch struct {
 	// Series and Hosts are what the facts below point into.
 	Series     []Series
 	Hosts      []string
+	Clients    []string // IP addresses as netip.Addr writes them
 	Ships      []Ship
 	Puts       []Put
 	Rejections []Rejection
@@ -101,6 +102,10 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	}
 	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, series); err != nil {
 		return saved, fmt.Errorf("store ships: %w", err)
+	}
+	// Before savePuts, which takes known PUTs out of the batch.
+	if err := tx.saveClients(b, hosts); err != nil {
+		return saved, fmt.Errorf("store addresses of PUTs: %w", err)
 	}
 	floods := [2][]Flood{}
 	if saved.Puts, floods[0], err = tx.savePuts(b.Source, b.Puts, hosts); err != nil {

@@ -12,6 +12,7 @@ type Put struct {
 	CursorHash uint64 // xxhash64 of the journal entry's cursor; one more for each further line of the entry
 	Host       int32  // index into Batch.Hosts
 	Status     int32  // HTTP status code
+	Client     int32  // index into Batch.Clients, plus one; 0 if its address is not known
 }
 
 const insertPuts = `

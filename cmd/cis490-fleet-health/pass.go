@@ -236,8 +236,14 @@ func (p *pass) detect(ctx context.Context) error {
 		if err := tx.CatchUp(p.o.now); err != nil {
 			return err
 		}
-		p.row.NewAlerts, err = detect.Run(tx, p.thresholds(), p.read, p.o.now, p.row.ID)
-		return err
+		if p.row.NewAlerts, err = detect.Run(tx, p.thresholds(), p.read, p.o.now, p.row.ID); err != nil || len(p.heldBack) > 0 {
+			return err
+		}
+		reached, err := p.reached(tx)
+		if err != nil {
+			return err
+		}
+		return tx.ForgetClients(reached - store.ClientsKept)
 	})
 }
 

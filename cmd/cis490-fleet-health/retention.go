@@ -42,23 +42,27 @@ func (p *pass) prune(ctx context.Context) error {
 }
 
 // horizon is the hour before which facts are old enough to be pruned; 0 if that
-// cannot be told. A clock without a battery may be years ahead, and the receiver
-// stamps by the same clock. It must have been so for as many passes as are kept,
-// eight hours of the timer, before it makes everything old. A time that was asked
-// for with --now is no clock's.
+// cannot be told.
 func (p *pass) horizon(tx *store.Tx) (before int64, err error) {
-	now := p.o.now
+	now, err := p.reached(tx)
+	before = now - int64(p.o.retentionDays)*24*store.Hour
+	return max(0, before-before%store.Hour), err
+}
+
+// reached is the time that age counts from; 0 if it cannot be told. A clock
+// without a battery may be years ahead, and the receiver stamps by the same
+// clock. It must have been so for as many passes as are kept, eight hours of the
+// timer, before it makes everything old. A time that was asked for with --now is
+// no clock's.
+func (p *pass) reached(tx *store.Tx) (at int64, err error) {
+	at = p.o.now
 	if !p.o.nowGiven {
-		if now, err = tx.EarliestOfPasses(store.KeptPasses); err != nil {
+		if at, err = tx.EarliestOfPasses(store.KeptPasses); err != nil {
 			return 0, err
 		}
 	}
 	newest, err := tx.NewestFact()
-	if err != nil {
-		return 0, err
-	}
-	before = min(now, newest) - int64(p.o.retentionDays)*24*store.Hour
-	return max(0, before-before%store.Hour), nil
+	return min(at, newest), err
 }
 
 // checkRetention refuses a retention that takes what the detectors look at.

@@ -1,0 +1,27 @@
+package ingest
+
+import "testing"
+
+func TestTheAddressOfAnAccessLine(t *testing.T) {
+	t.Parallel()
+	const put = `"PUT /v1/episodes/a/e HTTP/1.1" 200 OK`
+	for before, want := range map[string]string{
+		"INFO:     10.0.0.5:41000 - ":                "10.0.0.5",
+		"\x1b[32mINFO\x1b[0m:     10.0.0.5:41000 - ": "10.0.0.5",
+		"10.0.0.5:1 - ":                              "10.0.0.5",
+		"INFO:     fd00::5:41000 - ":                 "fd00::5",
+		"INFO:     [fd00::5]:41000 - ":               "fd00::5",
+		"INFO:     ::ffff:10.0.0.5:41000 - ":         "10.0.0.5",
+		"INFO:     fe80::5%eth0:41000 - ":            "fe80::5",
+		"INFO:     testclient:50000 - ":              "",
+		"INFO:     10.0.0.500:41000 - ":              "",
+		"INFO:     \u202e10.0.0.5:41000 - ":          "",
+		"INFO:      - ":                              "",
+		"INFO:     10.0.0.5 - ":                      "",
+		"":                                           "",
+	} {
+		if f, ok := parseMessage([]byte(before+put), false); !ok || f.client != want {
+			t.Errorf("the address of %q is %q (%v), want %q", before, f.client, ok, want)
+		}
+	}
+}
