@@ -1,0 +1,243 @@
+package store
+
+// ParseTime reads a time as datetime.fromisoformat of Python 3.11 does. That
+// takes more than ISO 8601: any character between date and time, any one
+// character before the offset, and digits past the microsecond, which are cut
+// off. A time without an offset is UTC. The result is in microseconds; ok is
+// false for what Python refuses, and for times up to 1970-01-01 and after 9999.
+func ParseTime[T string | []byte](text T) (at int64, ok bool) {
+	s := isoText(text)
+	end := s.dateEnd()
+	day, ok := s.date(end)
+	if !ok {
+		return 0, false
+	}
+	at = day * 24 * Hour
+	if len(s) > end {
+		clock, ok := s.timeOfDay(s.afterSeparator(end))
+		if !ok {
+			return 0, false
+		}
+		at += clock
+	}
+	return at, at > 0 && at <= MaxTime
+}
+
+// isoText is a text that fromisoformat may read. The methods follow CPython's
+// Modules/_datetimemodule.c, so that they accept the same texts.
+type isoText string
+
+// at returns a byte of the text, 0 after its end, as C has it.
+func (s isoText) at(i int) byte {
+	if i < len(s) {
+		return s[i]
+	}
+	return 0
+}
+
+// digits returns the number that n digits from i on write.
+func (s isoText) digits(i, n int) (v int64, ok bool) {
+	if i+n > len(s) {
+		return 0, false
+	}
+	for _, c := range []byte(s[i : i+n]) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		v = v*10 + int64(c-'0')
+	}
+	return v, true
+}
+
+func (s isoText) isDigit(i int) bool { return s.at(i) >= '0' && s.at(i) <= '9' }
+
+// dateEnd returns where the separator after the date stands, or would stand:
+//
+//	7  YYYYWww
+//	8  YYYYMMDD, YYYYWwwD, YYYY-Www
+//	10 YYYY-MM-DD, YYYY-Www-D
+//
+// Any character may be the separator, so some texts have two readings.
+func (s isoText) dateEnd() int {
+	switch {
+	case len(s) == 7:
+		return 7
+	case s.at(4) == '-' && s.at(5) != 'W':
+		return 10
+	case s.at(4) == '-':
+		if s.at(8) != '-' || len(s) > 10 && s.isDigit(10) {
+			return 8 // YYYY-Www-HH, too
+		}
+		return 10
+	case s.at(4) != 'W':
+		return 8
+	}
+	i := 7
+	for s.isDigit(i) {
+		i++
+	}
+	switch {
+	case i < 9:
+		return i
+	case i%2 == 0: // the digits of the time come in pairs
+		return 7
+	}
+	return 8
+}
+
+// date reads the date in s[:end], and counts its days from 1970-01-01.
+func (s isoText) date(end int) (day int64, ok bool) {
+	year, ok := s.digits(0, 4)
+	if !ok || year < 1 {
+		return 0, false
+	}
+	i, dash := 4, 0
+	if s.at(4) == '-' {
+		i, dash = 5, 1
+	}
+	if s.at(i) == 'W' {
+		week, ok := s.digits(i+1, 2)
+		weekday, good := int64(1), true
+		if i += 3; i < end {
+			good = dash == 0 || s.at(i) == '-'
+			if good {
+				weekday, good = s.digits(i+dash, 1)
+			}
+		}
+		if !ok || !good {
+			return 0, false
+		}
+		return weekDay(year, week, weekday)
+	}
+	month, ok := s.digits(i, 2)
+	if !ok || dash > 0 && s.at(i+2) != '-' || month < 1 || month > 12 {
+		return 0, false
+	}
+	i += 2 + dash
+	dayOfMonth, ok := s.digits(i, 2)
+	if !ok || i+2 != end || dayOfMonth < 1 || dayOfMonth > daysIn(year, month) {
+		return 0, false
+	}
+	return civilDay(year, month, dayOfMonth), true
+}
+
+// afterSeparator returns where the character at i, of any length in UTF-8, ends.
+func (s isoText) afterSeparator(i int) int {
+	for i++; s.at(i)&0xc0 == 0x80; i++ {
+	}
+	return i
+}
+
+// timeOfDay reads a time and its offset, which it takes off, in microseconds.
+func (s isoText) timeOfDay(from int) (clock int64, ok bool) {
+	sign := from
+	for sign < len(s) && s[sign] != '+' && s[sign] != '-' && s[sign] != 'Z' {
+		sign++
+	}
+	t, rest, ok := s.clock(from, sign)
+	if !ok || rest && sign == len(s) || t.hour > 23 || t.minute > 59 || t.second > 59 {
+		return 0, false
+	}
+	switch s.at(sign) {
+	case 0:
+		return t.microseconds(), true
+	case 'Z':
+		return t.microseconds(), s.at(sign+1) == 0
+	}
+	offset, rest, ok := s.clock(sign+1, len(s))
+	if !ok || rest {
+		return 0, false
+	}
+	length := offset.microseconds()
+	if length < Second {
+		length = 0 // as Python has it
+	}
+	if s[sign] == '-' {
+		length = -length
+	}
+	return t.microseconds() - length, length > -24*Hour && length < 24*Hour
+}
+
+// isoClock is a time of day or an offset as it is written.
+type isoClock struct{ hour, minute, second, micro int64 }
+
+func (c isoClock) microseconds() int64 {
+	return c.hour*Hour + c.minute*Minute + c.second*Second + c.micro
+}
+
+// clock reads hours, and minutes, seconds and a fraction as far as they are
+// there, with colons or without, from s[i:end]. rest reports whether something
+// follows: a character that is no digit, or after six digits of a fraction
+// anything.
+func (s isoText) clock(i, end int) (c isoClock, rest, ok bool) {
+	colons := true
+	for n, part := range [...]*int64{&c.hour, &c.minute, &c.second} {
+		if *part, ok = s.digits(i, 2); !ok {
+			return c, false, false
+		}
+		next := s.at(i + 2)
+		if i += 3; n == 0 {
+			colons = next == ':'
+		}
+		switch {
+		case i >= end:
+			return c, next != 0, true
+		case colons && next == ':':
+			continue
+		case next == '.' || next == ',':
+		case !colons:
+			i--
+			continue
+		default:
+			return c, false, false
+		}
+		break
+	}
+	digits := min(end-i, 6)
+	if c.micro, ok = s.digits(i, digits); !ok {
+		return c, false, false
+	}
+	for range 6 - digits {
+		c.micro *= 10
+	}
+	for i += digits; s.isDigit(i); i++ {
+	}
+	return c, s.at(i) != 0, true
+}
+
+// weekDay counts the days from 1970-01-01 to a day of an ISO 8601 week.
+func weekDay(year, week, weekday int64) (day int64, ok bool) {
+	first := firstMonday(year)
+	day = first + (week-1)*7 + weekday - 1
+	return day, week >= 1 && weekday >= 1 && weekday <= 7 && first+week*7 <= firstMonday(year+1) && day <= civilDay(9999, 12, 31)
+}
+
+// firstMonday counts the days from 1970-01-01 to the Monday of a year's week 1,
+// which is the week with 4 January.
+func firstMonday(year int64) int64 {
+	day := civilDay(year, 1, 4)
+	return day - ((day+3)%7+7)%7 // 1970-01-01 was a Thursday
+}
+
+func daysIn(year, month int64) int64 {
+	switch month {
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	case 4, 6, 9, 11:
+		return 30
+	}
+	return 31
+}
+
+// civilDay counts days from 1970-01-01 in the Gregorian calendar, with years
+// that begin in March, so that the leap day is the last of its year.
+func civilDay(year, month, day int64) int64 {
+	if month <= 2 {
+		year--
+		month += 12
+	}
+	return 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 1 - 719468
+}
