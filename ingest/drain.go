@@ -145,7 +145,7 @@ func (r *indexReader) parseLine(batch *store.Batch, l line) {
 	text, hash, reason := l.head, l.hash, reasonTooLong
 	var row indexRow
 	if !l.long {
-		text = trimLine(l.head)
+		text = bytes.TrimPrefix(l.head, []byte("\xef\xbb\xbf")) // a byte order mark
 		hash = xxhash.Sum64(text)
 		row, reason = parseIndexRow(text)
 	}

@@ -28,7 +28,7 @@ const (
 type fileCursor struct {
 	Version int `json:"v"`
 	identity
-	Offset   int64  `json:"offset"`   // bytes read, up to and with a newline
+	Offset   int64  `json:"offset"`   // bytes read, up to and with a line end
 	HeadLen  int64  `json:"head_len"` // bytes, at most headBytes and Offset
 	HeadHash string `json:"head"`     // xxhash64 of the first HeadLen bytes
 	TailLen  int64  `json:"tail_len"` // bytes, at most tailBytes and Offset

@@ -25,6 +25,7 @@ func FuzzIndexRow(f *testing.F) {
 		`{"host_id":"a","received_at_wall":"2026-05-01T06:37:53.830599+00:00","code_commit":"\u001b[2J"}`,
 		`{"host_id":"\u00e9\ud83d\ude00","received_at_wall":"2026-05-01 06:37:53Z","x":[1,{"host_id":"b"},-1e+5,null,true]}`,
 		`{"host\u005fid":"a","host_id":null,"received_at_wall":"2026-02-29T00:00:00-12:30"}`,
+		`{"host_id":"a","received_at_wall":"20260501T063753.5+0000"}`, `{"host_id":"a","received_at_wall":"2026-W18-5T06,25 +00:00:30"}`,
 		`{"a":NaN,"b":-Infinity}`, `[]`, `"x"`, `{`, `{"a":01}`, " \t{}\r", `{"":""}{}`, `{"a":"\ud800"}`, "{\"a\":\"\x00\"}",
 	} {
 		f.Add([]byte(seed))
@@ -208,10 +209,11 @@ func readEntries(r io.Reader, offset int64) (entries []string, ends []int64, err
 }
 
 // FuzzLines compares the cutter of lines, fed whole and byte by byte and from
-// behind each line, with bytes.Split. A NUL stands for 20,000 bytes, so that
-// lines can be too long.
+// behind each line, with Python's universal newlines. A NUL stands for 20,000
+// bytes, so that lines can be too long.
 func FuzzLines(f *testing.F) {
-	for _, seed := range []string{"", "a", "a\n", "\n\nb\nc", "\x00\x00\x00\x00\na\n", "a\n\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\nb", "\x00\x00\x00\x00"} {
+	for _, seed := range []string{"", "a", "a\n", "\n\nb\nc", "\x00\x00\x00\x00\na\n", "a\n\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\nb", "\x00\x00\x00\x00",
+		"a\rb\rc", "a\r\nb\r\n", "a\r\r\nb\n\rc\r", "\x00\x00\x00\x00\r\na\r", "a\r\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\rb", "\r\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, short []byte) {
@@ -219,40 +221,53 @@ func FuzzLines(f *testing.F) {
 			return
 		}
 		content := bytes.ReplaceAll(short, []byte{0}, bytes.Repeat([]byte("x"), 20_000))
-		want := bytes.SplitAfter(content, []byte("\n"))
-		torn := len(want[len(want)-1]) > 0
-		want = want[:len(want)-1]
-		for _, r := range []io.Reader{bytes.NewReader(content), iotest.HalfReader(bytes.NewReader(content)), iotest.DataErrReader(bytes.NewReader(content))} {
+		want, torn := splitLines(content)
+		for _, r := range []io.Reader{bytes.NewReader(content), iotest.HalfReader(bytes.NewReader(content)), iotest.DataErrReader(bytes.NewReader(content)), iotest.OneByteReader(bytes.NewReader(content))} {
 			checkLines(t, newLineReader(r, 0, nil), content, want, torn)
 		}
-		at := int64(0)
 		for i, line := range want {
-			at += int64(len(line))
+			at := int64(line.to + 1) // between CR and LF, too
 			tail := content[max(0, at-tailBytes):at]
 			checkLines(t, newLineReader(bytes.NewReader(content[at:]), at, tail), content, want[i+1:], torn)
 		}
 	})
 }
 
+// span is a line of a text, without its end.
+type span struct{ from, to int }
+
+// splitLines cuts a text at LF, CR and CR LF. torn reports whether it ends in
+// the middle of a line.
+func splitLines(content []byte) (lines []span, torn bool) {
+	from := 0
+	for _, end := range regexp.MustCompile("\r\n|\r|\n").FindAllIndex(content, -1) {
+		lines = append(lines, span{from, end[0]})
+		from = end[1]
+	}
+	return lines, from < len(content)
+}
+
 // checkLines reads all that lines gives: want, each with what stands before it.
-func checkLines(t *testing.T, lines *lineReader, content []byte, want [][]byte, torn bool) {
+func checkLines(t *testing.T, lines *lineReader, content []byte, want []span, torn bool) {
 	t.Helper()
-	for i, whole := range want {
-		at := lines.offset
+	for i, at := range want {
 		got, err := lines.next()
-		length := int64(len(whole) - 1)
-		if err != nil || got.offset != at || got.length != length || got.long != (length > maxLine) || !bytes.HasPrefix(whole, got.head) {
-			t.Fatalf("line %d is %.40q of %d bytes at %d, too long %v, %v; want %.40q at %d", i, got.head, got.length, got.offset, got.long, err, whole, at)
+		whole := content[at.from:at.to]
+		if err != nil || got.offset != int64(at.from) || got.length != int64(len(whole)) || got.long != (len(whole) > maxLine) || !bytes.HasPrefix(whole, got.head) {
+			t.Fatalf("line %d is %.40q of %d bytes at %d, too long %v, %v; want %.40q at %d", i, got.head, got.length, got.offset, got.long, err, whole, at.from)
 		}
-		if got.long && got.hash != xxhash.Sum64(whole[:length]) || !got.long && len(got.head) != len(whole) {
+		if got.long && got.hash != xxhash.Sum64(whole) || !got.long && len(got.head) != len(whole) {
 			t.Fatalf("line %d: %d of %d bytes, hash %x", i, len(got.head), len(whole), got.hash)
 		}
-		if behind := content[max(0, lines.offset-tailBytes):lines.offset]; !bytes.Equal(behind, lines.behind()) {
-			t.Fatalf("behind line %d stand %.40q, want %.40q", i, lines.behind(), behind)
+		if behind := content[max(0, lines.offset-tailBytes):lines.offset]; lines.offset != int64(at.to+1) || !bytes.Equal(behind, lines.behind()) {
+			t.Fatalf("behind line %d, at %d, stand %.40q, want %.40q", i, lines.offset, lines.behind(), behind)
 		}
 	}
 	if got, err := lines.next(); !errors.Is(err, io.EOF) || lines.torn() != torn {
 		t.Fatalf("then comes %.40q, %v, torn %v", got.head, err, lines.torn())
+	}
+	if !torn && lines.offset != int64(len(content)) {
+		t.Fatalf("it ends at %d of %d", lines.offset, len(content))
 	}
 }
 

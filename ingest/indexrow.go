@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"github.com/cis490/fleet-health/store"
@@ -90,11 +89,4 @@ func (s *scanner) isValue() bool {
 	s.space()
 	k := s.value()
 	return k != kindBad && k != kindObject && s.atEnd()
-}
-
-// trimLine takes the line end and a byte order mark off.
-func trimLine(line []byte) []byte {
-	line = bytes.TrimSuffix(line, []byte("\n"))
-	line = bytes.TrimSuffix(line, []byte("\r"))
-	return bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 }

@@ -18,13 +18,16 @@ const (
 	bufferSize = 256 << 10
 )
 
-// lineReader cuts a stream into lines. It gives out only lines that end in a
-// newline; what comes after the last one is torn.
+// lineReader cuts a stream into lines, which end in LF, CR or CR LF, as Python's
+// text mode has it. What comes after the last end is torn. A CR ends its line at
+// once, even as the last byte of a file; an LF that is written after it later is
+// skipped then.
 type lineReader struct {
 	r      io.Reader
 	buf    []byte
 	start  int   // of the current line in buf
 	end    int   // of the bytes in buf
+	lf     int   // no LF stands in buf from start up to here
 	offset int64 // of the current line in the file
 	eof    bool
 	err    error // behind the bytes in buf
@@ -42,12 +45,12 @@ func newLineReader(r io.Reader, offset int64, tail []byte) *lineReader {
 // behind returns up to keptBehind bytes before the current line.
 func (l *lineReader) behind() []byte { return l.buf[max(0, l.start-keptBehind):l.start] }
 
-// line is one line of the file. head is the whole line with its newline, or its
+// line is one line of the file. head is the whole line without its end, or its
 // beginning if it is too long.
 type line struct {
 	head   []byte
 	offset int64
-	length int64 // bytes, without the newline
+	length int64 // bytes, without the line end
 	hash   uint64
 	long   bool
 }
@@ -57,15 +60,18 @@ type line struct {
 func (l *lineReader) next() (line, error) {
 	searched := l.start
 	for {
-		if i := bytes.IndexByte(l.buf[searched:l.end], '\n'); i >= 0 {
-			end := searched + i + 1
-			at := line{head: l.buf[l.start:end], offset: l.offset, length: int64(end - l.start - 1)}
+		if l.start > 0 && l.start < l.end && l.buf[l.start] == '\n' && l.buf[l.start-1] == '\r' {
+			l.start++ // the rest of the line end before
+			l.offset++
+			searched = l.start
+		}
+		if end := l.lineEnd(searched); end >= 0 {
+			at := line{head: l.buf[l.start:end], offset: l.offset, length: int64(end - l.start)}
 			if at.length > maxLine {
 				at.long = true
-				at.hash = xxhash.Sum64(at.head[:at.length])
+				at.hash = xxhash.Sum64(at.head)
 			}
-			l.offset += int64(end - l.start)
-			l.start = end
+			l.pass(end)
 			return at, nil
 		}
 		if l.end-l.start > maxLine {
@@ -84,6 +90,31 @@ func (l *lineReader) next() (line, error) {
 	}
 }
 
+// lineEnd returns where the first LF or CR in buf[from:] stands, -1 for none. It
+// looks for the LF first, and only once: most files have no other line end.
+func (l *lineReader) lineEnd(from int) int {
+	l.lf = max(l.lf, from)
+	n := bytes.IndexByte(l.buf[l.lf:l.end], '\n')
+	if n < 0 {
+		l.lf = l.end
+	} else {
+		l.lf += n
+	}
+	if i := bytes.IndexByte(l.buf[from:l.lf], '\r'); i >= 0 {
+		return from + i
+	}
+	if n < 0 {
+		return -1
+	}
+	return l.lf
+}
+
+// pass moves the reader past a line that ends at buf[end].
+func (l *lineReader) pass(end int) {
+	l.offset += int64(end + 1 - l.start)
+	l.start = end + 1
+}
+
 // skip reads past a line that is too long. If its end cannot be read it counts as
 // not begun: the reader stands before it as before any other.
 func (l *lineReader) skip() (line, error) {
@@ -92,15 +123,15 @@ func (l *lineReader) skip() (line, error) {
 	hash := xxhash.New()
 	length := int64(0)
 	for {
-		rest := l.buf[l.start:l.end]
-		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
-			hash.Write(rest[:i])
-			length += int64(i)
-			at := line{head: head, offset: l.offset, length: length, hash: hash.Sum64(), long: true}
-			l.start += i + 1
-			l.offset += length + 1
+		if end := l.lineEnd(l.start); end >= 0 {
+			rest := l.buf[l.start:end]
+			hash.Write(rest)
+			at := line{head: head, offset: l.offset, length: length + int64(len(rest)), hash: hash.Sum64(), long: true}
+			l.offset += length
+			l.pass(end)
 			return at, nil
 		}
+		rest := l.buf[l.start:l.end]
 		hash.Write(rest)
 		length += int64(len(rest))
 		l.start = l.end
@@ -112,6 +143,7 @@ func (l *lineReader) skip() (line, error) {
 		if err != nil {
 			l.start = copy(l.buf, before)
 			l.end = l.start + copy(l.buf[l.start:], head)
+			l.lf = l.start
 			return line{}, err
 		}
 	}
@@ -124,6 +156,7 @@ func (l *lineReader) shift() int {
 	copy(l.buf, l.buf[from:l.end])
 	l.start -= from
 	l.end -= from
+	l.lf -= from
 	return from
 }
 
@@ -144,5 +177,5 @@ func (l *lineReader) fill() error {
 	return err
 }
 
-// torn tells whether bytes follow the last newline.
+// torn tells whether bytes follow the last line end.
 func (l *lineReader) torn() bool { return l.end > l.start }

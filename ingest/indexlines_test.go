@@ -1,0 +1,56 @@
+package ingest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestLinesThatEndInCR: such a file was one line, too long or without an end. A
+// CR may be the last byte of a file, or the first half of a line end.
+func TestLinesThatEndInCR(t *testing.T) {
+	t.Parallel()
+	cr := func(n int) string { return strings.TrimSuffix(ship(n), "\n") + "\r" }
+	for name, test := range map[string]struct {
+		parts []string // each is appended, then comes a pass
+		want  string   // hosts after each pass
+	}{
+		"all in CR":                       {[]string{cr(1) + cr(2), cr(3)}, "h1 h2,h1 h2 h3"},
+		"one line":                        {[]string{cr(1)}, "h1"},
+		"all in CR LF":                    {[]string{cr(1) + "\n" + cr(2) + "\n", cr(3) + "\n"}, "h1 h2,h1 h2 h3"},
+		"the LF comes later":              {[]string{cr(1), "\n" + cr(2), "\n", cr(3)}, "h1,h1 h2,h1 h2,h1 h2 h3"},
+		"mixed":                           {[]string{ship(1) + cr(2) + ship(3), cr(4) + "\n" + ship(5) + cr(6)}, "h1 h2 h3,h1 h2 h3 h4 h5 h6"},
+		"the last one is torn":            {[]string{cr(1) + cr(2)[:40], cr(2)[40:]}, "h1,h1 h2"},
+		"a file of more than one buffer":  {[]string{strings.Repeat(cr(1), 5000) + cr(2)}, "h1 h2"},
+		"a CR between the members of one": {[]string{strings.Replace(ship(1), ",", ",\r", 1) + ship(2)}, "h2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newIndexDir(t)
+			var got []string
+			for _, part := range test.parts {
+				d.append("index.jsonl", part)
+				got = append(got, strings.TrimSuffix(d.read(), "|"))
+			}
+			expect(t, "hosts", strings.Join(got, ","), test.want)
+			d.read()
+			expect(t, "what is read once more", strings.Join(rows(t, d.s, "SELECT json_extract(state, '$.offset') FROM cursors"), " "), fmt.Sprint(len(strings.Join(test.parts, ""))))
+			if !strings.Contains(name, "members") {
+				expect(t, "quarantine", strings.Join(rows(t, d.s, "SELECT reason FROM quarantine_log"), " "), "")
+			}
+		})
+	}
+}
+
+// TestALineIsKnownWhateverItsEnd: its hash is that of its text.
+func TestALineIsKnownWhateverItsEnd(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1), ship(2))
+	d.read()
+	for _, end := range []string{"\r\n", "\r"} {
+		d.write("index.jsonl", strings.ReplaceAll(ship(1)+ship(2), "\n", end))
+		hosts, _, _ := strings.Cut(d.read(), "|")
+		expect(t, fmt.Sprintf("with %q", end), hosts, "h1 h2")
+	}
+}
