@@ -41,7 +41,7 @@ func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor,
 	f, err := openIndexFile(path)
 	if err != nil {
 		var atOpen *fs.PathError
-		return c, errors.As(err, &atOpen) && !isPacked(path), fmt.Errorf("index %w: %w", ErrUnread, err)
+		return c, errors.As(err, &atOpen) && c.witnessed(), fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
 	defer f.Close()
 	if c.Offset > 0 && f.stream == nil && !c.matches(f.file) {

@@ -156,7 +156,7 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 
 // olderGap says that the rest of a file that was rotated away may be missing.
 func (r *indexReader) olderGap(path string, from int64, err error) {
-	if isBeingPacked(path) {
+	if isBeingPacked(r.opts.Path, path) {
 		return
 	}
 	r.gaps = append(r.gaps, store.Gap{Reason: store.GapRotated, From: from, To: r.opts.Now,

@@ -2,19 +2,16 @@ package ingest
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
-	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,9 +30,6 @@ type indexFile struct {
 	stream  *bufio.Reader // its content
 }
 
-// compressions are the extensions of what openIndexFile decompresses.
-var compressions = []string{".gz", ".zst"}
-
 // openIndexFile opens an older index.
 func openIndexFile(path string) (*indexFile, error) {
 	f, err := openPlain(path)
@@ -43,33 +37,18 @@ func openIndexFile(path string) (*indexFile, error) {
 		return nil, err
 	}
 	f.current = false
-	var decoder io.ReadCloser
-	switch filepath.Ext(path) {
-	case ".gz":
-		decoder, err = gzip.NewReader(f.file)
-	case ".zst":
-		var d *zstd.Decoder
-		if d, err = zstd.NewReader(f.file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(32<<20)); err == nil {
-			decoder = d.IOReadCloser()
-		}
-	case ".bz2", ".lz4", ".lzma", ".xz", ".Z":
-		err = errors.New("of what is compressed, only gzip and zstd are read")
-	default:
-		return f, nil
-	}
-	if err != nil {
+	if err := f.decompress(); err != nil {
 		f.file.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	f.decoder, f.stream = decoder, bufio.NewReader(decoder)
-	head, _ := f.stream.Peek(headBytes) // an error comes again when it is read
-	f.head = bytes.Clone(head)
 	return f, nil
 }
 
 func (f *indexFile) Close() error {
 	if f.decoder != nil {
 		f.decoder.Close()
+		f.decoder, f.stream = nil, nil
+		runtime.GC() // or the windows of two files would be in memory at once
 	}
 	return f.file.Close()
 }
@@ -170,16 +149,6 @@ func isOwn(path string, c fileCursor) (bool, error) {
 	return f.holds(c), nil
 }
 
-// isPacked tells whether a file is compressed.
-func isPacked(path string) bool { return slices.Contains(compressions, filepath.Ext(path)) }
-
-// isBeingPacked tells whether a compressed file may not be whole yet: the file
-// that it is made from is still there.
-func isBeingPacked(path string) bool {
-	_, err := os.Lstat(strings.TrimSuffix(path, filepath.Ext(path)))
-	return isPacked(path) && err == nil
-}
-
 // sibling is a file beside the index.
 type sibling struct {
 	path string
@@ -215,14 +184,13 @@ func beside(path string, current os.FileInfo) (found []sibling, err error) {
 }
 
 // isRotated tells whether a name is one that logrotate and the like give to a
-// file, or to a copy of it: index.jsonl.1.gz, index.jsonl-20260501, or
-// index-20260501.jsonl where the extension is to stay the last.
+// file, or to a copy of it, with whatever a compressor adds: index.jsonl.1.gz,
+// index.jsonl-20260501, or index-20260501.jsonl where the extension is to stay.
 func isRotated(base, name string) bool {
 	ext := filepath.Ext(base)
 	rest, ours := strings.CutPrefix(name, strings.TrimSuffix(base, ext))
-	number, packed, extended := strings.Cut(rest, ext)
-	return strings.HasPrefix(name, base) ||
-		ours && extended && strings.Trim(number, "0123456789-._") == "" && (packed == "" || slices.Contains(compressions, packed))
+	number, _, extended := strings.Cut(rest, ext)
+	return strings.HasPrefix(name, base) || ours && extended && strings.Trim(number, "0123456789-._") == ""
 }
 
 // rotated returns all older indexes, oldest first.

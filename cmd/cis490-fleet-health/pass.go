@@ -26,6 +26,8 @@ func runPass(ctx context.Context, o passOptions, e *env) error {
 	log := newLogger(e, o.level)
 	// A pass holds a few batches at a time; a tight collector keeps it small.
 	debug.SetGCPercent(50)
+	// The window of a zstd file may need 128 MiB; its garbage must not come on top.
+	debug.SetMemoryLimit(160 << 20)
 	if !isDirectory(filepath.Dir(o.db)) {
 		return fmt.Errorf("%w: --db %s: there is no such directory", errUsage, o.db)
 	}
