@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // indexLog is a file of the index, whatever its name is now.
@@ -17,10 +20,11 @@ type indexLog struct {
 	lines  []*record
 	begun  *record // a last line of which only a part stands there
 	gz     bool
-	held   bool  // it was rotated away, and a writer may still write to it
-	copied bool  // it is somebody's copy of the index: if it is read, it is by the way
-	time   int64 // its modification time
-	made   int   // before the files whose number is greater
+	packed string // what its name got when it was compressed
+	held   bool   // it was rotated away, and a writer may still write to it
+	copied bool   // it is somebody's copy of the index: if it is read, it is by the way
+	time   int64  // its modification time
+	made   int    // before the files whose number is greater
 }
 
 func (l *indexLog) add(r *record) {
@@ -68,6 +72,9 @@ func (m *machine) newShip() *record {
 	s.text = fmt.Sprintf(`{"host_id": %q, "received_at_wall": %q, "code_commit": %q}`+"\n", s.host, wall(s.at), s.what)
 	if m.r.IntN(20) == 0 {
 		s.table, s.text = "", fmt.Sprintf("no row %d\n", s.at)
+	}
+	if m.r.IntN(5) == 0 {
+		s.text = strings.TrimSuffix(s.text, "\n") + []string{"\r", "\r\n"}[m.r.IntN(2)]
 	}
 	m.written = append(m.written, s)
 	return s
@@ -148,9 +155,7 @@ func (m *machine) rename(l *indexLog, place int) {
 		fmt.Sprintf("index.jsonl-202605%02d", l.serial),
 		fmt.Sprintf("index-202605%02d.jsonl", l.serial),
 	}[m.index.naming]
-	if l.gz {
-		name += ".gz"
-	}
+	name += l.packed
 	m.check(os.Rename(l.path, m.dir+"/"+name))
 	l.path = m.dir + "/" + name
 }
@@ -200,15 +205,28 @@ func (m *machine) compress() {
 	m.check(err)
 	info, err := os.Stat(l.path)
 	m.check(err)
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	w.Write(content)
-	m.check(w.Close())
-	m.check(os.WriteFile(l.path+".gz", b.Bytes(), 0o640))
-	m.check(os.Chtimes(l.path+".gz", info.ModTime(), info.ModTime()))
+	packed := m.dir + "/packed"
+	m.check(os.WriteFile(packed, m.pack(content), 0o640))
+	m.check(os.Chtimes(packed, info.ModTime(), info.ModTime()))
 	m.check(os.Remove(l.path))
 	x.made++
-	l.path, l.gz, l.begun, l.held, l.made = l.path+".gz", true, nil, false, x.made
+	l.packed = []string{".gz", ".GZ", ".zst", "zip", ".old", ""}[m.r.IntN(6)]
+	l.path, l.gz, l.begun, l.held, l.made = l.path+l.packed, true, nil, false, x.made
+	m.check(os.Rename(packed, l.path))
+}
+
+// pack compresses the content of a file, whatever its name will say.
+func (m *machine) pack(content []byte) []byte {
+	var b bytes.Buffer
+	var w io.WriteCloser = gzip.NewWriter(&b)
+	if m.r.IntN(2) == 0 {
+		zst, err := zstd.NewWriter(&b)
+		m.check(err)
+		w = zst
+	}
+	w.Write(content)
+	m.check(w.Close())
+	return b.Bytes()
 }
 
 func (m *machine) copyTruncate() {
