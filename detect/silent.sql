@@ -20,12 +20,34 @@ WITH latest AS (
     AND received_at <= :now
   GROUP BY host_id
 ),
-last_ship AS (
+last_ship AS MATERIALIZED (
   SELECT
     host_id,
     MAX(at) AS at
   FROM latest
   GROUP BY host_id
+),
+-- The end of the last gap in which ships may be missing from the index, 0 for
+-- none. A gap that ends after :now was noted by a clock that was ahead.
+blind AS MATERIALIZED (
+  SELECT COALESCE(MAX(at), 0) AS to_at
+  FROM (
+    SELECT (
+      SELECT MAX(to_at)
+      FROM gaps INDEXED BY gaps_open_by_end
+      WHERE source_id = sources.id AND recovered_at IS NULL AND to_at <= :now
+    ) AS at
+    FROM sources
+    WHERE stream = 'index'
+    UNION ALL
+    SELECT (
+      SELECT MAX(from_at)
+      FROM gaps INDEXED BY gaps_open_by_end
+      WHERE source_id = sources.id AND recovered_at IS NULL AND to_at > :now AND from_at <= :now
+    )
+    FROM sources
+    WHERE stream = 'index'
+  )
 )
 SELECT
   hosts.name AS host,
@@ -34,6 +56,13 @@ FROM last_ship
 JOIN hosts ON hosts.id = last_ship.host_id
 WHERE last_ship.at >= :now - :lookback
   AND :now - last_ship.at > :threshold
+  -- A host that may have shipped in the gap has its threshold from the gap's end,
+  -- and some host must have shipped since then.
+  AND (
+    last_ship.at > (SELECT to_at FROM blind)
+    OR :now - (SELECT to_at FROM blind) > :threshold
+      AND (SELECT MAX(at) FROM last_ship) > (SELECT to_at FROM blind)
+  )
   AND hosts.retired_at IS NULL
   AND hosts.name <> '(invalid)'
 ORDER BY hosts.name

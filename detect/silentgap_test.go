@@ -1,0 +1,120 @@
+package detect_test
+
+import (
+	"testing"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/store"
+	"github.com/google/go-cmp/cmp"
+)
+
+// gap stores a gap of a stream, which is recovered at once if it can be.
+func (f *fleet) gap(stream, reason string, from, to int64) {
+	f.Helper()
+	source, err := f.s.Source(f.Context(), stream)
+	if err != nil {
+		f.Fatal(err)
+	}
+	gaps := []store.Gap{{Reason: reason, From: from, To: to}}
+	if _, err := f.s.Save(f.Context(), &store.Batch{Source: source, Now: to, Gaps: gaps}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// TestSilenceAcrossAGap: the end of the index was known to be missing, and hosts
+// that may have shipped in it were alerted.
+func TestSilenceAcrossAGap(t *testing.T) {
+	t.Parallel()
+	const minute = store.Minute
+	for _, c := range []struct {
+		name  string
+		facts func(*fleet)
+		want  []string
+	}{
+		{"a gap that ends now holds back", func(f *fleet) {
+			f.ship("a", now-50*minute)
+			f.gap(store.StreamIndex, store.GapRotated, now-50*minute, now)
+		}, nil},
+		{"whatever its reason", func(f *fleet) {
+			f.ship("a", now-50*minute)
+			f.ship("b", now-5*minute)
+			f.gap(store.StreamIndex, store.GapRewritten, now-45*minute, now-10*minute)
+		}, nil},
+		{"one that ended longer ago than the threshold does so until something newer is read", func(f *fleet) {
+			f.ship("a", now-90*minute)
+			f.ship("b", now-40*minute)
+			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-40*minute)
+		}, nil},
+		{"and then no longer", func(f *fleet) {
+			f.ship("a", now-90*minute)
+			f.ship("b", now-40*minute+1)
+			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-40*minute)
+		}, []string{"a silent", "b silent"}},
+		{"a host has its threshold from the gap's end", func(f *fleet) {
+			f.ship("a", now-90*minute)
+			f.ship("b", now)
+			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-30*minute)
+		}, nil},
+		{"and not longer", func(f *fleet) {
+			f.ship("a", now-90*minute)
+			f.ship("b", now)
+			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-30*minute-1)
+		}, []string{"a silent"}},
+		{"a gap that ends with a host's last ship may hold a later one", func(f *fleet) {
+			f.ship("a", now-40*minute)
+			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-40*minute)
+		}, nil},
+		{"a gap before the last ship changes nothing", func(f *fleet) {
+			f.ship("a", now-40*minute)
+			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-40*minute-1)
+		}, []string{"a silent"}},
+		{"the last of several gaps counts", func(f *fleet) {
+			f.ship("a", now-90*minute)
+			f.ship("b", now-70*minute)
+			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-80*minute)
+			f.gap(store.StreamIndex, store.GapRotated, now-85*minute, now)
+		}, nil},
+		{"a gap of the journal changes nothing", func(f *fleet) {
+			f.ship("a", now-50*minute)
+			f.gap(store.StreamJournal, store.GapVacuumed, now-50*minute, now)
+		}, []string{"a silent"}},
+		{"a gap that was read later changes nothing", func(f *fleet) {
+			f.ship("a", now-50*minute)
+			f.gap(store.StreamIndex, store.GapUnread, now-50*minute, now)
+			source, _ := f.s.Source(f.Context(), store.StreamIndex)
+			if err := f.s.CloseUnread(f.Context(), source, now); err != nil {
+				f.Fatal(err)
+			}
+		}, []string{"a silent"}},
+		{"a gap noted by a clock that was ahead ends where it began", func(f *fleet) {
+			f.ship("a", now-50*minute)
+			f.ship("b", now-40*minute)
+			f.gap(store.StreamIndex, store.GapTruncated, now-45*minute, now+1000*minute)
+		}, []string{"a silent", "b silent"}},
+		{"a gap that is still to come changes nothing", func(f *fleet) {
+			f.ship("a", now-50*minute)
+			f.gap(store.StreamIndex, store.GapTruncated, now+1, now+2)
+		}, []string{"a silent"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
+			c.facts(f)
+			f.finds(c.want...)
+		})
+	}
+}
+
+// TestAGapHoldsBackNoOtherSymptom, and silence no longer than it must.
+func TestAGapHoldsBackNoOtherSymptom(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.ship("a", now-50*store.Minute)
+	f.gap(store.StreamIndex, store.GapRotated, now-50*store.Minute, now)
+	f.puts("a", 10, now, 412)
+	f.finds("a fatal-only")
+	f.ship("b", now+store.Minute)
+	if diff := cmp.Diff([]string{"a silent"}, f.detect(detect.Sources{Index: true}, now+30*store.Minute+1)); diff != "" {
+		t.Errorf("after the threshold (-want +got):\n%s", diff)
+	}
+}
