@@ -29,6 +29,7 @@ type indexReader struct {
 	gaps   []store.Gap // found, and to be stored with the next place: a pass that ends between the two would forget them
 	result *Result
 	series seriesNames // the parser's
+	again  bool        // what is read may have been read before, at other offsets
 }
 
 // errAnotherFile: a file does not hold what was read of the one that it seems to be.
@@ -90,7 +91,7 @@ func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at 
 			r.gaps = nil
 			r.result.add(saved)
 			r.result.Read += chunk.lines
-			r.result.Quarantined += chunk.batch.Quarantine.Lines()
+			r.result.Quarantined += saved.Quarantined
 			r.opts.Progress.tell(r.result.Read, chunk.read, f.info.Size())
 		}
 		end = chunk.end
@@ -109,7 +110,7 @@ func (r *indexReader) parse(ctx context.Context, f *indexFile, lines *lineReader
 	defer close(out)
 	begin := lines.offset
 	for {
-		batch := &store.Batch{Source: r.source, Now: r.opts.Now}
+		batch := &store.Batch{Source: r.source, Now: r.opts.Now, Quarantine: store.Quarantine{Again: r.again}}
 		if r.series.many() {
 			r.series = seriesNames{}
 		}

@@ -127,7 +127,7 @@ func (r *indexReader) read(ctx context.Context, newest int64) error {
 			older, begin = slices.Insert(older, 0, t.own), place.fileCursor
 		}
 		if gap := indexGap(place.fileCursor, current, t, since, r.opts.Now); gap != nil {
-			r.gaps = append(r.gaps, *gap)
+			r.gaps, r.again = append(r.gaps, *gap), true
 		}
 	} else if r.opts.Rotated {
 		older, err = rotated(r.opts.Path, current.info)

@@ -36,6 +36,7 @@ type Saved struct {
 	Floods                  []Flood // the PUTs and rejections beyond the quota, which are counted above
 	Future                  int     // facts stamped more than FutureTolerance ahead of the clock
 	Expired                 int     // facts of hours that have been pruned, left out
+	Quarantined             int     // lines that could not be read as facts
 	ExpiredBefore           int64   // the end of the pruned hours, in microseconds; 0 if Expired is
 }
 
@@ -125,7 +126,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	if err := tx.saveHosts(hosts); err != nil {
 		return saved, fmt.Errorf("store hosts: %w", err)
 	}
-	if err := tx.saveQuarantine(b.Source, &b.Quarantine, b.Now); err != nil {
+	if saved.Quarantined, err = tx.saveQuarantine(b.Source, &b.Quarantine, b.Now); err != nil {
 		return saved, fmt.Errorf("store quarantine: %w", err)
 	}
 	if err := tx.saveGaps(b.Source, b.Gaps, b.Recovered, b.Now); err != nil {

@@ -41,14 +41,14 @@ func TestAFailedSaveLeavesEverything(t *testing.T) {
 			if cursor, err := s.Cursor(t.Context(), source); err != nil || cursor != (store.Cursor{}) {
 				t.Errorf("the cursor stands at %+v (%v)", cursor, err)
 			}
-			for _, table := range []string{"ships", "puts", "rejections", "hosts", "series", "code_commits", "ship_hours", "put_hours", "rejection_hours", "gaps", "quarantine"} {
+			for _, table := range []string{"ships", "puts", "rejections", "hosts", "series", "code_commits", "ship_hours", "put_hours", "rejection_hours", "gaps", "quarantine", "quarantine_lines"} {
 				if n := mustSelect[int](t, s, "SELECT COUNT(*) FROM "+table); n[0] != 0 {
 					t.Errorf("%d rows stay in %s", n[0], table)
 				}
 			}
 			script("DROP TRIGGER broken")
 			saved := mustSave(t, s, batch())
-			if diff := cmp.Diff(store.Saved{Ships: 1, Puts: 1, Rejections: 1}, saved); diff != "" {
+			if diff := cmp.Diff(store.Saved{Ships: 1, Puts: 1, Rejections: 1, Quarantined: 1}, saved); diff != "" {
 				t.Errorf("the second try (-want +got):\n%s", diff)
 			}
 			hosts := mustSelect[string](t, s, "SELECT host FROM ship_log UNION ALL SELECT host FROM put_log UNION ALL SELECT host FROM rejection_log")

@@ -1,5 +1,7 @@
 package store
 
+import "slices"
+
 // Quarantined is a line that could not be read as a fact.
 type Quarantined struct {
 	Reason   string // short and fixed, like not-json
@@ -9,87 +11,136 @@ type Quarantined struct {
 	Head     []byte // the first few bytes, as they are
 }
 
-// Quarantine collects the lines of a batch that could not be read as facts:
-// the first of each reason as they are, of all others the number. The zero
-// value is empty.
+// Quarantine collects the lines of a batch that could not be read as facts, the
+// first of each reason as they are. The zero value is empty.
 type Quarantine struct {
-	Samples []Quarantined
-	counts  map[string]quarantineCount
+	// Again tells that lines may have been read before at other positions, as of a
+	// file that was rewritten: one whose hash is known is not new then.
+	Again   bool
+	samples []Quarantined
+	lines   []quarantineLine // all of them
+	reasons []quarantineReason
 }
 
-type quarantineCount struct{ lines, samples int }
+// quarantineLine is small: a batch may consist of such lines.
+type quarantineLine struct {
+	hash           uint64
+	position       int64
+	reason, sample int32 // in Quarantine.reasons and .samples; sample is -1 for none
+}
 
-// SamplesPerReason bounds the quarantined lines that are kept, for each source
-// and reason.
-const SamplesPerReason = 100
+type quarantineReason struct {
+	name    string
+	samples int
+	fresh   int // lines that were not known
+}
+
+const (
+	// SamplesPerReason bounds the quarantined lines that are kept, for each source
+	// and reason.
+	SamplesPerReason = 100
+	// MaxQuarantineLines bounds the quarantined lines of a source that are known. A
+	// line beyond it counts each time that it is read.
+	MaxQuarantineLines = 100_000
+)
 
 // Add takes a line. head is called if the line's first bytes are wanted.
 func (q *Quarantine) Add(line Quarantined, head func() []byte) {
-	if q.counts == nil {
-		q.counts = map[string]quarantineCount{}
+	i := slices.IndexFunc(q.reasons, func(r quarantineReason) bool { return r.name == line.Reason })
+	if i < 0 {
+		i = len(q.reasons)
+		q.reasons = append(q.reasons, quarantineReason{name: line.Reason})
 	}
-	count := q.counts[line.Reason]
-	count.lines++
-	if count.samples < SamplesPerReason {
-		count.samples++
+	sample := int32(-1)
+	if reason := &q.reasons[i]; reason.samples < SamplesPerReason {
+		reason.samples++
 		line.Head = head()
-		q.Samples = append(q.Samples, line)
+		sample = int32(len(q.samples))
+		q.samples = append(q.samples, line)
 	}
-	q.counts[line.Reason] = count
+	q.lines = append(q.lines, quarantineLine{line.LineHash, line.Position, int32(i), sample})
 }
 
-// Lines returns how many lines were taken.
-func (q *Quarantine) Lines() (n int) {
-	for _, count := range q.counts {
-		n += count.lines
+// saveQuarantine counts the lines that are new, and keeps samples of them.
+func (tx *Tx) saveQuarantine(source int64, q *Quarantine, now int64) (lines int, err error) {
+	if len(q.lines) == 0 {
+		return 0, nil
 	}
-	return n
-}
-
-// saveQuarantine keeps samples and counts lines. A line that is kept already
-// counts once, however often it is read.
-func (tx *Tx) saveQuarantine(source int64, q *Quarantine, now int64) error {
-	for _, line := range q.Samples {
-		var kept int
-		var known bool
-		err := tx.QueryRow(`
-			SELECT
-			  COUNT(*),
-			  COUNT(*) FILTER (WHERE position = ? AND line_hash = ?) > 0
-			FROM quarantine
-			WHERE source_id = ? AND reason = ?`,
-			line.Position, int64(line.LineHash), source, line.Reason).Scan(&kept, &known)
+	isNew, done, err := tx.newLines(source, q.Again)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	for i := range q.reasons {
+		q.reasons[i].fresh = 0
+	}
+	for _, line := range q.lines {
+		fresh, err := isNew(line)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if known {
-			count := q.counts[line.Reason]
-			count.lines--
-			q.counts[line.Reason] = count
+		if !fresh {
 			continue
 		}
-		if kept >= SamplesPerReason {
-			continue
-		}
-		_, err = tx.Exec(`
-			INSERT INTO quarantine (source_id, reason, position, line_hash, length, head, seen_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			source, line.Reason, line.Position, int64(line.LineHash), line.Length, append([]byte{}, line.Head...), now)
-		if err != nil {
-			return err
+		lines++
+		q.reasons[line.reason].fresh++
+		if line.sample >= 0 {
+			if err := tx.keepSample(source, q.samples[line.sample], now); err != nil {
+				return 0, err
+			}
 		}
 	}
-	for reason, count := range q.counts {
-		if count.lines == 0 {
+	for _, reason := range q.reasons {
+		if reason.fresh == 0 {
 			continue
 		}
 		_, err := tx.Exec(`
 			INSERT INTO quarantine_counts (source_id, reason, lines)
 			VALUES (?, ?, ?)
-			ON CONFLICT (source_id, reason) DO UPDATE SET lines = lines + excluded.lines`, source, reason, count.lines)
+			ON CONFLICT (source_id, reason) DO UPDATE SET lines = lines + excluded.lines`, source, reason.name, reason.fresh)
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return lines, nil
+}
+
+func (tx *Tx) keepSample(source int64, line Quarantined, now int64) error {
+	_, err := tx.Exec(`
+		INSERT INTO quarantine (source_id, reason, position, line_hash, length, head, seen_at)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+		WHERE (SELECT COUNT(*) FROM quarantine WHERE source_id = ?1 AND reason = ?2) < ?8
+		ON CONFLICT DO NOTHING`,
+		source, line.Reason, line.Position, int64(line.LineHash), line.Length, append([]byte{}, line.Head...), now, SamplesPerReason)
+	return err
+}
+
+// newLines returns a function that reports whether a line is not known yet, and
+// notes it as known while there is room.
+func (tx *Tx) newLines(source int64, again bool) (isNew func(quarantineLine) (bool, error), done func() error, err error) {
+	var known int
+	err = tx.Get(&known, "SELECT COUNT(*) FROM quarantine_lines WHERE source_id = ?", source)
+	if err != nil {
+		return nil, nil, err
+	}
+	insert, err := tx.Prepare(`
+		INSERT INTO quarantine_lines (source_id, line_hash, position)
+		SELECT ?1, ?2, ?3
+		WHERE NOT (?4 AND EXISTS (SELECT 1 FROM quarantine_lines WHERE source_id = ?1 AND line_hash = ?2))
+		ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(line quarantineLine) (bool, error) {
+		if known >= MaxQuarantineLines {
+			return true, nil
+		}
+		result, err := insert.Exec(source, int64(line.hash), line.position, again)
+		if err != nil {
+			return false, err
+		}
+		n, err := result.RowsAffected()
+		known += int(n)
+		return n > 0, err
+	}, insert.Close, nil
 }
