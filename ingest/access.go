@@ -2,113 +2,197 @@ package ingest
 
 import (
 	"bytes"
-	"net/netip"
 	"net/url"
-	"unicode"
-	"unicode/utf8"
 )
 
-// What a line of the receiver says of a host's PUT.
-type finding struct {
-	host      string
-	status    int32  // of an access line, 0 for a rejection
-	client    string // of an access line, an IP address; "" if it is not known
-	unstamped bool
-	message   []byte // of a rejection
+// access is one access line of the receiver's server.
+type access struct {
+	method, target []byte
+	status         int32 // three digits; 100 to 599 if the request was answered
+	decoded        bool  // the target is logged decoded
+	client         []byte
+	port           bool // client ends in a port
 }
 
-var (
-	putPrefix   = []byte("PUT /v1/episodes/")
-	missingMark = []byte("missing x-cis490-code-commit")
-	hostMark    = []byte("host=")
-)
-
-// maxMessage bounds the message of a rejection that is kept, in bytes.
-const maxMessage = 256
-
-// parseMessage reads one line of a journal message. ok is false for a line that
-// says nothing of a host's PUT. warning tells whether the entry's priority says
-// warning or worse.
-func parseMessage(text []byte, warning bool) (f finding, ok bool) {
-	text = stripColour(text)
-	if saysMissing(text) {
-		f.host, ok = namedHost(text)
-		f.unstamped, f.message = true, text
-		return f, ok
+// accessLine reads a whole line in one of two forms, of any method:
+//
+//	PREFIX ADDRESS - "METHOD TARGET HTTP/V" STATUS REASON
+//	PREFIX ADDRESS - USER [DATE] "METHOD TARGET V" STATUS SIZE "REFERER" "AGENT"
+//
+// The first is uvicorn's, the second that of hypercorn and gunicorn. PREFIX is
+// what loggers write. Where the request may hold quotes, the line must end as its
+// form says: otherwise a client could write a status into its own request.
+func accessLine(text []byte) (a access, ok bool) {
+	quote := openingQuote(text)
+	if quote < 0 {
+		return a, false
 	}
-	if f.host, f.status, ok = accessLine(text); ok {
-		f.client = clientOf(text)
-		return f, true
+	before, request := text[:quote], text[quote+1:]
+	before, combined := cutDate(before)
+	ending := lastEnd
+	if combined {
+		ending = worstEnd
 	}
-	if warning || bytes.Contains(text, []byte("WARNING")) {
-		f.host, ok = namedHost(text)
-		f.message = text
+	end, status := ending(request)
+	if end < 0 {
+		return a, false
 	}
-	return f, ok
+	blank := bytes.IndexByte(request[:end], ' ')
+	version := bytes.LastIndexByte(request[:end], ' ')
+	if blank <= 0 || version <= blank {
+		return a, false
+	}
+	a.method, a.target, a.status = request[:blank], request[blank+1:version], status
+	a.decoded = request[version+1] != 'H'
+	if a.client, ok = decoration(before); !ok {
+		return a, false
+	}
+	a.port = !combined || a.decoded // gunicorn logs addresses without a port
+	return a, true
 }
 
-// accessLine reads `PUT /v1/episodes/HOST/NAME HTTP/1.1" 200`, wherever it
-// stands in the line.
-func accessLine(text []byte) (host string, status int32, ok bool) {
-	for {
-		i := bytes.Index(text, putPrefix)
+// openingQuote returns where the request begins: the first quote that is not
+// escaped, as gunicorn escapes those in a user's name. It is -1 without one.
+func openingQuote(text []byte) int {
+	for from := 0; ; {
+		i := bytes.IndexByte(text[from:], '"')
 		if i < 0 {
-			return "", 0, false
+			return -1
 		}
-		text = text[i+len(putPrefix):]
-		slash := bytes.IndexByte(text, '/')
-		if slash <= 0 {
-			continue
+		if from += i; from == 0 || text[from-1] != '\\' {
+			return from
 		}
-		rest := text[slash+1:]
-		quote := bytes.IndexByte(rest, '"')
-		if quote < 0 {
-			continue
-		}
-		target, after := rest[:quote], rest[quote+1:]
-		version := bytes.LastIndex(target, []byte(" HTTP/"))
-		if version <= 0 || !isVersion(target[version+6:]) {
-			continue
-		}
-		if status, ok = statusCode(after); !ok {
-			continue
-		}
-		return unescapeHost(text[:slash]), status, true
+		from++
 	}
 }
 
-// clientOf reads the address in `ADDRESS:PORT - "PUT`, "" if it is none.
-func clientOf(text []byte) string {
-	before, _, _ := bytes.Cut(text, []byte(` - "`))
-	word := before[bytes.LastIndexByte(before, ' ')+1:]
-	address, err := netip.ParseAddr(string(bytes.Trim(word[:max(0, bytes.LastIndexByte(word, ':'))], "[]")))
-	if err != nil {
-		return ""
+// cutDate cuts ` - USER [DATE] ` off the end of b, if it is there. The user is a
+// client's word, and may be anything.
+func cutDate(b []byte) (before []byte, ok bool) {
+	const date = "[01/May/2026:12:00:00 +0000] "
+	at := len(b) - len(date)
+	if at < 0 || b[at] != '[' || b[at+3] != '/' || b[at+7] != '/' || b[at+21] != ' ' || b[len(b)-2] != ']' {
+		return b, false
 	}
-	return address.Unmap().WithZone("").String()
+	if dash := bytes.Index(b[:at], []byte(" - ")); dash >= 0 {
+		return b[:dash], true
+	}
+	return b, false
 }
 
-// statusCode reads three digits behind a space.
-func statusCode(after []byte) (status int32, ok bool) {
-	if len(after) < 4 || after[0] != ' ' {
-		return 0, false
+// lastEnd returns where a request ends, and its status, if nothing but a reason
+// phrase follows: then the last quote is the request's.
+func lastEnd(request []byte) (end int, status int32) {
+	end = bytes.LastIndexByte(request, '"')
+	status, rest, ok := statusBehind(request, end)
+	if !ok {
+		return -1, 0
 	}
-	for _, c := range after[1:4] {
+	for _, c := range rest {
+		if !(c|0x20 >= 'a' && c|0x20 <= 'z' || c == ' ' || c == '-' || c == '\'') {
+			return -1, 0
+		}
+	}
+	return end, status
+}
+
+// worstEnd returns where a request ends, and its status, if a size follows. A
+// client writes the path before it and the agent behind it, and hypercorn
+// escapes neither: of several ends, that with the highest status counts, so that
+// no client can make a refusal look like a success.
+func worstEnd(request []byte) (end int, status int32) {
+	end, status = -1, -1
+	for from := 0; ; {
+		i := bytes.IndexByte(request[from:], '"')
+		if i < 0 {
+			return end, status
+		}
+		at := from + i
+		from = at + 1
+		s, rest, ok := statusBehind(request, at)
+		if !ok || s <= status || len(rest) < 2 {
+			continue
+		}
+		size, _, _ := bytes.Cut(rest[1:], []byte(" "))
+		if isNumber(size, "") || string(size) == "-" || string(size) == "None" {
+			end, status = at, s
+		}
+	}
+}
+
+// statusBehind reads ` HTTP/1.1` before the quote at end, or ` 1.1`, and ` 200`
+// after it. rest is what follows the status.
+func statusBehind(request []byte, end int) (status int32, rest []byte, ok bool) {
+	if end < 0 || end+1 >= len(request) || request[end+1] != ' ' {
+		return 0, nil, false
+	}
+	if status, rest, ok = cutStatus(request[end+2:]); !ok {
+		return 0, nil, false
+	}
+	version := bytes.TrimPrefix(request[bytes.LastIndexByte(request[:end], ' ')+1:end], []byte("HTTP/"))
+	return status, rest, isNumber(version, ".")
+}
+
+// cutStatus reads three digits, which a blank or nothing follows.
+func cutStatus(b []byte) (status int32, rest []byte, ok bool) {
+	if len(b) < 3 || len(b) > 3 && b[3] != ' ' {
+		return 0, nil, false
+	}
+	for _, c := range b[:3] {
 		if c < '0' || c > '9' {
-			return 0, false
+			return 0, nil, false
 		}
 		status = status*10 + int32(c-'0')
 	}
-	return status, true
+	return status, b[3:], true
 }
 
-func isVersion(b []byte) bool {
-	for _, c := range b {
-		if (c < '0' || c > '9') && c != '.' {
-			return false
-		}
+// put returns what the line says of a host's PUT. ok is false for another
+// request, and for one that was not answered: 000 is no status.
+func (a *access) put() (f finding, ok bool) {
+	if string(a.method) != "PUT" || a.status < 100 || a.status > 599 {
+		return f, false
 	}
-	return len(b) > 0
+	host, ok := episodeHost(a.target, a.decoded)
+	if !ok {
+		return f, false
+	}
+	return finding{host: host, status: a.status, client: clientAddress(a.client, a.port)}, true
+}
+
+// episodeHost returns HOST of `/v1/episodes/HOST/NAME`, which may have a prefix: a
+// root path. Other resources below v1 may have names that look like a whole path.
+func episodeHost(target []byte, decoded bool) (host string, ok bool) {
+	path, query, _ := bytes.Cut(target, []byte("?"))
+	rest, ok := bytes.CutPrefix(path, []byte("/"))
+	for ok {
+		var segment []byte
+		segment, rest, ok = bytes.Cut(rest, []byte("/"))
+		if !ok || !isSegment(segment, "v1") {
+			continue
+		}
+		if segment, rest, ok = bytes.Cut(rest, []byte("/")); !ok || !isSegment(segment, "episodes") {
+			return "", false
+		}
+		segment, name, found := bytes.Cut(rest, []byte("/"))
+		if !found || len(segment) == 0 || len(name)+len(query) == 0 {
+			return "", false
+		}
+		if decoded {
+			return string(segment), true
+		}
+		return unescapeHost(segment), true
+	}
+	return "", false
+}
+
+// isSegment reports whether a segment of a path is name, which a client may have
+// percent-encoded.
+func isSegment(segment []byte, name string) bool {
+	if string(segment) == name {
+		return true
+	}
+	return bytes.IndexByte(segment, '%') >= 0 && unescapeHost(segment) == name
 }
 
 // unescapeHost decodes a path segment once; one that cannot be is kept as it is.
@@ -119,92 +203,4 @@ func unescapeHost(segment []byte) string {
 		}
 	}
 	return string(segment)
-}
-
-// namedHost reads HOST of `host=HOST`, up to white space, without commas at its end.
-func namedHost(text []byte) (string, bool) {
-	for {
-		i := bytes.Index(text, hostMark)
-		if i < 0 {
-			return "", false
-		}
-		text = text[i+len(hostMark):]
-		if end := bytes.IndexFunc(text, isSpace); end != 0 && len(text) > 0 {
-			if end > 0 {
-				text = text[:end]
-			}
-			return string(bytes.TrimRight(text, ",")), true
-		}
-	}
-}
-
-func isSpace(r rune) bool {
-	switch r {
-	case ' ', '\t', '\n', '\v', '\f', '\r', 0x85, 0xa0, 0x2028, 0x2029:
-		return true
-	}
-	return false
-}
-
-// saysMissing tells whether a line holds missingMark, in whatever case. It looks
-// at the hyphens alone: few lines have one, and none of most has the mark.
-func saysMissing(text []byte) bool {
-	const before = len("missing x")
-	for from := before; from < len(text); {
-		hyphen := bytes.IndexByte(text[from:], '-')
-		if hyphen < 0 {
-			return false
-		}
-		start := from + hyphen - before
-		if end := start + len(missingMark); end <= len(text) && bytes.EqualFold(text[start:end], missingMark) {
-			return true
-		}
-		from += hyphen + 1
-	}
-	return false
-}
-
-// stripColour takes SGR sequences (ESC [ … m) out.
-func stripColour(text []byte) []byte {
-	if bytes.IndexByte(text, 0x1b) < 0 {
-		return text
-	}
-	out := make([]byte, 0, len(text))
-	for i := 0; i < len(text); i++ {
-		if text[i] == 0x1b && i+1 < len(text) && text[i+1] == '[' {
-			j := i + 2
-			for j < len(text) && (text[j] >= '0' && text[j] <= '9' || text[j] == ';') {
-				j++
-			}
-			if j < len(text) && text[j] == 'm' {
-				i = j
-				continue
-			}
-		}
-		out = append(out, text[i])
-	}
-	return out
-}
-
-// printable returns text as valid UTF-8, with U+FFFD for control characters but
-// tabs: sqlite3 hands what it reads to the terminal as it is.
-func printable(text []byte) []byte {
-	return bytes.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\t' {
-			return utf8.RuneError
-		}
-		return r
-	}, bytes.ToValidUTF8(text, []byte("\uFFFD")))
-}
-
-// bounded cuts a message to maxMessage bytes of what is printable.
-func bounded(message []byte) string {
-	message = printable(message)
-	if len(message) > maxMessage {
-		message = message[:maxMessage]
-		for len(message) > 0 && !utf8.Valid(message) {
-			message = message[:len(message)-1]
-		}
-	}
-	return string(message)
 }

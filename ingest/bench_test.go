@@ -11,3 +11,19 @@ func BenchmarkIndexRow(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkMessage(b *testing.B) {
+	for name, line := range map[string]string{
+		"put":   `INFO:     10.0.0.17:50000 - "PUT /v1/episodes/lab-0017/ep-b2221a58008a05a6.tar.zst HTTP/1.1" 200 OK`,
+		"get":   `INFO:     10.0.0.17:50000 - "GET /v1/health HTTP/1.1" 200 OK`,
+		"other": `INFO:     stored ep-b2221a58008a05a6.tar.zst in 12 ms, 42604684 bytes`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			var h hearing
+			pid, text := []byte("77"), []byte(line)
+			for b.Loop() {
+				h.message(pid, text, false, func(finding) {})
+			}
+		})
+	}
+}

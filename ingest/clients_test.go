@@ -20,8 +20,11 @@ func TestTheAddressOfAnAccessLine(t *testing.T) {
 		"INFO:     10.0.0.5 - ":                      "",
 		"":                                           "",
 	} {
-		if f, ok := parseMessage([]byte(before+put), false); !ok || f.client != want {
-			t.Errorf("the address of %q is %q (%v), want %q", before, f.client, ok, want)
-		}
+		var h hearing
+		h.message([]byte("77"), []byte(before+put), false, func(f finding) {
+			if f.client != want {
+				t.Errorf("the address of %q is %q, want %q", before, f.client, want)
+			}
+		})
 	}
 }

@@ -47,6 +47,7 @@ type Result struct {
 	Quiet       string // why nothing came, if that is worth a word; "" otherwise
 	Capped      bool   // there is more, left to the next pass
 	ReadTo      int64  // if Capped: the time up to which the journal was read, in microseconds; otherwise 0
+	Heard       Heard  // of the journal
 }
 
 func (r *Result) add(saved store.Saved) {

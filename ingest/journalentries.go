@@ -25,14 +25,15 @@ type entryReader struct {
 	unit    string
 	now     int64
 	hosts   hostNames
-	clients hostNames // their addresses
-	result  *Result
-	batch   *store.Batch
-	last    int64 // time of the entry before
-	seen    int   // entries since the last batch
-	when    instant
-	twins   map[uint64]uint64 // how many of the entries of that time are alike, by their hash
-	hash    uint64            // of the entry at hand
+	clients hostNames // the addresses of their PUTs
+	hearing
+	result *Result
+	batch  *store.Batch
+	last   int64 // time of the entry before
+	seen   int   // entries since the last batch
+	when   instant
+	twins  map[uint64]uint64 // how many of the entries of that time are alike, by their hash
+	hash   uint64            // of the entry at hand
 }
 
 // instant is when an entry was written; many may be at once.
@@ -105,27 +106,23 @@ func (r *entryReader) add(e *entry) {
 	if string(e.pid) == "1" || len(e.unit) > 0 && string(e.unit) != r.unit {
 		return
 	}
-	warning := e.priority != 0 && e.priority <= '4'
-	text, n := e.message, uint64(0)
-	for len(text) > 0 {
-		one, rest, _ := bytes.Cut(text, []byte("\n"))
-		text = rest
-		if f, ok := parseMessage(one, warning); ok {
-			host := r.hosts.id(f.host)
-			hash := r.hash + n
-			n++
-			if f.status != 0 {
-				r.batch.Puts = append(r.batch.Puts, store.Put{At: e.at, CursorHash: hash, Host: host, Status: f.status, Client: r.client(f.client)})
-				continue
-			}
-			reason := store.ReasonOther
-			if f.unstamped {
-				reason = store.ReasonUnstamped
-			}
-			r.batch.Rejections = append(r.batch.Rejections, store.Rejection{At: e.at, CursorHash: hash,
-				Host: host, Reason: reason, Message: bounded(f.message)})
+	n := uint64(0)
+	r.hearing.message(e.pid, e.message, e.priority != 0 && e.priority <= '4', func(f finding) {
+		host := r.hosts.id(f.host)
+		hash := r.hash + n
+		n++
+		if f.status != 0 {
+			r.batch.Puts = append(r.batch.Puts, store.Put{At: e.at, CursorHash: hash, Host: host, Status: f.status, Client: r.client(f.client)})
+			return
 		}
-	}
+		reason := store.ReasonOther
+		if f.unstamped {
+			reason = store.ReasonUnstamped
+		}
+		r.batch.Rejections = append(r.batch.Rejections, store.Rejection{At: e.at, CursorHash: hash,
+			Host: host, Reason: reason, Message: bounded(f.message)})
+	})
+	r.result.Heard.add(e, n > 0)
 }
 
 // client gives an address its number for store.Put; "" is none.

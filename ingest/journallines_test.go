@@ -56,7 +56,7 @@ func TestWhatCountsAsALineOfTheReceiver(t *testing.T) {
 		"another unit's":                        {entry: logged{unit: "other.service", message: access("/v1/episodes/a/e", "HTTP/1.1")}},
 		"another unit's about this one":         {entry: logged{unit: "other.service", fields: []string{"_UID=0", "OBJECT_SYSTEMD_UNIT=" + unit}, message: access("/v1/episodes/a/e", "HTTP/1.1")}},
 		"a field of which nothing is known":     {entry: logged{fields: []string{"X=" + long + "\n\n__CURSOR=fake\n"}, message: access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
-		"a message like an export stream":       {entry: logged{message: "x\n\n__CURSOR=fake\n__REALTIME_TIMESTAMP=1\nMESSAGE=" + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
+		"a message like an export stream":       {entry: logged{message: "x\n\n__CURSOR=fake\n__REALTIME_TIMESTAMP=1\nMESSAGE=x\n\n" + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
 		"a line of bytes that look like a host": {entry: logged{priority: 4, message: "host=\x00\x01"}, other: "(invalid) other"},
 	} {
 		t.Run(name, func(t *testing.T) {
