@@ -71,7 +71,21 @@ type Source struct {
 
 // Sources are those of a pass. A detector is held back while its source was not
 // read: it would take our blindness for a host's trouble.
-type Sources struct{ Index, Journal Source }
+type Sources struct {
+	Index, Journal Source
+	// NoPuts and NoRejections tell that the journal was read, but that its lines
+	// are of a form in which no PUT and no rejection is understood.
+	NoPuts, NoRejections bool
+}
+
+// understood returns a source that was read, and holds its detectors back if
+// nothing in it was understood.
+func (s Source) understood(none bool) Source {
+	if none && s.Held == "" {
+		s.Held = "no line of the receiver was understood as a PUT"
+	}
+	return s
+}
 
 // detector finds the hosts that have one symptom.
 type detector struct {
@@ -88,8 +102,8 @@ type detector struct {
 func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts int, err error) {
 	for _, d := range []detector{
 		{Silent, read.Index, t.Lookback, findSilent},
-		{FatalOnly, read.Journal, t.RecentWindow, findFatalOnly},
-		{Unstamped, read.Journal, t.RecentWindow, findUnstamped},
+		{FatalOnly, read.Journal.understood(read.NoPuts), t.RecentWindow, findFatalOnly},
+		{Unstamped, read.Journal.understood(read.NoRejections), t.RecentWindow, findUnstamped},
 	} {
 		n, err := d.run(tx, t, now, pass)
 		if alerts += n; err != nil {

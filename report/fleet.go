@@ -91,13 +91,15 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window) error {
 	}
 	rows := make([][]any, 0, len(found))
 	troubled, states := 0, map[state]int{}
+	uncounted := putsUnknown(blindIn, w.Since+1, w.Until+1)
 	for _, r := range found {
 		if r.OpenSymptoms != "" {
 			troubled++
 		}
 		states[state(r.State)]++
-		rows = append(rows, []any{r.Host, state(r.State), timeOf(r.LastShipAt), since(r.LastShipAt, w.Until), r.Ships, r.P2xx, r.P4xx, r.P5xx,
-			r.Unstamped, intOf(r.MainFailure), overTime(r.Slots, slot, w, blindIn), words(strings.Fields(r.OpenSymptoms))})
+		noPuts := uncounted && r.P2xx+r.P4xx+r.P5xx == 0
+		rows = append(rows, []any{r.Host, state(r.State), timeOf(r.LastShipAt), since(r.LastShipAt, w.Until), r.Ships,
+			known(r.P2xx, noPuts), known(r.P4xx, noPuts), known(r.P5xx, noPuts), known(r.Unstamped, noPuts), intOf(r.MainFailure), overTime(r.Slots, slot, w, blindIn), words(strings.Fields(r.OpenSymptoms))})
 	}
 	if s.human() {
 		err := heading(out, s, blindIn, fmt.Sprintf("%d of %d host(s) in trouble, %d unknown, %d gone", troubled, len(rows),

@@ -146,7 +146,7 @@ func history(tx *store.Tx, host string, w Window, b Buckets, blindIn []blindness
 	var total tally
 	for _, r := range found {
 		t := tally{ships: r.Ships, unstamped: r.Unstamped, silence: r.Silence, changes: r.CommitChanges, statuses: statusCounts(r.Statuses),
-			alerts: strings.Fields(r.Symptoms)}
+			alerts: strings.Fields(r.Symptoms), uncounted: putsUnknown(blindIn, r.From, r.To)}
 		if len(t.statuses) > 0 {
 			t.clients = clientsIn(clients, r.From, r.To)
 		}
@@ -167,11 +167,13 @@ type tally struct {
 	statuses                  counts
 	alerts                    words
 	clients                   words // addresses; nil if none is known
+	uncounted                 bool  // no PUT was understood in a part of the time
 }
 
 func (t *tally) add(other tally) {
 	t.ships += other.ships
 	t.unstamped += other.unstamped
+	t.uncounted = t.uncounted || other.uncounted
 	t.changes += other.changes
 	if other.silence.Valid && other.silence.Int64 >= t.silence.Int64 {
 		t.silence = other.silence
@@ -212,7 +214,13 @@ func (t *tally) row(host string, from, to any, blinded bool, commit any, shown s
 	if t.silence.Valid {
 		silence = seconds(t.silence.Int64 / store.Second)
 	}
-	return []any{host, from, to, blinded, seen, t.ships, class(200), class(400), class(500), t.statuses, other, t.unstamped, silence,
+	noPuts := t.uncounted && len(t.statuses) == 0
+	var statuses, codes any = t.statuses, other
+	if noPuts {
+		statuses, codes = unknown{}, unknown{}
+	}
+	return []any{host, from, to, blinded, seen, t.ships, known(class(200), noPuts), known(class(400), noPuts), known(class(500), noPuts),
+		statuses, codes, known(t.unstamped, noPuts), silence,
 		commit, t.changes, shown, alertsShown(t.alerts), t.clients}
 }
 

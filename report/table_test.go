@@ -81,7 +81,7 @@ func TestAHostsNameIsTextInAHeading(t *testing.T) {
 func TestABlindWindowFitsItsTerminal(t *testing.T) {
 	t.Parallel()
 	var got strings.Builder
-	if err := heading(&got, Style{Width: 60}, []blindness{{0, 3_600_000_000, "journal-export source-unread"}}, "a"); err != nil {
+	if err := heading(&got, Style{Width: 60}, []blindness{{to: 3_600_000_000, why: "journal-export source-unread"}}, "a"); err != nil {
 		t.Fatal(err)
 	}
 	if want := "a\nblind from 1970-01-01 00:00:00 to 1970-01-01 01:00:00:\njournal-export source-unread\n\n"; got.String() != want {

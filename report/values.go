@@ -34,6 +34,8 @@ type (
 	spark []int64
 	// byteCount is a size: 1.5 MiB for people.
 	byteCount int64
+	// unknown stands for a number that nobody knows: ? for people, null for programs.
+	unknown struct{}
 )
 
 // show is a value as a person reads it in a table.
@@ -53,6 +55,8 @@ func show(v any, zone *time.Location) string {
 		return v.size()
 	case bool:
 		return map[bool]string{true: "yes"}[v]
+	case unknown:
+		return "?"
 	}
 	return Cell(text(v))
 }
@@ -60,7 +64,7 @@ func show(v any, zone *time.Location) string {
 // plainText is a value in CSV.
 func plainText(v any) string {
 	switch v := v.(type) {
-	case nil:
+	case nil, unknown:
 		return ""
 	case instant:
 		return v.utc()
@@ -169,7 +173,7 @@ func (b byteCount) size() string {
 // a terminal as it is.
 func writeJSON(b textWriter, v any) {
 	switch v := v.(type) {
-	case nil:
+	case nil, unknown:
 		b.WriteString("null")
 	case instant, minute:
 		quoteASCII(b, plainText(v))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,7 @@ func ceil(n, unit int64) int64 { return (n + unit - 1) / unit }
 type blindness struct {
 	from, to int64 // microseconds
 	why      string
+	noPuts   bool // the journal was read, but no PUT was understood
 }
 
 // blind returns the windows that overlap w in which a source was blind and has
@@ -88,16 +90,30 @@ func blind(tx *store.Tx, w Window) (found []blindness, err error) {
 			// unknown until it is that late.
 			g.To = g.From
 		}
-		found = append(found, blindness{g.From, g.To, g.Stream + " " + g.Reason})
+		found = append(found, blindness{g.From, g.To, g.Stream + " " + g.Reason, g.Reason == store.GapNotUnderstood})
 	}
 	if read < w.Until-Stale {
-		found = append(found, blindness{max(read, w.Since), w.Until, "no pass since then"})
+		found = append(found, blindness{from: max(read, w.Since), to: w.Until, why: "no pass since then"})
 	}
 	return found, nil
 }
 
 // overlaps tells whether a stretch of time, to excluded, has a part of the blind window.
 func (b blindness) overlaps(from, to int64) bool { return b.from < to && b.to >= from }
+
+// putsUnknown reports whether there is a part of a stretch of time, to excluded, in
+// which no PUT was understood.
+func putsUnknown(blindIn []blindness, from, to int64) bool {
+	return slices.ContainsFunc(blindIn, func(b blindness) bool { return b.noPuts && b.overlaps(from, to) })
+}
+
+// known is a count, unknown if it is none and could not have been counted.
+func known(n int64, uncounted bool) any {
+	if uncounted && n == 0 {
+		return unknown{}
+	}
+	return n
+}
 
 // maxBlind is how many blind windows a heading names.
 const maxBlind = 5

@@ -93,6 +93,9 @@ const (
 	GapClockStep   = "clock-step"    // the journal went back in time
 	GapRateLimited = "rate-limited"  // journald dropped entries of the unit
 	GapUnread      = "source-unread" // the source could not be read; recoverable
+
+	// GapNotUnderstood: hosts shipped, but no line of the receiver was understood as a PUT.
+	GapNotUnderstood = "not-understood"
 )
 
 // The open gaps of a source and a reason. By itself SQLite would take the table's

@@ -19,12 +19,13 @@ func (m *machine) count(source string, from, to int64) (n int) {
 }
 
 // checkHeldBack makes sure that the detectors of a source are held back if its
-// facts contradict the clock, and only then. It returns the symptoms that are.
+// facts contradict the clock, and only then. It returns the symptoms that are. Those
+// that wait for a line that is understood are for checkNoPuts.
 func (m *machine) checkHeldBack(p passRead) map[string]bool {
 	ahead := p.now + 5*store.Minute
 	m.readStamps(p.now)
 	held := map[string]bool{}
-	for _, symptom := range m.rows("SELECT symptom FROM held_back") {
+	for _, symptom := range m.rows("SELECT symptom FROM held_back WHERE reason NOT LIKE '%understood%'") {
 		held[symptom] = true
 	}
 	if held["fatal-only"] != held["unstamped"] || !p.index && !held["silent"] {

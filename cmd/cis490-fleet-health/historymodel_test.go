@@ -13,8 +13,9 @@ import (
 
 // passRead is what a pass that ended by itself has done.
 type passRead struct {
-	now   int64
-	index bool // it has read the index
+	now    int64
+	index  bool // it has read the index
+	noPuts bool // it has said that no PUT is understood
 }
 
 // passed compares the database with the model after a pass that must be good.
@@ -22,7 +23,7 @@ func (m *machine) passed(code int, said string) {
 	if code != exitOK {
 		m.failf("exit %d\n%s", code, said)
 	}
-	m.compare(passRead{m.clock, true})
+	m.compare(passRead{m.clock, true, strings.Contains(said, "was understood as a PUT")})
 }
 
 // killed notes what a pass may have done that was killed.
@@ -257,6 +258,9 @@ func (m *machine) expectAlerts(p passRead, held map[string]bool) {
 			unstamped[r.host]++
 		}
 	}
+	if p.noPuts {
+		m.checkNoPuts(p)
+	}
 	var open []string
 	blind, newest := m.indexBlind(p.now), int64(0)
 	for _, at := range last {
@@ -276,15 +280,20 @@ func (m *machine) expectAlerts(p passRead, held map[string]bool) {
 			symptoms = append(symptoms, "unstamped")
 		}
 		for _, symptom := range symptoms {
-			if !held[symptom] {
-				m.alerts.required[alertKey(host, symptom, p.now)] = true
+			if held[symptom] {
+				continue
 			}
+			found := m.alerts.required
+			if p.noPuts && symptom != "silent" {
+				found = m.alerts.allowed // unstamped is judged if a rejection was understood
+			}
+			found[alertKey(host, symptom, p.now)] = true
 		}
 		if len(symptoms) > 0 {
 			open = append(open, host+" "+strings.Join(symptoms, " "))
 		}
 	}
-	if len(held) == 0 {
+	if len(held) == 0 && !p.noPuts {
 		m.same("open symptoms", open, m.rows("SELECT host || ' ' || open_symptoms FROM host_status WHERE open_symptoms IS NOT NULL"))
 	}
 }
@@ -304,6 +313,25 @@ func (m *machine) indexBlind(now int64) (end int64) {
 		}
 	}
 	return end
+}
+
+// checkNoPuts: hosts have shipped since the last PUT. Here, unlike on a receiver,
+// ships come without a PUT.
+func (m *machine) checkNoPuts(p passRead) {
+	lastPut, ships := int64(0), 0
+	for _, r := range m.stored {
+		if r.table == "puts" && r.at <= p.now {
+			lastPut = max(lastPut, r.at)
+		}
+	}
+	for _, r := range m.stored {
+		if r.table == "ships" && r.at > lastPut && r.at <= p.now {
+			ships++
+		}
+	}
+	if ships < manyShips {
+		m.failf("%d ships since the last PUT, and the pass says that it understands none", ships)
+	}
 }
 
 // checkPositions: what was read to its end has its position there.

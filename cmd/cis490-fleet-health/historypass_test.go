@@ -97,7 +97,7 @@ func (m *machine) passWithoutIndex() {
 	if code != exitUsage || !strings.Contains(said, "index source not read") {
 		m.failf("without the index, exit %d\n%s", code, said)
 	}
-	m.compare(passRead{m.clock, false})
+	m.compare(passRead{m.clock, false, strings.Contains(said, "was understood as a PUT")})
 }
 
 // operator opens the database as an operator's program does.

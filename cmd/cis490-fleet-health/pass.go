@@ -156,6 +156,7 @@ func (p *pass) ingest(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
+	shipped, known := result.Saved.Ships, p.o.now
 	switch {
 	case p.o.journal == "none":
 		p.read.Journal.Off = true
@@ -163,8 +164,8 @@ func (p *pass) ingest(ctx context.Context) error {
 	case p.o.export != "":
 		result, err = ingest.Dump(ctx, p.s, ingest.DumpOptions{Path: p.o.export, Stdin: p.e.stdin, Unit: p.o.unit, Now: p.o.now,
 			Progress: p.progress("journal")})
+		known = min(known, result.Heard.Newest)
 	default:
-		shipped := result.Saved.Ships
 		result, err = ingest.Journal(ctx, p.s, ingest.JournalOptions{Unit: p.o.unit, Directory: p.o.directory, Now: p.o.now, Timeout: p.o.journalTimeout,
 			Progress: p.progress("journal")})
 		if err == nil && result.Read == 0 && shipped >= manyShips && result.Quiet == "" {
@@ -180,6 +181,9 @@ func (p *pass) ingest(ctx context.Context) error {
 		return err
 	} else {
 		p.read.Journal = readSource(result)
+	}
+	if err == nil && !result.Capped {
+		return p.judgePuts(ctx, result, shipped, known)
 	}
 	return nil
 }
