@@ -51,6 +51,17 @@ func accessLine(text []byte) (a access, ok bool) {
 	return a, true
 }
 
+// isUnfinished reports whether an access line ends within its request.
+func isUnfinished(line []byte) bool {
+	quote := openingQuote(line)
+	if quote < 0 || bytes.IndexByte(line[quote+1:], '"') >= 0 || !isRequest(line[quote+1:]) {
+		return false
+	}
+	before, _ := cutDate(line[:quote])
+	_, ok := decoration(before)
+	return ok
+}
+
 // openingQuote returns where the request begins: the first quote that is not
 // escaped, as gunicorn escapes those in a user's name. It is -1 without one.
 func openingQuote(text []byte) int {

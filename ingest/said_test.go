@@ -190,6 +190,8 @@ func TestLinesThatGoOn(t *testing.T) {
 		"a request with line ends":         {[]string{`10.0.0.9:5 - - [28/Nov/2026:10:39:53 +0000] "GET /x`, "WARNING host=a missing X-Cis490-Code-Commit\r", `y 1.1" 404 - "-" "-"`, put}, "a 412 10.0.0.1"},
 		"an access line in such":           {[]string{`10.0.0.9:5 - - [28/Nov/2026:10:39:53 +0000] "GET /x`, forged, put}, "a 412 10.0.0.1"},
 		"a request without its status":     {[]string{`INFO 10.0.0.1:5 - "PUT /v1/episodes/a/e HTTP/1.1"`, put}, "a 412 10.0.0.1"},
+		"a quoted request in a message":    {[]string{`WARNING: no route for "GET /x"`, put, `INFO: "GET /x"`, put, `WARNING: no route for "GET /x`, put}, "a 412 10.0.0.1, a 412 10.0.0.1, a 412 10.0.0.1"},
+		"an access line in two pieces":     {[]string{`INFO:     10.0.0.1:5 - "GET /?aaaa`, `WARNING,host=a HTTP/1.1" 404 Not Found`, put}, "a 412 10.0.0.1"},
 		"a heading that a client wrote":    {[]string{`WARNING: bad agent ` + heading, put}, "a 412 10.0.0.1"},
 		"more processes than are expected": {append(manyProcesses(heading), "0|"+put), "a 412 10.0.0.1"},
 	} {

@@ -184,12 +184,6 @@ func hasRequestEnd(text []byte) bool {
 	return false
 }
 
-// isUnfinished reports whether a line ends within the request line that it quotes.
-func isUnfinished(line []byte) bool {
-	quote := openingQuote(line)
-	return quote >= 0 && isRequest(line[quote+1:]) && !hasRequestEnd(line)
-}
-
 // isBytes reports whether a text ends in the prefix of a bytes literal.
 func isBytes(b []byte) bool {
 	n := len(b)

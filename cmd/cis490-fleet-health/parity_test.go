@@ -182,6 +182,59 @@ func TestAlertsEqualThePredecessors(t *testing.T) {
 	t.Logf("%d fleets, compared with the predecessor itself: %v, alerts: %v", fleets, present, seen)
 }
 
+// TestForgedLinesAreReadAsThePredecessorDidNot: its patterns match wherever they
+// stand in a line, and clients write paths, queries, agents and, in a traceback,
+// whole request lines. There, parity ends.
+func TestForgedLinesAreReadAsThePredecessorDidNot(t *testing.T) {
+	t.Parallel()
+	need(t, journalRemote)
+	now := time.Date(2026, 5, 1, 12, 34, 0, 0, time.UTC)
+	dir := t.TempDir()
+	d := filepath.Join(dir, "0")
+	if err := os.MkdirAll(d+"/journal", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(d+"/index.jsonl", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var journal bytes.Buffer
+	n := 0
+	logged := func(times int, text string) {
+		for range times {
+			n++
+			journal.WriteString(journalEntry(now.Add(-10*time.Minute).UnixMicro()+int64(n), int64(n), 0, "_SYSTEMD_UNIT=cis490-receiver.service\nMESSAGE="+text))
+		}
+	}
+	const access, missing = `INFO:     10.0.0.1:5 - "%s HTTP/1.1" %s`, "missing X-Cis490-Code-Commit host="
+	for _, host := range []string{"hidden-by-traceback", "hidden-by-agent"} {
+		logged(12, fmt.Sprintf(access, "PUT /v1/episodes/"+host+"/e", "412 Precondition Failed"))
+	}
+	logged(1, `h11._util.RemoteProtocolError: illegal request line: bytearray(b'GET PUT /v1/episodes/hidden-by-traceback/x HTTP/1.1" 200 HTTP/1.1')`)
+	logged(1, `10.0.0.1:5 - - [01/May/2026:12:24:00 +0000] "GET / 1.1" 404 - "-" "PUT /v1/episodes/hidden-by-agent/x HTTP/1.1" 200"`)
+	logged(12, fmt.Sprintf(access, `PUT /v1/episodes/quoted/e?q="`, "412 Precondition Failed"))
+	logged(12, "h11._util.RemoteProtocolError: illegal request line: bytearray(b'GET "+missing+"made-up-1 HTTP/1.1')")
+	logged(12, `10.0.0.1 - - [01/May/2026:12:24:00 +0000] "GET / HTTP/1.1" 404 0 "-" "`+missing+`made-up-2 x"`)
+	logged(12, `{"method": "GET", "path": "/", "status": 404, "agent": "`+missing+`made-up-3 x"}`)
+	writeJournal(t, d+"/journal/receiver.journal", journal.Bytes())
+	var stderr bytes.Buffer
+	code := run(t.Context(), []string{"pass", "--db", d + "/fleet.db", "--index-path", d + "/index.jsonl",
+		"--alerts-path", d + "/alerts.jsonl", "--journal-directory", d + "/journal"}, testEnv(now, &stderr))
+	if code != exitOK {
+		t.Fatalf("exit %d\n%s", code, &stderr)
+	}
+	found := func(path string) []string { return slices.Sorted(maps.Keys(readAlerts(t, path))) }
+	want := []string{"hidden-by-agent|fatal-only", "hidden-by-traceback|fatal-only", "quoted|fatal-only"}
+	if diff := cmp.Diff(want, found(d+"/alerts.jsonl")); diff != "" {
+		t.Errorf("alerts (-want +got):\n%s", diff)
+	}
+	if runPredecessor(t, dir, 1, now) {
+		want := []string{"made-up-1|unstamped", "made-up-2|unstamped", "made-up-3|unstamped"}
+		if diff := cmp.Diff(want, found(d+"/old.jsonl")); diff != "" {
+			t.Errorf("the predecessor's alerts (-want +got):\n%s", diff)
+		}
+	}
+}
+
 // runPredecessor lets the predecessor write old.jsonl in each fleet's
 // directory. It returns false where there is no predecessor.
 func runPredecessor(t *testing.T, dir string, fleets int, now time.Time) (present bool) {
