@@ -18,10 +18,10 @@ var viewColumns = []viewColumn{
 	{"rejection_log", "message", unitText, "what the receiver said", "WARNING rejected PUT host=lab-07, missing X-Cis490-Code-Commit"},
 	{"rejection_log", "at_us", unitMicros, "the same as at: the quick condition", int64(1777634464057958)},
 
-	{"surplus_log", "minute", unitText, "of which PUTs or rejections were counted, and have no row of their own", "2026-05-01T11:21:00Z"},
+	{"surplus_log", "minute", unitText, "of PUTs or rejections that were counted without a row", "2026-05-01T11:21:00Z"},
 	{"surplus_log", "host", unitText, "whose they were", "lab-07"},
 	{"surplus_log", "kind", unitText, "the status of the PUTs, or the reason of the rejections", "401"},
-	{"surplus_log", "facts", unitCount, "how many, beyond those in put_log or rejection_log", int64(1200)},
+	{"surplus_log", "facts", unitCount, "how many, besides those in put_log or rejection_log", int64(1200)},
 	{"surplus_log", "minute_us", unitMicros, "the same as minute: the quick condition", int64(1777634460000000)},
 
 	{"host_hourly", "hour", unitHour, "the hour that the row counts", "2026-05-01T11:00:00Z"},

@@ -35,7 +35,7 @@ func (l *statusList) add(item string, value any, at int64, detail string) {
 // Stopped. indexBytes is the size of the index, negative if it is not known.
 func Status(tx *store.Tx, out io.Writer, s Style, w Window, maxAge, indexBytes int64) error {
 	l := &statusList{now: w.Until}
-	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, heldBackStatus, cursorStatus(indexBytes), gapStatus, quarantineStatus, databaseStatus} {
+	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, heldBackStatus, cursorStatus(indexBytes), gapStatus, surplusStatus, quarantineStatus, databaseStatus} {
 		if err := part(tx, l, s, w); err != nil {
 			return err
 		}
@@ -156,6 +156,16 @@ func gapStatus(tx *store.Tx, l *statusList, s Style, w Window) error {
 		l.add(g.Stream+" gap", instant(g.From), g.To, detail)
 	}
 	return nil
+}
+
+// surplusStatus says what was over quota, if anything was.
+func surplusStatus(tx *store.Tx, l *statusList, _ Style, w Window) error {
+	facts, last, err := tx.Surplus(w.Since, w.Until)
+	if err == nil && facts > 0 {
+		l.add("surplus", facts, last, fmt.Sprintf("in %s: PUTs and rejections beyond %d a minute, counted without a row: see surplus_log",
+			Age(w.Until-w.Since), store.RowsPerMinute))
+	}
+	return err
 }
 
 func quarantineStatus(tx *store.Tx, l *statusList, _ Style, _ Window) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -13,6 +14,7 @@ const rowsPerStep = 4000
 // PruneOptions says what Prune deletes, and how.
 type PruneOptions struct {
 	Before int64       // microseconds; what is older goes, down to the hour
+	Alerts int64       // microseconds; alerts that are older go; 0 keeps them all
 	Rows   int         // at most so many in a step, each of which commits; 0 means 4,000
 	GoOn   func() bool // asked after each step, false ends it; nil never does
 }
@@ -30,14 +32,30 @@ type Pruned struct {
 // Raw counts the raw rows.
 func (p Pruned) Raw() int { return p.Ships + p.Puts + p.Rejections }
 
-// Prune deletes raw rows, whole hours, the oldest first, and then passes that no
-// alert belongs to. The rollups stay, and so do the newest KeptPasses passes. It
-// does at least one step, and what one has done stays if the next fails.
+// Prune deletes raw rows, whole hours, the oldest first, then what only they
+// needed and what else is as old, and then passes that no alert belongs to. The
+// rollups of hosts that have shipped stay, and so do the newest KeptPasses passes.
+// It does at least one step, and what one has done stays if the next fails.
 func (s *Store) Prune(ctx context.Context, opts PruneOptions) (p Pruned, err error) {
-	before := opts.Before - opts.Before%Hour
+	before, rows := opts.Before-opts.Before%Hour, cmp.Or(opts.Rows, rowsPerStep)
+	// Hosts are deleted, of which no row is left. SQLite would look through all
+	// rollups for each of them.
+	if err := s.foreignKeys(ctx, false); err != nil {
+		return p, err
+	}
+	defer func() { err = errors.Join(err, s.foreignKeys(context.WithoutCancel(ctx), true)) }()
 	for {
 		step := p
-		err := s.Update(ctx, func(tx *Tx) error { return tx.prune(before, cmp.Or(opts.Rows, rowsPerStep), &step) })
+		err := s.Update(ctx, func(tx *Tx) error {
+			done, err := tx.pruneRaw(before, rows, &step)
+			if err == nil && done {
+				done, err = tx.pruneRest(before, opts.Alerts, rows)
+			}
+			if err == nil && done {
+				err = tx.prunePasses(before, rows, &step)
+			}
+			return err
+		})
 		if err != nil {
 			return p, fmt.Errorf("prune: %w", err)
 		}
@@ -45,6 +63,11 @@ func (s *Store) Prune(ctx context.Context, opts PruneOptions) (p Pruned, err err
 			return p, nil
 		}
 	}
+}
+
+func (s *Store) foreignKeys(ctx context.Context, on bool) error {
+	_, err := s.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA foreign_keys = %t", on))
+	return s.wrap(err)
 }
 
 // oldestTable answers: which raw table has the oldest row before a time? Each
@@ -73,14 +96,11 @@ FROM (
   LIMIT ?
 )`
 
-// prune does one step.
-func (tx *Tx) prune(before int64, rows int, p *Pruned) error {
+// pruneRaw does one step with the raw rows; done is true if there is nothing to do.
+func (tx *Tx) pruneRaw(before int64, rows int, p *Pruned) (done bool, err error) {
 	var tables []string
-	if err := tx.Select(&tables, oldestTable, before); err != nil {
-		return err
-	}
-	if len(tables) == 0 {
-		return tx.prunePasses(before, rows, p)
+	if err := tx.Select(&tables, oldestTable, before); err != nil || len(tables) == 0 {
+		return err == nil, err
 	}
 	table, column, count := tables[0], "at", &p.Puts
 	switch table {
@@ -91,22 +111,22 @@ func (tx *Tx) prune(before int64, rows int, p *Pruned) error {
 	}
 	var last int64
 	if err := tx.Get(&last, fmt.Sprintf(lastOfStep, table, column), before, rows); err != nil {
-		return err
+		return false, err
 	}
 	// The horizon moves to the end of the hour with the first of its rows: from
 	// now on its rollup cannot be computed from them. It does not move further:
 	// should the clock be years ahead, what is right again later is not too old.
 	if err := tx.prunedBefore(table, (last/Hour+1)*Hour); err != nil {
-		return err
+		return false, err
 	}
 	// Rows of the same microsecond go together: the key is not unique in it.
 	result, err := tx.Exec("DELETE FROM "+table+" WHERE "+column+" <= ?", last)
 	if err != nil {
-		return err
+		return false, err
 	}
 	n, err := result.RowsAffected()
 	*count += int(n)
-	return err
+	return false, err
 }
 
 // Prunable counts what Prune would delete.

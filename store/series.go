@@ -13,9 +13,17 @@ type Series struct {
 
 // series is a Series as the database knows it.
 type series struct {
-	id     int64
+	key seriesKey
+	seriesRow
 	host   *host
 	commit int64 // id in code_commits, 0 for none
+}
+
+// seriesRow is what is kept of a row of series.
+type seriesRow struct {
+	ID       int64 `db:"id"`
+	FirstDay int64 `db:"first_day"` // of its ships, in days since 1970; 0 for none yet
+	LastDay  int64 `db:"last_day"`
 }
 
 type seriesKey struct{ source, host, commit int64 }
@@ -37,21 +45,56 @@ func (tx *Tx) resolveSeries(source int64, named Series) (*series, error) {
 		}
 	}
 	key := seriesKey{source, h.ID, commit}
-	id, ok := tx.s.series[key]
+	row, ok := tx.s.series[key]
 	if !ok {
-		id, err = tx.findOrAdd(
+		row.ID, err = tx.findOrAdd(
 			"SELECT id FROM series WHERE source_id = ? AND host_id = ? AND code_commit_id = ?",
 			"INSERT INTO series (source_id, host_id, code_commit_id) VALUES (?, ?, ?)",
 			source, h.ID, commit)
+		if err == nil {
+			err = tx.Get(&row, "SELECT id, first_day, last_day FROM series WHERE id = ?", row.ID)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if tx.s.series == nil || len(tx.s.series) >= maxCached {
-			tx.s.series = map[seriesKey]int64{}
-		}
-		tx.s.series[key] = id
+		tx.keepSeries(key, row)
 	}
-	return &series{id: id, host: h, commit: commit}, nil
+	return &series{key: key, seriesRow: row, host: h, commit: commit}, nil
+}
+
+func (tx *Tx) keepSeries(key seriesKey, row seriesRow) {
+	if tx.s.series == nil || len(tx.s.series) >= maxCached {
+		tx.s.series = map[seriesKey]seriesRow{}
+	}
+	tx.s.series[key] = row
+}
+
+// saveDays notes of which days the series of new ships have ships. Nearly always
+// that is known: a day begins once.
+func (tx *Tx) saveDays(ships []Ship, of []*series) error {
+	changed := map[*series]bool{}
+	for i := range ships {
+		s, at := of[ships[i].Series], ships[i].ReceivedAt/day
+		if s.LastDay == 0 {
+			s.FirstDay = at
+		}
+		if s.LastDay == 0 || at < s.FirstDay || at > s.LastDay {
+			s.FirstDay, s.LastDay = min(s.FirstDay, at), max(s.LastDay, at)
+			changed[s] = true
+		}
+	}
+	for s := range changed {
+		if _, err := tx.Exec(`
+			UPDATE series
+			SET
+			  first_day = CASE last_day WHEN 0 THEN ?1 ELSE MIN(first_day, ?1) END,
+			  last_day = MAX(last_day, ?2)
+			WHERE id = ?3`, s.FirstDay, s.LastDay, s.ID); err != nil {
+			return err
+		}
+		tx.keepSeries(s.key, s.seriesRow)
+	}
+	return nil
 }
 
 // commit returns the id of a code commit, and adds it if it is new.

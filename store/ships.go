@@ -99,11 +99,11 @@ func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted 
 		if a.ReceivedAt != b.ReceivedAt {
 			return cmp.Compare(a.ReceivedAt, b.ReceivedAt)
 		}
-		return cmp.Or(cmp.Compare(int64(a.LineHash), int64(b.LineHash)), cmp.Compare(series[a.Series].id, series[b.Series].id))
+		return cmp.Or(cmp.Compare(int64(a.LineHash), int64(b.LineHash)), cmp.Compare(series[a.Series].ID, series[b.Series].ID))
 	}
 	key := func(i int, values []driver.NamedValue) {
 		r := &ships[i]
-		setInts(values, r.ReceivedAt, series[r.Series].id, int64(r.LineHash))
+		setInts(values, r.ReceivedAt, series[r.Series].ID, int64(r.LineHash))
 	}
 	slices.SortFunc(ships, compare)
 	ships = slices.CompactFunc(ships, func(a, b Ship) bool { return compare(a, b) == 0 })
@@ -114,6 +114,9 @@ func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted 
 		return 0, err
 	}
 	if err := tx.mergeShipHours(source, ships, series); err != nil {
+		return 0, err
+	}
+	if err := tx.saveDays(ships, series); err != nil {
 		return 0, err
 	}
 	late, err := tx.unmergedHours(touchedHours(len(ships), func(i int) int64 { return ships[i].ReceivedAt }))

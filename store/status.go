@@ -87,6 +87,18 @@ func (tx *Tx) QuarantineCounts() (counts []QuarantineCount, err error) {
 	return counts, err
 }
 
+// Surplus counts the PUTs and rejections beyond the quota of a minute from since
+// to until, and returns the time of the last; both 0 if there are none.
+func (tx *Tx) Surplus(since, until int64) (facts, last int64, err error) {
+	err = tx.QueryRow(`
+		SELECT
+		  COALESCE(SUM(facts), 0),
+		  COALESCE(MAX(last_at), 0)
+		FROM surplus
+		WHERE minute >= ? / 60000000 AND minute <= ? / 60000000`, since, until).Scan(&facts, &last)
+	return facts, last, err
+}
+
 // OutcomeCount is how many passes ended in one way.
 type OutcomeCount struct {
 	Outcome string `db:"outcome"` // unfinished for those that have no end

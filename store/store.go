@@ -62,7 +62,7 @@ type Store struct {
 	sources  map[string]int64
 	hosts    *hostCache // nil until first used, and after a failed write, as the caches below
 	commits  map[string]int64
-	series   map[seriesKey]int64
+	series   map[seriesKey]seriesRow
 	horizon  *horizon
 }
 

@@ -23,6 +23,8 @@ type passOptions struct {
 	fatalRatio               float64
 	nowText, logLevel        string
 	retentionDays            int
+	maxSizeText              string
+	maxSize                  int64 // bytes of the database, 0 for no limit
 	rebuild                  bool
 	now                      int64
 	nowGiven                 bool
@@ -79,6 +81,7 @@ func (o *passOptions) flags(f *pflag.FlagSet) {
 	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "part of PUTs that must have failed for fatal-only, 0 to 1")
 	f.IntVar(&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections below which a host is not judged")
 	f.IntVar(&o.retentionDays, "retention-days", 90, "days that each ship, PUT and rejection is kept, 0 for ever; hourly counts stay")
+	f.StringVar(&o.maxSizeText, "max-database-size", "2GiB", "`SIZE` of the database above which the oldest rows go before their time, 0 for no limit")
 	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
 	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
 }

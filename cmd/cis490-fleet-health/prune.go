@@ -30,9 +30,10 @@ func pruneCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune --before TIME",
 		Short: "delete old ships, PUTs and rejections, keep what was counted of each hour",
-		Long: `Delete the ships, PUTs and rejections from before TIME, down to the hour, and the
-passes that no alert belongs to; then give the space back to the disk. What was
-counted of each hour (the view host_hourly), the hosts and the alerts stay.
+		Long: `Delete the ships, PUTs and rejections from before TIME, down to the hour; gaps,
+quarantined lines, and names that never shipped, of that age; and the passes that
+no alert belongs to; then give the space back to the disk. What was counted of
+each hour (the view host_hourly), the hosts that have shipped, and the alerts stay.
 
 A pass does the same by itself, a little each time, with --retention-days.`,
 		Args: cobra.NoArgs,

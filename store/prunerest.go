@@ -1,0 +1,202 @@
+package store
+
+// pruneRest prunes the tables that grow with the input besides the raw ones, one
+// step each time; done is true once nothing is left before that time. Most of them
+// cannot be sought by time, so they are looked through once for each hour that
+// before moves.
+func (tx *Tx) pruneRest(before, alerts int64, rows int) (done bool, err error) {
+	until, err := tx.prunedUntil("rest")
+	if err != nil || until >= before {
+		return err == nil, err
+	}
+	for _, step := range []func() (int64, error){
+		func() (int64, error) { return tx.delete(pruneMessages, before, rows) },
+		func() (int64, error) { return tx.delete(pruneSurplus, before, rows) },
+		func() (int64, error) { return tx.delete(pruneGaps, before, rows) },
+		func() (int64, error) { return tx.delete(pruneQuarantine, before, rows) },
+		func() (int64, error) { return tx.delete(pruneQuarantineCounts) },
+		func() (int64, error) { return tx.delete(pruneAlerts, alerts, rows) },
+		func() (int64, error) { return tx.pruneSeries(before, rows) },
+		func() (int64, error) { return tx.pruneNames(before, rows) },
+	} {
+		if n, err := step(); err != nil || n > 0 {
+			return false, err
+		}
+	}
+	return true, tx.prunedBefore("rest", before)
+}
+
+// prunedUntil returns up to when a table is pruned, in microseconds; 0 if it never was.
+func (tx *Tx) prunedUntil(table string) (at int64, err error) {
+	err = tx.Get(&at, "SELECT COALESCE(MAX(pruned_before), 0) FROM retention WHERE table_name = ?", table)
+	return at, err
+}
+
+func (tx *Tx) delete(query string, args ...any) (rows int64, err error) {
+	result, err := tx.Exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// The rejections and PUTs of that time are pruned already.
+const (
+	pruneMessages = `
+DELETE FROM messages
+WHERE id IN (SELECT id FROM messages WHERE hour < ?1 / 3600000000 LIMIT ?2)`
+	pruneSurplus = `
+DELETE FROM surplus
+WHERE (minute, host_id, kind, source_id) IN (
+  SELECT minute, host_id, kind, source_id
+  FROM surplus
+  WHERE minute < ?1 / 60000000
+  LIMIT ?2
+)`
+)
+
+// A source that could not be read until now has an open gap, however old.
+const pruneGaps = `
+DELETE FROM gaps
+WHERE (source_id, reason, from_at) IN (
+  SELECT source_id, reason, from_at
+  FROM gaps
+  WHERE to_at < ?1
+    AND (recovered_at IS NOT NULL OR reason <> '` + GapUnread + `')
+  LIMIT ?2
+)`
+
+// The samples of a reason make room for newer ones. Its lines are counted from
+// the beginning again once no sample is left.
+const (
+	pruneQuarantine = `
+DELETE FROM quarantine
+WHERE (source_id, reason, position, line_hash) IN (
+  SELECT source_id, reason, position, line_hash
+  FROM quarantine
+  WHERE seen_at < ?1
+  LIMIT ?2
+)`
+	pruneQuarantineCounts = `
+DELETE FROM quarantine_counts
+WHERE NOT EXISTS (
+  SELECT 1
+  FROM quarantine AS q
+  WHERE q.source_id = quarantine_counts.source_id AND q.reason = quarantine_counts.reason
+)`
+)
+
+// Neither one that is not in alerts.jsonl yet, nor one that was found lately.
+const pruneAlerts = `
+DELETE FROM alerts
+WHERE id IN (
+  SELECT id
+  FROM alerts
+  WHERE detected_at < ?1 AND last_found_at < ?1 AND exported_at IS NOT NULL
+  LIMIT ?2
+)`
+
+// hoursPerStep is of how many hours one step looks through the rollups.
+const hoursPerStep = 6
+
+// pruneNames deletes the rollups of names that never shipped, and the names of
+// which nothing is left. The newest id stays, so that none is given out twice.
+func (tx *Tx) pruneNames(before int64, rows int) (deleted int64, err error) {
+	from, err := tx.prunedUntil("names")
+	if err != nil {
+		return 0, err
+	}
+	var first int64
+	err = tx.Get(&first, `
+		SELECT 3600000000 * MIN(
+		  COALESCE((SELECT MIN(hour) FROM put_hours WHERE hour >= ?1), ?2),
+		  COALESCE((SELECT MIN(hour) FROM rejection_hours WHERE hour >= ?1), ?2)
+		)`, from/Hour, before/Hour)
+	if err != nil {
+		return 0, err
+	}
+	if first >= before {
+		deleted, err = tx.delete(`
+			DELETE FROM hosts
+			WHERE id IN (
+			  SELECT h.id
+			  FROM hosts AS h
+			  WHERE h.last_word_at < ?1
+			    AND COALESCE(h.next_put_at, 0) < ?1
+			    AND h.id < (SELECT MAX(id) FROM hosts)
+			    AND `+neverShipped+`
+			  LIMIT ?2
+			)`, before, rows)
+		if deleted > 0 {
+			tx.s.hosts = nil
+		}
+		return deleted, err
+	}
+	to := min(first+hoursPerStep*Hour, before)
+	for _, table := range []string{"put_hours", "rejection_hours"} {
+		_, err := tx.Exec(`
+			DELETE FROM `+table+`
+			WHERE hour >= ? AND hour < ?
+			  AND host_id IN (SELECT h.id FROM hosts AS h WHERE `+neverShipped+`)`, first/Hour, to/Hour)
+		if err != nil {
+			return 0, err
+		}
+	}
+	// One, though it may have been none: the next step goes on from there.
+	return 1, tx.prunedBefore("names", to)
+}
+
+// unusedSeries are series whose last ships were on a day, and whose commit no
+// rollup of their host names.
+const unusedSeries = `
+SELECT s.id
+FROM series AS s
+WHERE s.last_day = ?1
+  AND NOT EXISTS (
+    WITH RECURSIVE hours (hour) AS (
+      SELECT s.first_day * 24
+      UNION ALL
+      SELECT hour + 1
+      FROM hours
+      WHERE hour < s.last_day * 24 + 23
+    )
+    SELECT 1
+    FROM hours AS h
+    CROSS JOIN ship_hours AS r ON r.hour = h.hour AND r.host_id = s.host_id AND r.source_id = s.source_id
+    WHERE s.code_commit_id IN (r.first_commit_id, r.last_commit_id)
+  )
+LIMIT ?2`
+
+const day = 24 * Hour
+
+// pruneSeries deletes series without ships that no rollup names, and the code
+// commits that only they had. Each day is done once.
+func (tx *Tx) pruneSeries(before int64, rows int) (deleted int64, err error) {
+	from, err := tx.prunedUntil("series")
+	if err != nil {
+		return 0, err
+	}
+	var at int64
+	err = tx.Get(&at, "SELECT COALESCE(MIN(last_day), ?2) FROM series WHERE last_day >= ?1 AND last_day < ?2", from/day, before/day)
+	if err != nil || at >= before/day {
+		return 0, err
+	}
+	var commits []int64
+	err = tx.Select(&commits, "DELETE FROM series WHERE id IN ("+unusedSeries+") RETURNING code_commit_id", at, rows/10+1)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range commits {
+		_, err := tx.Exec(`
+			DELETE FROM code_commits
+			WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM series WHERE code_commit_id = ?1)`, id)
+		if err != nil {
+			return 0, err
+		}
+	}
+	if len(commits) > 0 {
+		tx.s.series, tx.s.commits = nil, nil
+		return int64(len(commits)), nil
+	}
+	return 1, tx.prunedBefore("series", (at+1)*day)
+}

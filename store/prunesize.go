@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// SizeOptions say to which size PruneToSize brings the database.
+type SizeOptions struct {
+	Max    int64       // bytes that its pages in use may have
+	Before int64       // microseconds; newer rows stay, however large it is
+	Rows   int         // as of PruneOptions
+	GoOn   func() bool // as of PruneOptions
+}
+
+// PruneToSize deletes the oldest raw rows of any table, whatever their age, until
+// the pages in use have at most so many bytes. needed reports whether they still
+// have more, because all rows that are left are newer than Before.
+func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, needed bool, err error) {
+	before, rows := opts.Before-opts.Before%Hour, opts.Rows
+	if rows == 0 {
+		rows = rowsPerStep
+	}
+	for {
+		step, done := p, false
+		err := s.Update(ctx, func(tx *Tx) error {
+			used, err := tx.usedBytes()
+			if err != nil || used <= opts.Max {
+				step.Whole = err == nil
+				return err
+			}
+			done, err = tx.pruneRaw(before, rows, &step)
+			return err
+		})
+		if err != nil {
+			return p, false, fmt.Errorf("prune: %w", err)
+		}
+		if p = step; p.Whole || done || opts.GoOn != nil && !opts.GoOn() {
+			return p, done, nil
+		}
+	}
+}
+
+// usedBytes returns how many bytes the pages in use have.
+func (tx *Tx) usedBytes() (bytes int64, err error) {
+	err = tx.Get(&bytes, `
+		SELECT (page_count - freelist_count) * page_size
+		FROM pragma_page_count, pragma_freelist_count, pragma_page_size`)
+	return bytes, err
+}
