@@ -7,6 +7,7 @@ package detect
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/cis490/fleet-health/store"
@@ -69,6 +70,8 @@ type Source struct {
 	ReadTo int64
 }
 
+func (s Source) heldBack() bool { return !s.Off && s.Held != "" }
+
 // Sources are those of a pass. A detector is held back while its source was not
 // read: it would take our blindness for a host's trouble.
 type Sources struct {
@@ -100,11 +103,15 @@ type detector struct {
 // time. All hosts of a fleet may be in trouble at once: it holds one finding at a
 // time.
 func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts int, err error) {
-	for _, d := range []detector{
+	detectors := []detector{
 		{Silent, read.Index, t.Lookback, findSilent},
 		{FatalOnly, read.Journal.understood(read.NoPuts), t.RecentWindow, findFatalOnly},
 		{Unstamped, read.Journal.understood(read.NoRejections), t.RecentWindow, findUnstamped},
-	} {
+	}
+	if err := letGo(tx, detectors); err != nil {
+		return 0, err
+	}
+	for _, d := range detectors {
 		n, err := d.run(tx, t, now, pass)
 		if alerts += n; err != nil {
 			return alerts, fmt.Errorf("detect %s: %w", d.symptom, err)
@@ -113,12 +120,30 @@ func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts int,
 	return alerts, nil
 }
 
-func (d *detector) run(tx *store.Tx, t Thresholds, now, pass int64) (alerts int, err error) {
-	if d.source.Held != "" && !d.source.Off {
-		return 0, tx.HoldBack(d.symptom, now, d.source.Held)
+// letGo notes which detectors are not held back any more.
+func letGo(tx *store.Tx, detectors []detector) error {
+	list, err := tx.HeldBack()
+	if err != nil {
+		return err
 	}
-	if err := tx.LetGo(d.symptom); err != nil || d.source.Off {
-		return 0, err
+	for _, h := range list {
+		still := func(d detector) bool { return d.symptom == h.Symptom && d.source.heldBack() }
+		if slices.ContainsFunc(detectors, still) {
+			continue
+		}
+		if err := tx.LetGo(h.Symptom); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *detector) run(tx *store.Tx, t Thresholds, now, pass int64) (alerts int, err error) {
+	switch {
+	case d.source.heldBack():
+		return 0, tx.HoldBack(d.symptom, now, d.source.Held)
+	case d.source.Off:
+		return 0, nil
 	}
 	asOf, remark := now, ""
 	if to := d.source.ReadTo; to != 0 && to < now {

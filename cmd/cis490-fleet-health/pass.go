@@ -97,6 +97,7 @@ type pass struct {
 	read     detect.Sources
 	unread   []error
 	heldBack []string // streams whose detectors are, because of the clock
+	reached  int64    // the time that age counts from, unless they are; microseconds, 0 if it cannot be told
 	counts   struct{ ships, puts, rejections, future int }
 }
 
@@ -245,11 +246,10 @@ func (p *pass) detect(ctx context.Context) error {
 		if p.row.NewAlerts, err = detect.Run(tx, p.thresholds(), p.read, p.o.now, p.row.ID); err != nil || len(p.heldBack) > 0 {
 			return err
 		}
-		reached, err := p.reached(tx)
-		if err != nil {
+		if p.reached, err = p.reachedTime(tx); err != nil {
 			return err
 		}
-		return tx.ForgetClients(reached - store.ClientsKept)
+		return tx.ForgetClients(p.reached - store.ClientsKept)
 	})
 }
 

@@ -41,11 +41,7 @@ func (p *pass) pruneByAge(ctx context.Context) error {
 	if p.o.retentionDays == 0 {
 		return nil
 	}
-	var before int64
-	err := p.s.Update(ctx, func(tx *store.Tx) (err error) { before, err = p.horizon(tx); return err })
-	if err != nil {
-		return err
-	}
+	before := p.horizon()
 	begun := p.e.now()
 	budget := time.Duration(pruneShare * float64(begun.Sub(p.started)))
 	goOn := func() bool { return ctx.Err() == nil && p.e.now().Sub(begun) < budget }
@@ -128,18 +124,17 @@ func parseSize(text string) (bytes int64, ok bool) {
 
 // horizon is the hour before which facts are old enough to be pruned; 0 if that
 // cannot be told.
-func (p *pass) horizon(tx *store.Tx) (before int64, err error) {
-	now, err := p.reached(tx)
-	before = now - int64(p.o.retentionDays)*24*store.Hour
-	return max(0, before-before%store.Hour), err
+func (p *pass) horizon() int64 {
+	before := p.reached - int64(p.o.retentionDays)*24*store.Hour
+	return max(0, before-before%store.Hour)
 }
 
-// reached is the time that age counts from; 0 if it cannot be told. A clock
+// reachedTime is the time that age counts from; 0 if it cannot be told. A clock
 // without a battery may be years ahead, and the receiver stamps by the same
 // clock. It must have been so for as many passes as are kept, eight hours of the
 // timer, before it makes everything old. A time that was asked for with --now is
 // no clock's.
-func (p *pass) reached(tx *store.Tx) (at int64, err error) {
+func (p *pass) reachedTime(tx *store.Tx) (at int64, err error) {
 	at = p.o.now
 	if !p.o.nowGiven {
 		if at, err = tx.EarliestOfPasses(store.KeptPasses); err != nil {
