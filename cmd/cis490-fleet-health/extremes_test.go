@@ -85,11 +85,11 @@ func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 				for _, window := range windows {
 					args := append(append([]string{}, command...), append(window, "--db", db)...)
 					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+					defer cancel()
 					var said bytes.Buffer
 					if code := run(ctx, args, testEnv(demoNow, &said)); code != exitOK {
-						t.Errorf("%s: exit %d\n%s", args, code, &said)
+						t.Fatalf("%s: exit %d\n%s", args, code, &said)
 					}
-					cancel()
 				}
 			}
 		})
