@@ -2,7 +2,6 @@ package report
 
 import (
 	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -69,8 +68,7 @@ func newRows(w io.Writer, s Style, columns []column) (rowWriter, error) {
 	case "", FormatTable, FormatMarkdown:
 		return &tableRows{w: w, style: s, columns: columns}, nil
 	case FormatCSV:
-		c := &csvRows{w: csv.NewWriter(w), columns: columns}
-		return c, c.header()
+		return newCSVRows(w, columns)
 	case FormatJSON, FormatNDJSON:
 		return &jsonRows{w: bufio.NewWriter(w), columns: columns, array: s.Format == FormatJSON}, nil
 	}
@@ -89,55 +87,6 @@ func list(w io.Writer, s Style, columns []column, rows [][]any, sum []any) error
 		}
 	}
 	return out.end(sum)
-}
-
-// csvRows writes RFC 4180 lines under a header.
-type csvRows struct {
-	w       *csv.Writer
-	columns []column
-	line    []string
-}
-
-func (c *csvRows) header() error {
-	for _, col := range c.columns {
-		if col.key != "" {
-			c.line = append(c.line, harmless(col.key))
-		}
-	}
-	return c.w.Write(c.line)
-}
-
-func (c *csvRows) row(values []any) error {
-	c.line = c.line[:0]
-	for i, v := range values {
-		if c.columns[i].key != "" {
-			cell := plainText(v)
-			switch v.(type) {
-			case int64, float64: // a number may begin with a sign
-			default:
-				cell = harmless(cell)
-			}
-			c.line = append(c.line, cell)
-		}
-	}
-	return c.w.Write(c.line)
-}
-
-func (c *csvRows) end([]any) error {
-	c.w.Flush()
-	return c.w.Error()
-}
-
-// harmless is a cell that no spreadsheet takes for a formula: one that could be
-// one begins with an apostrophe. The wide forms count for some of them
-// (https://owasp.org/www-community/attacks/CSV_Injection).
-func harmless(cell string) string {
-	for _, begin := range []string{"=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"} {
-		if strings.HasPrefix(cell, begin) {
-			return "'" + cell
-		}
-	}
-	return cell
 }
 
 // jsonRows writes one object a line; array makes one array of them.

@@ -65,7 +65,7 @@ func TestNamesOfColumnsDoNoHarm(t *testing.T) {
 				t.Errorf("%v: of %d columns JSON has %d\n%s", err, len(names), len(object), got)
 			}
 		}
-		if format == FormatCSV && !strings.Contains(got, ",'=1+1,|,column_5,n_2,n,n_3,") {
+		if format == FormatCSV && !strings.Contains(got, `,"'=1+1","|","column_5","n_2","n","n_3",`) {
 			t.Errorf("the header of the CSV is %q", got)
 		}
 	}
@@ -73,7 +73,7 @@ func TestNamesOfColumnsDoNoHarm(t *testing.T) {
 
 func TestNothingFoundIsAnEmptyListing(t *testing.T) {
 	t.Parallel()
-	for format, want := range map[string]string{FormatTable: "host  status\n", FormatCSV: "host,status\n", FormatJSON: "[]\n", FormatNDJSON: ""} {
+	for format, want := range map[string]string{FormatTable: "host  status\n", FormatCSV: "\"host\",\"status\"\n", FormatJSON: "[]\n", FormatNDJSON: ""} {
 		if got, err := answered(t, format, []string{"host", "status"}); err != nil || got != want {
 			t.Errorf("%s: %q and %v, want %q", format, got, err, want)
 		}
