@@ -8,7 +8,6 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -36,7 +35,7 @@ type Thresholds struct {
 	FatalMinCount                           int
 }
 
-// Finding is a symptom of a host, now.
+// Finding is a symptom of a host, now. Host is its stored name.
 type Finding struct{ Host, Symptom, Detail, Fix string }
 
 // Reason says what becomes of a finding.
@@ -48,13 +47,16 @@ const (
 	AlreadyThisHour Reason = "already alerted in this hour"
 )
 
-// Key is the dedup key of a symptom of a host in the UTC hour of now.
-func Key(host, symptom string, now int64) string { return store.AlertKey(host, symptom, now) }
+// Key is the dedup key of a symptom of a host in the UTC hour of now. host is its
+// stored name; the key is made of the name that stands in alerts.jsonl.
+func Key(host, symptom string, now int64) string {
+	return store.AlertKey(store.AlertsName(host), symptom, now)
+}
 
 // Decide tells whether a finding is worth an alert, given the alert that is
 // stored under its key, if any. It does nothing else.
 func Decide(f Finding, stored *store.Alert, now int64) Reason {
-	if stored != nil && stored.DedupKey == Key(f.Host, f.Symptom, now) {
+	if stored != nil && stored.DedupKey == Key(store.AlertsName(f.Host), f.Symptom, now) {
 		return AlreadyThisHour
 	}
 	return AlertNow
@@ -163,15 +165,6 @@ func (d *detector) run(tx *store.Tx, t Thresholds, now, pass int64) (alerts int,
 	return r.alerts, tx.Evaluated(d.symptom, now, d.reach)
 }
 
-// plain is a host's name as it may stand among commands that an operator will
-// type: quoted, if it could be taken for anything but a name.
-func plain(host string) string {
-	if store.PlainHost(host) {
-		return host
-	}
-	return strconv.Quote(host)
-}
-
 func findSilent(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error {
 	var r struct {
 		Host       string `db:"host"`
@@ -183,7 +176,7 @@ func findSilent(tx *store.Tx, t Thresholds, now int64, found func(Finding) error
 			fmt.Sprintf("nothing accepted for %.0f min, the last ship came at %s",
 				float64(now-r.LastShipAt)/float64(store.Minute), store.FormatTime(r.LastShipAt)),
 			fmt.Sprintf("on %s, look at `systemctl status cis490-shipper cis490-orchestrator`; start what is stopped "+
-				"with `sudo systemctl start cis490-shipper cis490-orchestrator`; if one keeps failing, FIXYOURSELF.md has the steps", plain(r.Host))})
+				"with `sudo systemctl start cis490-shipper cis490-orchestrator`; if one keeps failing, FIXYOURSELF.md has the steps", store.HostInText(r.Host))})
 	})
 }
 
@@ -197,7 +190,7 @@ func findFatalOnly(tx *store.Tx, t Thresholds, now int64, found func(Finding) er
 		"min_count": t.FatalMinCount, "ratio": t.FatalRatio}
 	return tx.EachNamed(&r, fatalOnlySQL, params, func() error {
 		fix := fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '5 minutes ago'`; a 412 is a refused code commit, "+
-			"mostly a diverged HEAD: FIXYOURSELF.md §B", plain(r.Host))
+			"mostly a diverged HEAD: FIXYOURSELF.md §B", store.HostInText(r.Host))
 		if r.Host == store.OverflowHost || r.Host == store.InvalidHost {
 			fix = blockMakers
 		}
@@ -216,6 +209,6 @@ func findUnstamped(tx *store.Tx, t Thresholds, now int64, found func(Finding) er
 		return found(Finding{r.Host, Unstamped,
 			fmt.Sprintf("%d PUT(s) refused for want of X-Cis490-Code-Commit: its orchestrator predates stamping", r.Unstamped),
 			fmt.Sprintf("on %s, run `sudo /opt/cis490/scripts/install-lab-host.sh`, which stamps VERSION and restarts the "+
-				"orchestrator; where cis490-autoupdate.timer is on, wait half an hour first", plain(r.Host))})
+				"orchestrator; where cis490-autoupdate.timer is on, wait half an hour first", store.HostInText(r.Host))})
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/cis490/fleet-health/store"
 )
 
 // FuzzIndexRow compares the reader of index lines with encoding/json and
@@ -153,7 +154,7 @@ func FuzzMessage(f *testing.F) {
 			if found.status == 0 && text[0] != '{' && !bytes.Contains(stripColour(text), []byte("host=")) {
 				t.Fatalf("host %q from a line that names none", found.host)
 			}
-			if b := bounded(found.message); len(b) > maxMessage || !utf8.ValidString(b) {
+			if b := bounded(found.message); len(b) > maxMessage || !store.Shows(b) {
 				t.Fatalf("message %q", b)
 			}
 		})

@@ -35,7 +35,7 @@ const maxHost = 255
 // never kept, not even as a key.
 func (n *seriesNames) id(host, commit []byte) int32 {
 	if len(host) > maxHost {
-		host = []byte(store.InvalidHost)
+		host = nil // store.ValidHost refuses it as well
 	}
 	n.key = append(append(append(n.key[:0], byte(len(commit))), commit...), host...)
 	id, ok := n.ids[string(n.key)]
@@ -46,7 +46,7 @@ func (n *seriesNames) id(host, commit []byte) int32 {
 		id = int32(len(n.list))
 		n.ids[string(n.key)] = id
 		n.bytes += len(n.key)
-		n.list = append(n.list, store.Series{Host: string(host), Commit: string(printable(commit))})
+		n.list = append(n.list, store.Series{Host: string(host), Commit: store.PrintableUpTo(string(commit), maxCommit)})
 	}
 	return id
 }
@@ -62,7 +62,7 @@ type hostNames struct {
 // of them.
 func (n *hostNames) id(host string) int32 {
 	if len(host) > maxHost {
-		host = store.InvalidHost
+		host = "" // store.ValidHost refuses it as well
 	}
 	id, ok := n.ids[host]
 	if !ok {

@@ -3,7 +3,8 @@ package ingest
 import (
 	"bytes"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/cis490/fleet-health/store"
 )
 
 // maxMessage bounds the message of a rejection that is kept, in bytes.
@@ -60,25 +61,6 @@ func isSpace(r rune) bool {
 	return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f
 }
 
-// printable returns text as valid UTF-8, with U+FFFD for control characters but
-// tabs: sqlite3 hands what it reads to the terminal as it is.
-func printable(text []byte) []byte {
-	return bytes.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\t' {
-			return utf8.RuneError
-		}
-		return r
-	}, bytes.ToValidUTF8(text, []byte("\uFFFD")))
-}
-
-// bounded cuts a message to maxMessage bytes of what is printable.
-func bounded(message []byte) string {
-	message = printable(message)
-	if len(message) > maxMessage {
-		message = message[:maxMessage]
-		for len(message) > 0 && !utf8.Valid(message) {
-			message = message[:len(message)-1]
-		}
-	}
-	return string(message)
-}
+// bounded is a message as it is kept: sqlite3 hands what it reads to the terminal
+// as it is.
+func bounded(message []byte) string { return store.PrintableUpTo(string(message), maxMessage) }

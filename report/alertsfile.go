@@ -86,11 +86,20 @@ func mayCount(tx *store.Tx, a store.Alert, now int64) (bool, error) {
 	return known != nil, err
 }
 
+// asStored is an alert that stands in a file in the form in which it is stored. The
+// predecessor puts a host's name among the commands of a fix as it is.
+func asStored(a store.Alert) store.Alert {
+	name := store.StoredAlertsName(a.Host)
+	a.SuggestedFix = store.Printable(strings.Replace(a.SuggestedFix, "On "+a.Host+":", "On "+store.HostInText(name)+":", 1))
+	a.Host, a.Symptom, a.Detail = name, store.Printable(a.Symptom), store.Printable(a.Detail)
+	return a
+}
+
 // AlertJSON is the line of alerts.jsonl for an alert, in ASCII, spaced as
 // Python's json spaces it, so that what greps the file goes on working.
 func AlertJSON(a store.Alert) string {
 	var b strings.Builder
-	for i, m := range [][2]string{{"host", a.Host}, {"symptom", a.Symptom}, {"detail", a.Detail},
+	for i, m := range [][2]string{{"host", store.AlertsName(a.Host)}, {"symptom", a.Symptom}, {"detail", a.Detail},
 		{"suggested_fix", a.SuggestedFix}, {"detected_at_wall", store.FormatTime(a.DetectedAt)}, {"dedup_key", a.DedupKey}} {
 		b.WriteString([]string{`{"`, `, "`}[min(i, 1)] + m[0] + `": `)
 		quoteASCII(&b, m[1])
@@ -200,7 +209,7 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (don
 				return err
 			}
 			a.ExportedAt.Int64, a.ExportedAt.Valid = now, true
-			added, err := tx.AddAlert(a)
+			added, err := tx.AddAlert(asStored(a))
 			if added {
 				done.Adopted++
 			} else if err == nil {

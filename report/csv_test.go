@@ -39,6 +39,7 @@ func TestCSVQuotesText(t *testing.T) {
 		{`a;"=1"`, `"a;""'=1"""`, `a;"'=1"`},
 		{"2,=1", `"2,'=1"`, `2,'=1`},
 		{"a\nb", `"""a\nb"""`, `"a\nb"`},
+		{"lab\ufe0f", `"""lab\ufe0f"""`, `"lab\ufe0f"`},
 		{"\t=1", `"""\t=1"""`, `"\t=1"`},
 	} {
 		var out strings.Builder

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/cis490/fleet-health/store"
 )
 
 // States of a check. Only a problem is something to mend at once.
@@ -40,7 +42,7 @@ func Checks(out io.Writer, s Style, checks []Check) (problems int, err error) {
 			problems++
 		}
 		if c.Do != "" {
-			fmt.Fprintf(&do, "  %s: %s\n", c.Name, Printable(c.Do))
+			fmt.Fprintf(&do, "  %s: %s\n", c.Name, store.Printable(c.Do))
 		}
 	}
 	if err := list(out, s, checkColumns, rows, nil); err != nil {

@@ -3,6 +3,8 @@ package report
 import (
 	"io"
 	"strings"
+
+	"github.com/cis490/fleet-health/store"
 )
 
 // fixes are what to do about each symptom of a host, as its newest alert says.
@@ -25,7 +27,7 @@ func (f *fixes) add(symptom, fix string) {
 func (f *fixes) write(out io.Writer, s Style) error {
 	var b strings.Builder
 	for _, symptom := range f.symptoms {
-		about, fix := Printable("what to do about "+symptom+":"), Printable(f.fix[symptom])
+		about, fix := store.Printable("what to do about "+symptom+":"), store.Printable(f.fix[symptom])
 		if s.Format == FormatMarkdown {
 			b.WriteString("\n" + markdown(about) + "\n" + markdown(fix) + "\n")
 			continue

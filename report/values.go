@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -218,30 +216,13 @@ func writeArray[T any](b textWriter, values []T, write func(T)) {
 	b.WriteByte(']')
 }
 
-// Cell is a value from outside as a table may show it: quoted if any rune in it
-// is not printable, so that no host name can move the cursor or forge a row.
+// Cell is a value from outside as a table shows it: in quotes if it does not show
+// itself, so that no host name can move the cursor or forge a row.
 func Cell(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) && strings.ToValidUTF8(s, "") == s {
+	if store.Shows(s) {
 		return s
 	}
-	return strconv.Quote(s)
-}
-
-// Printable escapes every rune that a terminal should not get, and leaves the
-// others as they are: a value that Cell has quoted stays so.
-func Printable(s string) string {
-	var b strings.Builder
-	for len(s) > 0 {
-		r, size := utf8.DecodeRuneInString(s)
-		if unicode.IsPrint(r) && !(r == utf8.RuneError && size == 1) {
-			b.WriteRune(r)
-		} else {
-			quoted := strconv.Quote(s[:size])
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-		s = s[size:]
-	}
-	return b.String()
+	return store.Quote(s)
 }
 
 // Bytes writes a size for people: 1.5 MiB.

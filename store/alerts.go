@@ -13,7 +13,7 @@ import (
 type Alert struct {
 	ID           int64         `db:"id"`
 	DedupKey     string        `db:"dedup_key"`
-	Host         string        `db:"host"`
+	Host         string        `db:"host"` // as StoredName writes it
 	Symptom      string        `db:"symptom"`
 	Detail       string        `db:"detail"`
 	SuggestedFix string        `db:"suggested_fix"`

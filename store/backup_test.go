@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -125,6 +126,14 @@ func TestACopyFromBeforeAMigrationIsKept(t *testing.T) {
 		defer s.Close()
 		return s.Migrated()
 	}
+	files, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest, err := goose.NumericComponent(files[len(files)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
 	// A kill has left a part of a copy: who has the lock makes the only one.
 	if err := os.WriteFile(kept+".partial", []byte("a part"), 0o640); err != nil {
 		t.Fatal(err)
@@ -141,7 +150,7 @@ func TestACopyFromBeforeAMigrationIsKept(t *testing.T) {
 	} {
 		before, _ := os.Stat(kept)
 		m := migrated(c.passes)
-		want := store.Migrated{From: 4, To: 10}
+		want := store.Migrated{From: 4, To: newest}
 		if c.copied {
 			want.Copy = kept
 		}
@@ -159,7 +168,7 @@ func TestACopyFromBeforeAMigrationIsKept(t *testing.T) {
 	db := sqlx.MustOpen("sqlite", "file:"+kept+"?mode=ro&immutable=1")
 	defer db.Close()
 	var got string
-	err := db.Get(&got, "SELECT (SELECT MAX(version_id) FROM goose_db_version) || ' ' || (SELECT COUNT(*) FROM passes)")
+	err = db.Get(&got, "SELECT (SELECT MAX(version_id) FROM goose_db_version) || ' ' || (SELECT COUNT(*) FROM passes)")
 	if want := fmt.Sprint(4, " ", 3); err != nil || got != want {
 		t.Errorf("the copy has schema and passes %q (%v), want %q", got, err, want)
 	}

@@ -83,7 +83,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	for i := range b.Puts {
 		r := &b.Puts[i]
 		if hosts[r.Host] == nil {
-			if hosts[r.Host], err = tx.host(b.Hosts[r.Host], false); err != nil {
+			if hosts[r.Host], err = tx.host(countedUnder(b.Hosts[r.Host]), false); err != nil {
 				return saved, err
 			}
 		}
@@ -94,7 +94,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	for i := range b.Rejections {
 		r := &b.Rejections[i]
 		if hosts[r.Host] == nil {
-			if hosts[r.Host], err = tx.host(b.Hosts[r.Host], false); err != nil {
+			if hosts[r.Host], err = tx.host(countedUnder(b.Hosts[r.Host]), false); err != nil {
 				return saved, err
 			}
 		}

@@ -199,7 +199,8 @@ func latestVersion() (int64, error) {
 
 // migrate brings the schema up to date.
 func (s *Store) migrate(ctx context.Context, exists bool) error {
-	provider, err := goose.NewProvider(goose.DialectSQLite3, s.db.DB, migrations.FS)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.db.DB, migrations.FS,
+		goose.WithExcludeNames([]string{namesMigration}), goose.WithGoMigrations(goose.NewGoMigration(8, &goose.GoFunc{RunTx: migrateNames}, nil)))
 	if err != nil {
 		return err
 	}

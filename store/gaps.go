@@ -140,7 +140,7 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 				continue
 			}
 		}
-		g.To = max(g.From, g.To)
+		g.To, g.Detail = max(g.From, g.To), Printable(g.Detail)
 		if last != nil && last.Join(g) {
 			continue
 		}
@@ -207,7 +207,7 @@ func (tx *Tx) joinGaps(source int64, g *Gap) error {
 // growUnread lets the open gap of an unread source, if there is one, grow: a
 // source that stays unreadable is one gap, not one for each pass.
 func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
-	result, err := tx.Exec(growOpenGap, g.To, g.Detail, source, g.Reason)
+	result, err := tx.Exec(growOpenGap, g.To, Printable(g.Detail), source, g.Reason)
 	if err != nil {
 		return false, err
 	}

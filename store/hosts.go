@@ -39,17 +39,17 @@ func ValidHost(name string) bool {
 	return true
 }
 
-// PlainHost tells whether a host name may stand in a command line as it is: a
-// shell makes nothing of it but a word.
+// PlainHost reports whether a host name may stand in a command line as it is: a
+// shell makes nothing of it but a word, and no command takes it for an option.
 func PlainHost(name string) bool {
-	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
+	return !strings.HasPrefix(name, "-") && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 }
 
 // host is what the pass keeps in memory of a row of hosts. Times are
 // microseconds, 0 for none.
 type host struct {
 	ID        int64  `db:"id"`
-	Name      string `db:"name"`
+	Name      string `db:"name"` // as StoredName writes it
 	FirstSeen int64  `db:"first_seen_at"`
 	LastShip  int64  `db:"last_ship_at"`
 	NextShip  int64  `db:"next_ship_at"`
@@ -95,8 +95,12 @@ func (h *host) takesRoom(now int64) bool {
 // A fleet has fewer; what makes up more may be slower.
 const maxHosts = 20_000
 
+// maxHostBytes is how long their names may be in all: ordinary ones take a tenth.
+const maxHostBytes = 4 << 20
+
 type hostCache struct {
 	byName       map[string]*host
+	bytes        int  // of the names in byName
 	whole        bool // it holds all hosts of the table
 	neverShipped int
 }
@@ -119,16 +123,22 @@ func (tx *Tx) hostCache() (*hostCache, error) {
 	}
 	cache := &hostCache{byName: map[string]*host{}}
 	var rows []host
-	if err := tx.Select(&rows, selectHosts+" LIMIT ?", maxHosts+1); err != nil {
+	err := tx.Get(&cache.bytes, "SELECT COALESCE(SUM(LENGTH(name)), 0) FROM (SELECT name FROM hosts LIMIT ?)", maxHosts)
+	if err == nil && cache.bytes <= maxHostBytes {
+		err = tx.Select(&rows, selectHosts+" LIMIT ?", maxHosts+1)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if cache.whole = len(rows) <= maxHosts; cache.whole {
+	if cache.whole = cache.bytes <= maxHostBytes && len(rows) <= maxHosts; !cache.whole {
+		cache.bytes = 0
+	} else {
 		for i := range rows {
 			rows[i].room = rows[i].takesRoom(tx.now)
 			cache.byName[rows[i].Name] = &rows[i]
 		}
 	}
-	err := tx.Get(&cache.neverShipped, "SELECT COUNT(*) FROM hosts AS h WHERE h.last_word_at >= ? AND "+neverShipped, tx.now-NameKept)
+	err = tx.Get(&cache.neverShipped, "SELECT COUNT(*) FROM hosts AS h WHERE h.last_word_at >= ? AND "+neverShipped, tx.now-NameKept)
 	if err != nil {
 		return nil, err
 	}
@@ -150,30 +160,32 @@ func (tx *Tx) findHost(cache *hostCache, name string) (*host, error) {
 		return nil, err
 	}
 	h.room = h.takesRoom(tx.now)
-	cache.byName[name] = &h
+	cache.add(&h)
 	return &h, nil
+}
+
+func (c *hostCache) add(h *host) {
+	c.byName[h.Name] = h
+	c.bytes += len(h.Name)
 }
 
 // trimHosts forgets hosts, if there are too many. Batches share their structs:
 // it may only be done between two.
 func (s *Store) trimHosts() {
-	if s.hosts != nil && len(s.hosts.byName) > maxHosts {
-		s.hosts.byName, s.hosts.whole = map[string]*host{}, false
+	if s.hosts != nil && (len(s.hosts.byName) > maxHosts || s.hosts.bytes > maxHostBytes) {
+		s.hosts.byName, s.hosts.bytes, s.hosts.whole = map[string]*host{}, 0, false
 	}
 }
 
 func pseudo(name string) bool { return name == InvalidHost || name == OverflowHost }
 
-// host returns the host of that name, and adds it if it is new. ships tells
+// host returns the host of that stored name, and adds it if it is new. ships tells
 // whether the fact at hand is a ship: a host that never shipped may be counted
 // under OverflowHost instead.
 func (tx *Tx) host(name string, ships bool) (*host, error) {
 	cache, err := tx.hostCache()
 	if err != nil {
 		return nil, err
-	}
-	if !ValidHost(name) {
-		name = InvalidHost
 	}
 	h, err := tx.findHost(cache, name)
 	if err != nil {
@@ -204,7 +216,7 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 		return nil, err
 	}
 	h = &host{ID: id, Name: name, FirstSeen: MaxTime, room: room}
-	cache.byName[name] = h
+	cache.add(h)
 	return h, nil
 }
 

@@ -46,6 +46,8 @@ func (s *Store) BeginPass(ctx context.Context, p *Pass) error {
 
 // FinishPass writes how a pass ended.
 func (s *Store) FinishPass(ctx context.Context, p *Pass) error {
+	row := *p
+	row.Error.String = Printable(row.Error.String)
 	return s.Update(ctx, func(tx *Tx) error {
 		_, err := tx.NamedExec(`
 			UPDATE passes
@@ -58,7 +60,7 @@ func (s *Store) FinishPass(ctx context.Context, p *Pass) error {
 			  quarantined = :quarantined,
 			  hosts = :hosts,
 			  new_alerts = :new_alerts
-			WHERE id = :id`, p)
+			WHERE id = :id`, row)
 		return err
 	})
 }

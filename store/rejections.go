@@ -12,7 +12,7 @@ type Rejection struct {
 	CursorHash uint64 // as of a Put
 	Host       int32  // index into Batch.Hosts
 	Reason     string // ReasonUnstamped or ReasonOther
-	Message    string // valid UTF-8, as the receiver wrote it, cut to a bounded length
+	Message    string // as PrintableUpTo writes what the receiver wrote
 }
 
 // Reasons of a rejection.

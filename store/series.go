@@ -34,7 +34,7 @@ const maxCached = 10_000
 
 // resolveSeries returns the series of a source, and adds it if it is new.
 func (tx *Tx) resolveSeries(source int64, named Series) (*series, error) {
-	h, err := tx.host(named.Host, true)
+	h, err := tx.host(countedUnder(named.Host), true)
 	if err != nil {
 		return nil, err
 	}

@@ -36,10 +36,11 @@ table. CSV and JSON have that of each alert.`,
 				return err
 			}
 			return r.view(cmd.Context(), func(tx *store.Tx) error {
-				if err := knownAlertHost(tx, f.Host); err != nil {
+				asked := f
+				if asked.Host, err = knownAlertHost(tx, f.Host); err != nil {
 					return err
 				}
-				return report.Alerts(tx, e.stdout, style, w, f)
+				return report.Alerts(tx, e.stdout, style, w, asked)
 			})
 		},
 	}
@@ -52,17 +53,24 @@ table. CSV and JSON have that of each alert.`,
 	return cmd
 }
 
-// knownAlertHost refuses a host that neither ships nor has an alert: those that
-// were adopted from alerts.jsonl may be of hosts that are gone for long.
-func knownAlertHost(tx *store.Tx, host string) error {
-	if host == "" {
-		return nil
+// knownAlertHost returns the stored name of a host that was typed. It refuses one
+// that neither ships nor has an alert: those that were adopted from alerts.jsonl may
+// be of hosts that are gone for long.
+func knownAlertHost(tx *store.Tx, typed string) (string, error) {
+	if typed == "" {
+		return "", nil
 	}
-	n, err := tx.CountAlerts(store.AlertFilter{Host: host, Until: store.MaxTime})
-	if err != nil || n > 0 {
-		return err
+	for _, name := range []string{typed, store.StoredName(typed)} {
+		n, err := tx.CountAlerts(store.AlertFilter{Host: name, Until: store.MaxTime})
+		if err != nil || n > 0 {
+			return name, err
+		}
 	}
-	return knownHosts(tx, []string{host})
+	known, err := knownHosts(tx, []string{typed})
+	if err != nil {
+		return "", err
+	}
+	return known[0], nil
 }
 
 func exportCommand(e *env) *cobra.Command {

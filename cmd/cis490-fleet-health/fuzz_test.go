@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 )
 
@@ -23,7 +22,7 @@ func FuzzTime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		at, err := parseTime(text, demoNow, zone)
 		if err != nil {
-			if !errors.Is(err, errUsage) || report.Printable(err.Error()) != err.Error() {
+			if !errors.Is(err, errUsage) || store.Printable(err.Error()) != err.Error() {
 				t.Fatalf("%q: %v", text, err)
 			}
 			return

@@ -25,13 +25,13 @@ A state is failing (PUTs are rejected), silent, unknown (no symptom, but a sourc
 was not read since the host's last ship), gone (silent for so long that it is not
 expected any more), never (it has not shipped yet) or healthy.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			hosts := onceEach(args)
 			style, w, err := r.asked(e)
 			if err != nil {
 				return err
 			}
 			return r.view(cmd.Context(), func(tx *store.Tx) error {
-				if err := knownHosts(tx, hosts); err != nil {
+				hosts, err := knownHosts(tx, args)
+				if err != nil {
 					return err
 				}
 				kept, err := tx.RawSince()
@@ -67,40 +67,38 @@ expected any more), never (it has not shipped yet) or healthy.`,
 	return cmd
 }
 
-// onceEach is what was typed, without what was typed before.
-func onceEach(typed []string) (names []string) {
-	for _, name := range typed {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// knownHosts refuses a host that the database does not know.
-func knownHosts(tx *store.Tx, hosts []string) error {
-	if len(hosts) == 0 {
-		return nil
+// knownHosts returns the stored names of hosts that were typed, in that form or as
+// they call themselves, each once. It refuses one that the database does not know.
+func knownHosts(tx *store.Tx, typed []string) (hosts []string, err error) {
+	if len(typed) == 0 {
+		return nil, nil
 	}
 	names, err := tx.HostNames()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known := map[string]bool{}
 	for _, name := range names {
 		known[name] = true
 	}
-	for _, host := range hosts {
-		if !known[host] {
-			return fmt.Errorf("%w %s%s", report.ErrUnknownHost, cell(host), didYouMean(nearest(host, names, 3)))
+	for _, host := range typed {
+		name := host
+		if !known[name] {
+			name = store.StoredName(host)
+		}
+		if !known[name] {
+			return nil, fmt.Errorf("%w %s%s", report.ErrUnknownHost, cell(host), didYouMean(nearest(host, names, 3)))
+		}
+		if !slices.Contains(hosts, name) {
+			hosts = append(hosts, name)
 		}
 	}
-	return nil
+	return hosts, nil
 }
 
 // completeHosts offers the hosts of the database to the shell, but for those
 // whose names are more to it than words: bash evaluates the line that it completes
-// (cobra pull request 2334), and anybody may PUT as a host `reboot`.
+// (cobra pull request 2334), and anybody may PUT as a host `reboot`, or as -rf.
 func (r *reading) completeHosts(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	err := r.view(cmd.Context(), func(tx *store.Tx) error {
 		all, err := tx.HostNames()

@@ -60,7 +60,7 @@ func (r *reading) check(ctx context.Context, e *env, now, maxAge int64) error {
 		return err
 	})
 	if err != nil {
-		line = "unknown: " + report.Printable(describe(err))
+		line = "unknown: " + store.Printable(describe(err))
 	}
 	if _, failed := io.WriteString(e.stdout, line+"\n"); failed != nil && err == nil {
 		err = ran(failed)

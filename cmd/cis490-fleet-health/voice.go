@@ -6,10 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
-	"unicode"
 
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
@@ -63,7 +61,7 @@ func (l *logger) say(level int, format string, args ...any) {
 	}
 	// A line break would let a host's name begin a line of its own, with a
 	// priority of its own.
-	text := report.Printable(fmt.Sprintf(format, args...))
+	text := store.Printable(fmt.Sprintf(format, args...))
 	if l.shown {
 		fmt.Fprint(l.w, "\r\x1b[K")
 		l.shown = false
@@ -83,13 +81,20 @@ func (l *logger) show(text string) {
 	}
 }
 
-// cell is a host's name or another value from outside, quoted if it could be
-// mistaken for more than it is.
+// cell is a host's name or another value from outside as a line shows it: one word,
+// or in quotes. A name that is stored in quotes has them already.
 func cell(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' || r == '"' }) < 0 && strings.ToValidUTF8(s, "") == s {
-		return s
+	shown := report.Cell(s)
+	if strings.ContainsAny(shown, ` "`) && !inQuotes(shown) {
+		return store.Quote(s)
 	}
-	return strconv.Quote(s)
+	return shown
+}
+
+// inQuotes reports whether a text is one that store.Quote has written.
+func inQuotes(s string) bool {
+	raw := store.RawName(s)
+	return raw != s && store.Quote(raw) == s
 }
 
 func isTerminal(w io.Writer) bool {

@@ -1,0 +1,258 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/google/go-cmp/cmp"
+	"github.com/jmoiron/sqlx"
+)
+
+// TestShows has texts that unicode.IsPrint is true of throughout, whether they show
+// themselves or not.
+func TestShows(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"":                                   true,
+		"lab-05":                             true,
+		" two  words ":                       true,
+		"é, e\u0301, Việt, Vie\u0323\u0302t": true,
+		"全角 한글 ひらがな ไทยนี้ हिन्दी 😀": true,
+		"\u1112\u1161\u11ab":                  true, // a syllable of three jamo
+		"lab-05\ufe0f":                        false,
+		"lab-05\U000e0101":                    false,
+		"lab-05\u180b":                        false, // Mongolian variation selector
+		"lab-05\u034f":                        false, // combining grapheme joiner
+		"lab-05\u115f":                        false, // Hangul fillers
+		"lab-05\u1160":                        false,
+		"lab-05\u3164":                        false,
+		"lab-05\uffa0":                        false,
+		"lab-05\u17b4":                        false, // Khmer vowels that nobody sees
+		"lab-05\u2800":                        false, // braille blank
+		"lab-05\ufffc":                        false, // object replacement
+		"lab-05\U0001d159":                    false, // null notehead
+		"lab-05\U00016fe4":                    false, // Khitan filler
+		"lab-05\u2d7f":                        false, // Tifinagh joiner
+		"lab-05\u1039":                        false, // Myanmar stacker, on a digit
+		"lab-05\u1161":                        false, // a vowel that joins the 5
+		"\u0301lab":                           false, // nothing to stand on
+		"lab \u0301":                          false,
+		"x" + strings.Repeat("\u0301", 3):     false,
+		"한" + strings.Repeat("\u1161", 3):     false,
+		"\u05e9\u05dc\u05d5\u05dd":            false, // Hebrew
+		"lab-\u0660\u0661":                    false, // Arabic digits
+		"lab-\U0001e900":                      false, // Adlam
+		"lab-05\u202e":                        false, // not printable, to begin with
+		"lab\t05":                             false,
+		"lab\xff05":                           false,
+		"lab-\ufffd05":                        true,
+		"x\u0301\u0301y\u0301\u0301 z\u0301.": true,
+	} {
+		if got := store.Shows(text); got != want {
+			t.Errorf("Shows(%+q) is %v", text, got)
+		}
+		if got := store.Printable(text); (got == text) != want || !store.Shows(got) {
+			t.Errorf("Printable(%+q) is %+q", text, got)
+		}
+	}
+}
+
+// TestNothingThatUnicodeIgnoresShows holds Shows to the property of Unicode, and to
+// the categories of what has no glyph.
+func TestNothingThatUnicodeIgnoresShows(t *testing.T) {
+	t.Parallel()
+	hidden := []*unicode.RangeTable{unicode.C, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
+		unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko, unicode.Adlam}
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		if !utf8.ValidRune(r) {
+			continue
+		}
+		after := "é" + string(r)
+		if store.Shows(after) && unicode.In(r, hidden...) && !unicode.In(r, unicode.Inherited) {
+			t.Errorf("%U shows itself", r)
+		}
+		if store.Shows(string(r)) && unicode.Is(unicode.M, r) {
+			t.Errorf("%U needs no letter", r)
+		}
+	}
+}
+
+// TestStoredNames has names, and the forms in which they are stored.
+func TestStoredNames(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"lab-05":                  "lab-05",
+		"büro 5":                  "büro 5",
+		"=cmd()":                  "=cmd()",
+		`say "x"`:                 `say "x"`,
+		"(lab":                    "(lab",
+		"lab-05\u202e":            `"lab-05\u202e"`,
+		`"lab-05\u202e"`:          `"\"lab-05\\u202e\""`,
+		`"`:                       `"\""`,
+		"(overflow)":              `"(overflow)"`,
+		"(invalid)":               `"(invalid)"`,
+		"(receiver)":              `"(receiver)"`,
+		"(group)":                 `"(group)"`,
+		"()":                      `"()"`,
+		"(overflow)\ufe0f":        `"(overflow)\ufe0f"`,
+		`"(overflow)"`:            `"\"(overflow)\""`,
+		" lab-05":                 `" lab-05"`,
+		"lab-05 ":                 `"lab-05 "`,
+		"lab-05  healthy":         `"lab-05  healthy"`,
+		strings.Repeat("w", 255):  strings.Repeat("w", 255),
+		"x\u0301\u0301\u0301\xff": `"x\u0301\u0301\u0301\xff"`,
+	} {
+		if got := store.StoredName(raw); got != want {
+			t.Errorf("StoredName(%+q) is %s, want %s", raw, got, want)
+		}
+		if got := store.RawName(want); got != raw {
+			t.Errorf("RawName(%s) is %+q, want %+q", want, got, raw)
+		}
+	}
+}
+
+// TestAlertsNames: alerts.jsonl has raw names, as the predecessor did, but for
+// those that would read there as the program's own.
+func TestAlertsNames(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"lab-05": "lab-05", "lab-05\u202e": "lab-05\u202e", `"x"`: `"x"`, " x": " x", "(x": "(x",
+		"(overflow)": `"(overflow)"`, "(x)": `"(x)"`, `"(x)"`: `"\"(x)\""`, `"\"(x)\""`: `"\"\\\"(x)\\\"\""`,
+	} {
+		if got := store.AlertsName(store.StoredName(raw)); got != want {
+			t.Errorf("%+q stands there as %+q, want %+q", raw, got, want)
+		}
+	}
+	for _, own := range []string{store.OverflowHost, store.InvalidHost} {
+		if store.AlertsName(own) != own || store.StoredAlertsName(own) != own {
+			t.Errorf("%s is not kept", own)
+		}
+	}
+	// The predecessor had no names of its own.
+	if got := store.StoredAlertsName("(receiver)"); got != `"(receiver)"` {
+		t.Errorf("a line of the predecessor about (receiver) is about %s", got)
+	}
+}
+
+// FuzzNames holds the forms of a name to what they are for: each shows itself, is
+// no name of the program's own, and leads back to the name, which it thus shares
+// with no other.
+func FuzzNames(f *testing.F) {
+	for _, seed := range []string{"lab-05", "lab-05\ufe0f", "(overflow)", `"(overflow)"`, `"\"(x)\""`, `"(x\u0029"`, "'a'", "`a`", "x\u0301\u0301\u0301", "\xff", " ", "", `\`, `"`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) { checkName(t, raw) })
+}
+
+func checkName(t *testing.T, raw string) {
+	t.Helper()
+	stored := store.StoredName(raw)
+	if !store.Shows(stored) || stored == "" || strings.HasPrefix(stored, "(") && strings.HasSuffix(stored, ")") || len(stored) > 4*len(raw)+2 {
+		t.Fatalf("%+q is stored as %+q", raw, stored)
+	}
+	if back := store.RawName(stored); back != raw {
+		t.Fatalf("%+q is stored as %+q, and read back as %+q", raw, stored, back)
+	}
+	line := store.AlertsName(stored)
+	if line != raw && line != stored || strings.HasPrefix(line, "(") && strings.HasSuffix(line, ")") {
+		t.Fatalf("%+q stands in alerts.jsonl as %+q", raw, line)
+	}
+	if back := store.StoredAlertsName(line); back != stored {
+		t.Fatalf("%+q, of alerts.jsonl, is %+q, want %+q", line, back, stored)
+	}
+	printed := store.Printable(raw)
+	if !store.Shows(printed) || store.Printable(printed) != printed {
+		t.Fatalf("%+q is printed as %+q", raw, printed)
+	}
+	for _, size := range []int{0, 1, 7, len(printed) - 1, len(printed)} {
+		if cut := store.PrintableUpTo(raw, size); len(cut) > max(size, 0) || !strings.HasPrefix(printed, cut) || !store.Shows(cut) {
+			t.Fatalf("%+q is printed in %d bytes as %+q", raw, size, cut)
+		}
+	}
+}
+
+// TestRandomNames runs FuzzNames with names made of what could go wrong.
+func TestRandomNames(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(14, 10))
+	for range 20_000 {
+		checkName(t, randomName(r))
+	}
+}
+
+func randomName(r *rand.Rand) string {
+	odd := []string{`"`, `\`, "`", "'", "(", ")", " ", "lab-05", "é", "\u0301", "\ufe0f", "\u202e", "\u05d0", "\u2800", "\u3164", "\U000e0101", "\xff", "u202e", "x29", "\u1161"}
+	var b strings.Builder
+	for range 1 + r.IntN(8) {
+		if r.IntN(4) == 0 {
+			b.WriteRune(rune(r.IntN(unicode.MaxRune)))
+		} else {
+			b.WriteString(odd[r.IntN(len(odd))])
+		}
+	}
+	if r.IntN(4) == 0 {
+		return strconv.Quote(b.String())
+	}
+	return b.String()
+}
+
+// TestNoHostHasAnOwnName: a host that calls itself so has a row of its own.
+func TestNoHostHasAnOwnName(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	b := &store.Batch{Source: mustSource(t, s, store.StreamJournal), Now: now, Hosts: []string{"(overflow)", "(invalid)", "a/b", "lab-05\u202e", "lab-05"}}
+	for i := range b.Hosts {
+		b.Puts = append(b.Puts, store.Put{At: now - 1, CursorHash: uint64(i), Host: int32(i), Status: 200})
+	}
+	mustSave(t, s, b)
+	got := mustSelect[string](t, s, "SELECT name FROM hosts ORDER BY name")
+	if diff := cmp.Diff([]string{`"(invalid)"`, `"(overflow)"`, `"lab-05\u202e"`, "(invalid)", "lab-05"}, got); diff != "" {
+		t.Errorf("hosts (-want +got):\n%s", diff)
+	}
+}
+
+// TestMigratedNames: each host and each alert keeps its id, and what a name could
+// be taken for is quoted.
+func TestMigratedNames(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/fleet.db"
+	raw := []string{"lab-05", "lab-05\u202e", "(overflow)", "(invalid)", "(receiver)", `"(receiver)"`, `"\"(receiver)\""`, "日本", "a b", " a", "'", "/not-valid", "=1"}
+	r := rand.New(rand.NewPCG(1, 8))
+	for i := range 2500 { // more than are held at a time
+		raw = append(raw, fmt.Sprintf("%d%s", i, strings.ToValidUTF8(strings.ReplaceAll(randomName(r), "\x00", ""), "")))
+	}
+	old(t, path, 6, 0)
+	db := sqlx.MustOpen("sqlite", path)
+	tx := db.MustBegin()
+	var names, ofAlerts []string
+	for i, name := range raw {
+		tx.MustExec("INSERT INTO hosts (id, name, first_seen_at) VALUES (?, ?, 1)", i+1, name)
+		want := store.StoredName(name)
+		if name == store.InvalidHost || name == store.OverflowHost {
+			want = name
+		}
+		names = append(names, want)
+		for n := range 2 {
+			tx.MustExec(`INSERT INTO alerts (id, dedup_key, host, symptom, detail, suggested_fix, detected_at, last_found_at)
+				VALUES (?, ?, ?, 's', 'd', 'f', 1, 1)`, 2*i+n, fmt.Sprint(i, n), name)
+			ofAlerts = append(ofAlerts, want)
+		}
+	}
+	if err := errors.Join(tx.Commit(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := mustReopen(t, path)
+	if diff := cmp.Diff(names, mustSelect[string](t, s, "SELECT name FROM hosts ORDER BY id")); diff != "" {
+		t.Errorf("hosts (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(ofAlerts, mustSelect[string](t, s, "SELECT host FROM alerts ORDER BY id")); diff != "" {
+		t.Errorf("hosts of alerts (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxMarks is how many combining marks may follow one another: a Vietnamese or a
+// Thai letter has two. A longer stack covers the lines above and below.
+const maxMarks = 2
+
+var (
+	// blank are printable characters that look like a blank or like nothing, beyond
+	// those that Unicode has tables for.
+	blank = &unicode.RangeTable{
+		R16: []unicode.Range16{
+			{Lo: 0x2800, Hi: 0x2800, Stride: 1}, // braille pattern blank
+			{Lo: 0x2d7f, Hi: 0x2d7f, Stride: 1}, // Tifinagh consonant joiner
+			{Lo: 0xfffc, Hi: 0xfffc, Stride: 1}, // object replacement character
+		},
+		R32: []unicode.Range32{
+			{Lo: 0x1107f, Hi: 0x1107f, Stride: 1}, // Brahmi number joiner
+			{Lo: 0x13441, Hi: 0x13442, Stride: 1}, // Egyptian blanks
+			{Lo: 0x16fe4, Hi: 0x16fe4, Stride: 1}, // Khitan filler
+			{Lo: 0x1d159, Hi: 0x1d159, Stride: 1}, // musical null notehead
+		},
+	}
+	// rightToLeft are the blocks that Unicode keeps for scripts written from right
+	// to left. On a terminal their letters reorder the text around them.
+	rightToLeft = &unicode.RangeTable{
+		R16: []unicode.Range16{
+			{Lo: 0x0590, Hi: 0x08ff, Stride: 1},
+			{Lo: 0xfb1d, Hi: 0xfdff, Stride: 1},
+			{Lo: 0xfe70, Hi: 0xfeff, Stride: 1},
+		},
+		R32: []unicode.Range32{
+			{Lo: 0x10800, Hi: 0x10fff, Stride: 1},
+			{Lo: 0x1e800, Hi: 0x1efff, Stride: 1},
+		},
+	}
+	// jamo are the vowels and the final consonants of Hangul that join the letter
+	// before them, as a combining mark does.
+	jamo = &unicode.RangeTable{
+		R16: []unicode.Range16{
+			{Lo: 0x1160, Hi: 0x11ff, Stride: 1},
+			{Lo: 0xd7b0, Hi: 0xd7ff, Stride: 1},
+		},
+	}
+)
+
+// Shows reports whether a text shows itself: each of its characters can be seen,
+// in its place. It does not tell letters that look alike apart.
+func Shows(text string) bool {
+	var s shower
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if !s.shows(r, size) {
+			return false
+		}
+		i += size
+	}
+	return true
+}
+
+// Printable returns a text in which each character that does not show itself is
+// escaped as in a Go string. It is for texts with words of our own around those of
+// others; a value by itself is for Quote.
+func Printable(text string) string { return PrintableUpTo(text, math.MaxInt) }
+
+// PrintableUpTo is Printable, cut to at most so many bytes, between two characters.
+func PrintableUpTo(text string, bytes int) string {
+	if len(text) <= bytes && Shows(text) {
+		return text
+	}
+	var s shower
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		shown := text[i : i+size]
+		if !s.shows(r, size) {
+			quoted := strconv.QuoteToASCII(shown)
+			shown = quoted[1 : len(quoted)-1]
+			s = shower{base: '0'}
+		}
+		if len(shown) > bytes-b.Len() {
+			break
+		}
+		b.WriteString(shown)
+		i += size
+	}
+	return b.String()
+}
+
+// Quote returns a text in double quotes, as a Go string. It shows itself, and
+// strconv.Unquote reads it back.
+func Quote(text string) string {
+	if Shows(text) {
+		return strconv.Quote(text)
+	}
+	return strconv.QuoteToASCII(text)
+}
+
+// shower looks at the characters of a text in their order. The zero value is for
+// the beginning of one.
+type shower struct {
+	base  rune // the last character that is no mark, 0 if there is none
+	marks int  // since base
+}
+
+// shows reports whether the next character, of so many bytes, shows itself.
+func (s *shower) shows(r rune, size int) bool {
+	if r >= ' ' && r < 0x7f {
+		s.base, s.marks = r, 0
+		return true
+	}
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return false
+	case !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blank, rightToLeft):
+		return false
+	case !unicode.In(r, unicode.M, jamo):
+		s.base, s.marks = r, 0
+		return true
+	}
+	s.marks++
+	// The marks of one script show nothing on the letters of another; those that are
+	// of none go on each.
+	return s.marks <= maxMarks && s.base > ' ' && (s.base > unicode.MaxASCII || unicode.Is(unicode.Inherited, r))
+}
