@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,8 +46,10 @@ type journalCursor struct {
 	Boot    string           `json:"boot"`            // its boot
 	Boots   map[string]int64 `json:"boots"`           // the boots read, each with the monotonic time of its last entry
 	Fresh   []string         `json:"fresh"`           // those of them that were met behind a cursor: what stands before it is unread
-	First   bool             `json:"first,omitempty"` // the first reading has not come to its end: it goes on with Fresh and with boots that are not known
-	Clock   int64            `json:"clock"`           // of the pass, if the entry was ahead of it, or 0: what was written since may stand before the entry
+	First   bool             `json:"first,omitempty"` // the first reading has not come to its end: it goes on with Again and with boots that are not known
+	Clock   int64            `json:"clock"`           // of the pass, if the entry was ahead of it by more than FutureTolerance, or 0: what was written since may stand before the entry
+	Again   []stretch        `json:"again,omitempty"` // what is to be read besides what comes after the cursor
+	Missed  *missed          `json:"missed,omitempty"`
 }
 
 // parseJournalCursor reads a stored cursor. ok is false for none, and for one
@@ -83,7 +84,7 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 	}
 	begin, ok := parseJournalCursor(stored.State)
 	r := &journalFollower{entryReader: newEntryReader(s, source, opts.Unit, opts.Now, &result), opts: opts, begin: begin, at: begin}
-	r.at.Boots = maps.Clone(begin.Boots)
+	r.at.Boots, r.at.Again, r.at.Missed = maps.Clone(begin.Boots), slices.Clone(begin.Again), begin.Missed.clone()
 	if opts.Directory == "" {
 		err = systemJournalReadable(opts.SystemDirs)
 	}
@@ -93,16 +94,22 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 		}
 		err = r.read(ctx)
 	}
+	if result.Capped {
+		result.ReadTo = r.readTo()
+	}
 	if err == nil {
 		return result, r.save(ctx, r.place(), !result.Capped)
 	}
 	if errors.Is(err, ErrUnread) {
 		// What was parsed counts. The gap stays open until a pass gets through.
-		from := r.at.At
+		from, detail := r.at.At, "the journal could not be read to its end"
+		if m := r.at.Missed; len(m.files()) > 0 {
+			from, detail = m.Since, m.String()
+		}
 		if from == 0 || from > opts.Now {
 			from = opts.Now
 		}
-		r.gap(store.Gap{Reason: store.GapUnread, From: from, To: opts.Now, Detail: "the journal could not be read to its end"})
+		r.gap(store.Gap{Reason: store.GapUnread, From: from, To: opts.Now, Detail: detail})
 		if saveErr := r.save(ctx, r.place(), false); saveErr != nil {
 			return result, saveErr
 		}
@@ -123,20 +130,47 @@ type journalFollower struct {
 	instant  int64         // the monotonic time of the entry that at.Cursor has; 0 for none yet
 	first    bool          // nothing was read before
 	latest   int64         // time of an entry of the boot at the position
-	again    bool          // looking back, at what may have been read
 	ahead    bool          // entries are from the future: the clock may have gone back
 	stepped  bool          // that the clock went back has been noted
+	vacuumed *store.Gap    // to note, unless the cursor's entry may be in a file that was left out
+	cost     int           // entries that count towards MaxEntries
+
+	stretch  *stretch // being read; nil for what comes after the cursor
+	reached  []byte   // cursor of the first entry that has the time of the last one read in it
+	resuming bool     // what an earlier pass has read of it comes again
+	resumed  instant  // the last of that
+
+	says *journalctlSays   // what journalctl says at the moment
+	left map[string]string // the files that it has left out the last time
 }
 
+// read reads what is unread, as far as it can be read.
 func (r *journalFollower) read(ctx context.Context) error {
+	if err := r.readOn(ctx); err != nil {
+		return err
+	}
+	if err := r.readMissed(ctx); err != nil {
+		return err
+	}
+	if m := r.at.Missed; len(m.files()) > 0 {
+		return m.err()
+	}
+	return nil
+}
+
+// readOn reads on from the cursor.
+func (r *journalFollower) readOn(ctx context.Context) error {
 	if r.begin.Cursor == "" || r.begin.First {
 		err := r.readAll(ctx)
-		if err == nil && !r.accepted {
+		if err == nil && !r.accepted && r.at.Missed == nil {
 			r.result.Quiet = fmt.Sprintf("the journal has no entry of unit %s: is the name right?", r.unit)
 		}
 		return err
 	}
-	r.behind, r.ahead = true, r.begin.At > r.now || r.begin.Clock > 0
+	r.behind = true
+	if r.begin.At > r.now+store.FutureTolerance || r.begin.Clock > 0 {
+		r.lookBehind()
+	}
 	// Not --after-cursor: with a filter it loses an entry if the cursor's own
 	// entry was deleted (systemd issue 30288). --cursor begins with that entry.
 	err := r.follow(ctx, "--cursor="+r.begin.Cursor)
@@ -154,23 +188,25 @@ func (r *journalFollower) read(ctx context.Context) error {
 // what it has given of another. The position is the end of the boot with the latest
 // entry.
 func (r *journalFollower) readAll(ctx context.Context) error {
-	boots, err := listBoots(ctx, r.opts)
+	boots, err := r.boots(ctx)
 	if err != nil {
 		return err
 	}
 	r.first, r.at.First = true, true
 	passedOver := false
 	for _, boot := range boots {
-		if _, known := r.at.Boots[boot]; known && !slices.Contains(r.begin.Fresh, boot) {
+		begun := slices.ContainsFunc(r.at.Again, func(s stretch) bool { return s.Boot == boot })
+		if _, known := r.at.Boots[boot]; known && !begun && !slices.Contains(r.begin.Fresh, boot) {
 			passedOver = true // an earlier pass has read it; what came since is left to the next
-			continue
-		}
-		r.at.Fresh = []string{boot} // should this be as far as the pass gets
-		if err := r.follow(ctx, "_BOOT_ID="+boot); err != nil || r.result.Capped {
-			return err
+		} else if !begun {
+			r.due(boot, 0)
 		}
 	}
-	r.at.Fresh, r.at.First = nil, false
+	r.at.Fresh = nil
+	if err := r.readStretches(ctx); err != nil || r.result.Capped {
+		return err
+	}
+	r.at.First = false
 	r.result.Capped = passedOver
 	return nil
 }
@@ -179,10 +215,12 @@ func (r *journalFollower) readAll(ctx context.Context) error {
 // it too, the cursor was not the reason, and is kept.
 func (r *journalFollower) seekByTime(ctx context.Context, refusal error) error {
 	r.behind = false
-	r.at = journalCursor{Version: cursorVersion, At: r.begin.At}
+	r.at = journalCursor{Version: cursorVersion, At: r.begin.At, Again: r.at.Again, Missed: r.at.Missed}
 	err := r.follow(ctx, since(min(r.begin.At, r.now)-overlap))
 	if errors.Is(err, ErrUnread) && !r.accepted {
+		missed := r.at.Missed
 		r.at = r.begin
+		r.at.Missed = missed
 		return refusal
 	}
 	if r.accepted {
@@ -217,36 +255,35 @@ func (r *journalFollower) lost(from int64, detail string) {
 // are not known at all, and whatever the clock's going back has hidden. In an
 // ordinary pass the cursor's boot goes on, and there is nothing to look for.
 func (r *journalFollower) lookBack(ctx context.Context) error {
-	r.again = true
-	behind := slices.Clone(r.at.Fresh)
-	if r.result.Read == 0 || r.ahead || len(behind) > 0 {
-		boots, err := listBoots(ctx, r.opts)
+	if r.result.Read == 0 || r.ahead || len(r.at.Fresh) > 0 {
+		boots, err := r.boots(ctx)
 		if err != nil {
 			return err
 		}
-		maps.DeleteFunc(r.at.Boots, func(boot string, _ int64) bool { return !slices.Contains(boots, boot) })
-		for _, boot := range boots {
-			if _, known := r.at.Boots[boot]; !known && !slices.Contains(behind, boot) {
-				behind = append(behind, boot)
+		if r.at.Missed == nil {
+			maps.DeleteFunc(r.at.Boots, func(boot string, _ int64) bool { return !slices.Contains(boots, boot) })
+		}
+		for _, boot := range boots { // one by one, as in readAll
+			_, known := r.at.Boots[boot]
+			begun := slices.ContainsFunc(r.at.Again, func(s stretch) bool { return s.Boot == boot && s.Since == 0 })
+			if (!known || slices.Contains(r.at.Fresh, boot)) && !begun {
+				r.due(boot, 0)
 			}
 		}
 	}
-	for _, boot := range behind { // as in readAll
-		if err := r.follow(ctx, "_BOOT_ID="+boot); err != nil || r.result.Capped {
-			return err
-		}
+	r.stepped = r.stepped || r.at.Missed != nil // what was left out may be of any time
+	if err := r.readStretches(ctx); err != nil || r.result.Capped {
+		return err
 	}
 	r.at.Fresh = nil
-	if r.ahead {
-		return r.follow(ctx, since(min(r.now, cmp.Or(r.begin.Clock, r.now))-overlap))
-	}
 	return nil
 }
 
 // place is what to store of where the pass is.
 func (r *journalFollower) place() string {
+	r.keepPlace()
 	r.at.Clock = 0
-	if r.at.At > r.now {
+	if r.at.At > r.now+store.FutureTolerance {
 		r.at.Clock = r.now
 	}
 	return r.at.String()
@@ -255,7 +292,8 @@ func (r *journalFollower) place() string {
 // follow reads entries from a starting point to the end of the journal.
 func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 	clear(r.twins)
-	return runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), func(out io.Reader) error {
+	r.when, r.says = instant{}, &journalctlSays{}
+	err := runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), r.says, func(out io.Reader) error {
 		stream := newExportReader(out, 0)
 		for {
 			e, err := stream.next()
@@ -265,19 +303,12 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 			if err != nil {
 				return err
 			}
-			r.accepted = true
-			if r.behind && !r.passed && !r.again && bytes.Equal(anywhere(e.cursor), anywhere([]byte(r.begin.Cursor))) {
-				r.passed, r.same, r.instant, r.last = true, max(r.begin.Same, 1)-1, e.monotonic, e.at
-				r.count(e)
-				r.know(e)
-				continue
-			}
-			if r.result.Read >= r.opts.MaxEntries {
+			if !r.take(e) {
 				r.result.Capped = true
 				return nil
 			}
-			r.add(e)
-			if r.advance(e); r.full() {
+			if r.full() {
+				r.settle()
 				if err := r.save(ctx, r.place(), false); err != nil {
 					return err
 				}
@@ -285,6 +316,41 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 			}
 		}
 	})
+	r.settle()
+	return err
+}
+
+// settle takes in what journalctl has said until now.
+func (r *journalFollower) settle() {
+	r.noteLeft()
+	if r.vacuumed != nil && !r.cursorLeftOut() {
+		r.gap(*r.vacuumed)
+	}
+	r.vacuumed = nil
+}
+
+// take reads an entry. It returns false for one that is too many.
+func (r *journalFollower) take(e *entry) bool {
+	r.accepted = true
+	if r.behind && !r.passed && r.stretch == nil && bytes.Equal(anywhere(e.cursor), anywhere([]byte(r.begin.Cursor))) {
+		r.passed, r.same, r.instant, r.last = true, max(r.begin.Same, 1)-1, e.monotonic, e.at
+		r.count(e)
+		r.know(e)
+		return true
+	}
+	again := r.stretch != nil && r.wasReached(e)
+	if r.cost >= r.opts.MaxEntries && !again {
+		return false
+	}
+	if r.stretch != nil && !again {
+		r.cost++
+		if !r.when.is(e) {
+			r.reached, r.stretch.At, r.stretch.Monotonic = append(r.reached[:0], e.cursor...), e.at, e.monotonic
+		}
+	}
+	r.add(e)
+	r.advance(e)
+	return true
 }
 
 // advance moves the position to an entry that is new. What has been read comes
@@ -297,16 +363,19 @@ func (r *journalFollower) advance(e *entry) {
 		r.same--
 		return
 	}
+	back := r.stretch != nil && !r.first // looking back, at what may have been read
 	last, known := r.at.Boots[string(e.boot)]
 	isNew := !known || e.monotonic > last
 	switch {
-	case isNew || r.again || string(e.boot) != r.at.Boot:
+	case isNew || back || string(e.boot) != r.at.Boot:
 	case r.first:
 		isNew = e.monotonic == r.instant
 	default:
 		isNew = r.passed || e.monotonic == last
 	}
-	r.ahead = r.ahead || e.at > r.now+store.FutureTolerance
+	if !r.ahead && !r.first && e.at > r.now+store.FutureTolerance {
+		r.lookBehind()
+	}
 	if r.behind && !r.stepped && e.at < r.begin.At-store.Minute && (isNew || slices.Contains(r.at.Fresh, string(e.boot))) {
 		r.stepped = true
 		r.gap(store.Gap{Reason: store.GapClockStep, From: e.at, To: min(r.begin.At, r.now),
@@ -315,12 +384,15 @@ func (r *journalFollower) advance(e *entry) {
 	if !isNew {
 		return
 	}
-	if r.behind && !r.passed && !r.again {
+	if r.behind && !r.passed && !back {
 		r.passed = true
-		r.gap(store.Gap{Reason: store.GapVacuumed, From: min(r.begin.At, r.now), To: min(max(r.begin.At, e.at), r.now),
-			Detail: "the journal does not hold the cursor's entry any more; entries after it may have been deleted"})
+		r.vacuumed = &store.Gap{Reason: store.GapVacuumed, From: min(r.begin.At, r.now), To: min(max(r.begin.At, e.at), r.now),
+			Detail: "the journal does not hold the cursor's entry any more; entries after it may have been deleted"}
 	}
 	r.result.Read++
+	if r.stretch == nil {
+		r.cost++
+	}
 	r.know(e)
 	if r.first && string(e.boot) != r.at.Boot && e.at < r.latest {
 		return

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -29,8 +28,8 @@ func entryArgs(opts JournalOptions) []string {
 
 // listBoots returns the boots of which the journal holds entries, of any unit,
 // in no order.
-func listBoots(ctx context.Context, opts JournalOptions) (boots []string, err error) {
-	err = runJournalctl(ctx, opts, []string{"--field=_BOOT_ID"}, func(out io.Reader) error {
+func listBoots(ctx context.Context, opts JournalOptions, says *journalctlSays) (boots []string, err error) {
+	err = runJournalctl(ctx, opts, []string{"--field=_BOOT_ID"}, says, func(out io.Reader) error {
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
 			if id := lines.Text(); isBootID(id) {
@@ -48,8 +47,9 @@ func isBootID(id string) bool {
 
 // runJournalctl runs journalctl in a process group of its own, gives its output
 // to read, and kills the group when read returns early, when ctx ends, or when
-// nothing comes for the timeout. What fails in journalctl is ErrUnread.
-func runJournalctl(parent context.Context, opts JournalOptions, args []string, read func(io.Reader) error) error {
+// nothing comes for the timeout. What fails in journalctl is ErrUnread; files
+// that it left out are no failure, but stand in says.
+func runJournalctl(parent context.Context, opts JournalOptions, args []string, says *journalctlSays, read func(io.Reader) error) error {
 	args = append([]string{"--no-pager", "--quiet"}, args...)
 	if opts.Directory != "" {
 		args = append(args, "--directory="+opts.Directory)
@@ -60,11 +60,13 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, r
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	var stderr bounder
-	cmd.Stderr = &stderr
+	// The last value of a name counts.
+	cmd.Env = append(cmd.Environ(), "SYSTEMD_LOG_LEVEL=debug", "SYSTEMD_LOG_TARGET=console-prefixed",
+		"SYSTEMD_LOG_COLOR=0", "SYSTEMD_LOG_LOCATION=0", "SYSTEMD_LOG_TID=0", "SYSTEMD_LOG_TIME=0")
+	cmd.Stderr = says
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return fmt.Errorf("journal %w: %w", ErrUnread, err)
 	}
 	widen(out)
 	if err := cmd.Start(); err != nil {
@@ -89,13 +91,13 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, r
 	case context.Cause(ctx) == errTimeout:
 		return fmt.Errorf("journal %w: journalctl gave nothing for %s and was killed", ErrUnread, opts.Timeout)
 	case errors.Is(readErr, errStream) || errors.Is(readErr, io.ErrUnexpectedEOF):
-		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, readErr, said(&stderr))
+		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, readErr, says.said())
 	case readErr != nil:
 		return readErr
 	case waitErr != nil && watched.ended && cmd.ProcessState.Exited():
-		return fmt.Errorf("journal %w: %w: %w%s", ErrUnread, errExit, waitErr, said(&stderr))
+		return fmt.Errorf("journal %w: %w: %w%s", ErrUnread, errExit, waitErr, says.said())
 	case waitErr != nil && watched.ended:
-		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, waitErr, said(&stderr))
+		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, waitErr, says.said())
 	}
 	return nil
 }
@@ -105,14 +107,6 @@ var (
 	errTimeout = errors.New("journalctl gave nothing")
 	errEnough  = errors.New("no more is wanted of journalctl")
 )
-
-// said quotes what the command printed as errors: it may hold anything.
-func said(stderr *bounder) string {
-	if message := bytes.TrimSpace(stderr.kept); len(message) > 0 {
-		return fmt.Sprintf(": %q", message)
-	}
-	return ""
-}
 
 // pipeBytes is what journalctl may print while a batch is stored: a batch's
 // time times its rate.
@@ -144,13 +138,4 @@ func (w *watchedReader) Read(p []byte) (int, error) {
 	timer.Stop()
 	w.ended = w.ended || err != nil
 	return n, err
-}
-
-// bounder keeps the first bytes of what a command prints as errors. It embeds
-// no buffer: io.Copy would find that one's ReadFrom, and keep everything.
-type bounder struct{ kept []byte }
-
-func (b *bounder) Write(p []byte) (int, error) {
-	b.kept = append(b.kept, p[:min(len(p), 200-len(b.kept))]...)
-	return len(p), nil
 }

@@ -135,6 +135,116 @@ func TestACappedPassIsGoneOnWith(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "")
 }
 
+// TestALookBackUnderACapComesToItsEnd: it began anew in each pass, and what was
+// known in it did not count.
+func TestALookBackUnderACapComesToItsEnd(t *testing.T) {
+	t.Parallel()
+	const entries, most = 1000, 50
+	many := func(boot int, from int64) (list []logged) {
+		for i := range int64(entries) {
+			e := put(from+i*store.Second, boot, fmt.Sprint("lab-", i%7), 200)
+			e.monotonic = i + 1
+			list = append(list, e)
+		}
+		return list
+	}
+	for _, test := range []struct {
+		name  string
+		clock int64 // of the passes that look back
+		write func(j *journalFiles, s *store.Store)
+	}{
+		{"a boot met behind the cursor began a day before it", now, func(j *journalFiles, s *store.Store) {
+			j.write("one", put(now-9*store.Minute, 0, "a", 200))
+			j.follow(s)
+			late := put(now-store.Minute, 1, "b", 200)
+			late.monotonic = store.Hour
+			j.write("two", append(many(1, now-20*store.Hour), late)...)
+		}},
+		{"the clock went back by an hour", now - store.Hour, func(j *journalFiles, s *store.Store) {
+			j.write("one", many(0, now-3*store.Hour)...)
+			j.write("one", put(now, 0, "a", 200))
+			j.follow(s)
+			late := put(now-store.Hour-store.Minute, 1, "b", 200)
+			late.monotonic = store.Hour
+			j.write("two", late)
+		}},
+		{"a file was left out", now, func(j *journalFiles, s *store.Store) {
+			j.write("one", put(now-3*store.Hour, 3, "a", 200))
+			j.follow(s)
+			j.write("late", many(0, now-2*store.Hour)...)
+			late := put(now-store.Minute, 0, "b", 200)
+			late.monotonic = store.Hour
+			j.write("two", late)
+			whole, err := os.ReadFile(j.path("late"))
+			mustDo(j.t, err)
+			mustDo(j.t, os.Truncate(j.path("late"), 100))
+			journalErr(j.t, s, j.options())
+			mustDo(j.t, os.WriteFile(j.path("late"), whole, 0o600))
+		}},
+		{"it is the first reading", now, func(j *journalFiles, s *store.Store) {
+			j.write("one", put(now-3*store.Hour, 3, "a", 200))
+			j.write("two", many(1, now-2*store.Hour)...)
+			j.write("three", put(now-store.Minute, 2, "b", 200))
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			test.write(j, s)
+			opts := j.options()
+			opts.MaxEntries, opts.Now = most, test.clock
+			// Twice, with what had been read before, and what the last pass reads.
+			passes, readTo := 1, int64(0)
+			for ; ; passes++ {
+				result := followWith(t, s, opts)
+				if result.Capped != (result.ReadTo > 0) || result.ReadTo > opts.Now {
+					t.Errorf("pass %d: capped %v, read to %d", passes, result.Capped, result.ReadTo)
+				}
+				if result.Read > most {
+					t.Errorf("pass %d read %d entries", passes, result.Read)
+				}
+				if !result.Capped {
+					break
+				}
+				if passes > 2*entries/most+5 {
+					t.Fatalf("%d passes have not come to the end", passes)
+				}
+				readTo = result.ReadTo
+			}
+			if passes < entries/most || readTo == 0 {
+				t.Errorf("%d passes read all, the last but one to %d", passes, readTo)
+			}
+			expect(t, "PUTs", strings.Join(rows(t, s, "SELECT COUNT(*) FROM put_log"), ""), fmt.Sprint(entries+2))
+		})
+	}
+}
+
+// TestAnEntryOfThisMomentIsNoClockStep: one that is logged while a pass runs made
+// the next pass read a day again.
+func TestAnEntryOfThisMomentIsNoClockStep(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []int64{1, store.Second, store.FutureTolerance} {
+		t.Run(fmt.Sprint(ahead, " microseconds"), func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			opts := j.options()
+			opts.Command = fakeJournalctl(t, `echo "$*" >>$dir/calls; exec journalctl "$@"`)
+			for range 3 {
+				j.write("one", put(opts.Now-store.Minute, 0, "a", 200), put(opts.Now+ahead, 0, "b", 200))
+				if result := followWith(t, s, opts); result.Read != 2 || len(result.Gaps) != 0 {
+					t.Errorf("read %d entries and found %d gaps, want 2 and 0", result.Read, len(result.Gaps))
+				}
+				opts.Now += 7 * store.Minute
+			}
+			calls, err := os.ReadFile(filepath.Join(filepath.Dir(opts.Command), "calls"))
+			mustDo(t, err)
+			if strings.Contains(string(calls), "--since") {
+				t.Errorf("looked back:\n%s", calls)
+			}
+		})
+	}
+}
+
 // TestACappedPassGetsPastEntriesOfTheFuture: they do not move the position, but
 // must not hold the passes up for ever.
 func TestACappedPassGetsPastEntriesOfTheFuture(t *testing.T) {

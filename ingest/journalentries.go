@@ -42,6 +42,10 @@ type instant struct {
 	boot          []byte
 }
 
+func (w *instant) is(e *entry) bool {
+	return e.at == w.at && e.monotonic == w.monotonic && bytes.Equal(e.boot, w.boot)
+}
+
 // anywhere is the part of a cursor that an entry keeps when journald copies it
 // from /run to /var, where it gets another number: from the boot on (systemd,
 // journal_file_copy_entry). Those that have it in common are the same entry in
@@ -51,7 +55,7 @@ func anywhere(cursor []byte) []byte { return cursor[max(0, bytes.Index(cursor, [
 // count takes notice of an entry, so that it is known among its twins. The
 // reader has to begin with the first that has its time.
 func (r *entryReader) count(e *entry) {
-	if e.at != r.when.at || e.monotonic != r.when.monotonic || !bytes.Equal(e.boot, r.when.boot) {
+	if !r.when.is(e) {
 		r.when = instant{e.at, e.monotonic, append(r.when.boot[:0], e.boot...)}
 		clear(r.twins)
 	}

@@ -132,26 +132,31 @@ func TestVacuumOfEverythingIsSaidWithTheNextEntry(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "vacuumed")
 }
 
-// TestClockStepBack: the clock goes back by an hour. In one boot the journal's
+// TestClockStepBack: the clock goes back, by more and by less than
+// store.FutureTolerance. In one boot the journal's
 // order does not follow the clock; a boot with other files is sorted in by its
 // times, before the cursor, and was lost until its clock had caught up.
 func TestClockStepBack(t *testing.T) {
 	t.Parallel()
-	const hour = store.Hour
 	for _, test := range []struct {
 		name, file string
 		boot       int
+		step       int64
 	}{
-		{"the same boot goes on in the same file", "one", 0},
-		{"the same boot goes on in another file", "two", 0},
-		{"another boot goes on in the same file", "one", 1},
-		{"another boot begins another file", "two", 1},
+		{"the same boot goes on in the same file", "one", 0, store.Hour},
+		{"the same boot goes on in another file", "two", 0, store.Hour},
+		{"another boot goes on in the same file", "one", 1, store.Hour},
+		{"another boot begins another file", "two", 1, store.Hour},
+		{"the same boot goes on in the same file, four minutes", "one", 0, 4 * store.Minute},
+		{"the same boot goes on in another file, four minutes", "two", 0, 4 * store.Minute},
+		{"another boot goes on in the same file, four minutes", "one", 1, 4 * store.Minute},
+		{"another boot begins another file, four minutes", "two", 1, 4 * store.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			j, s := newJournalFiles(t), mustOpen(t)
 			opts := j.options()
-			monotonic := 10 * hour
+			monotonic, step := 10*store.Hour, test.step
 			back := func(at int64, host string) logged {
 				e := put(at, test.boot, host, 200)
 				monotonic += store.Second
@@ -161,14 +166,14 @@ func TestClockStepBack(t *testing.T) {
 			j.write("one", put(now-2*store.Minute, 0, "a", 200), put(now-store.Minute, 0, "b", 200))
 			followWith(t, s, opts)
 
-			opts.Now = now - hour
-			j.write(test.file, back(now-hour-2*store.Minute, "c"), back(now-hour-store.Minute, "d"))
+			opts.Now = now - step
+			j.write(test.file, back(now-step-2*store.Minute, "c"), back(now-step-store.Minute, "d"))
 			followWith(t, s, opts)
 			expect(t, "PUTs after the step", putsOf(t, s), "c 200, d 200, a 200, b 200")
 			expect(t, "gaps", gapsOf(t, s), "clock-step")
 
 			opts.Now += 5 * store.Minute
-			j.write(test.file, back(now-hour+store.Minute, "e"))
+			j.write(test.file, back(now-step+store.Minute, "e"))
 			followWith(t, s, opts)
 			followWith(t, s, opts)
 			expect(t, "PUTs later", putsOf(t, s), "c 200, d 200, e 200, a 200, b 200")

@@ -8,14 +8,16 @@ import (
 
 // NewestEntry returns the time of the newest entry that the journal has of a
 // unit, in microseconds, 0 if there is none. A journal that this user may not
-// read is ErrUnread, as in Journal.
-func NewestEntry(ctx context.Context, opts JournalOptions) (at int64, err error) {
+// read is ErrUnread, as in Journal. If journalctl left files out, leftOut says
+// which and why; at is then of the others.
+func NewestEntry(ctx context.Context, opts JournalOptions) (at int64, leftOut, err error) {
 	if opts.Directory == "" {
 		if err := systemJournalReadable(opts.SystemDirs); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
-	err = runJournalctl(ctx, opts, append(entryArgs(opts), "--lines=1"), func(out io.Reader) error {
+	var says journalctlSays
+	err = runJournalctl(ctx, opts, append(entryArgs(opts), "--lines=1"), &says, func(out io.Reader) error {
 		entries := newExportReader(out, 0)
 		for {
 			e, err := entries.next()
@@ -28,5 +30,8 @@ func NewestEntry(ctx context.Context, opts JournalOptions) (at int64, err error)
 			at = e.at
 		}
 	})
-	return at, err
+	if files := says.leftOut(); len(files) > 0 {
+		leftOut = (&missed{Files: files}).err()
+	}
+	return at, leftOut, err
 }

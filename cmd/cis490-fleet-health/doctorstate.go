@@ -53,7 +53,7 @@ func (d *doctor) journal(ctx context.Context) {
 	if d.o.journal == "none" || d.o.export != "" {
 		return
 	}
-	at, err := ingest.NewestEntry(ctx, ingest.JournalOptions{Unit: d.o.unit, Directory: d.o.directory, Timeout: d.o.journalTimeout})
+	at, leftOut, err := ingest.NewestEntry(ctx, ingest.JournalOptions{Unit: d.o.unit, Directory: d.o.directory, Timeout: d.o.journalTimeout})
 	switch {
 	case (err != nil || at == 0) && d.foreign:
 		d.foreignUser("journal")
@@ -61,6 +61,8 @@ func (d *doctor) journal(ctx context.Context) {
 		d.problem("journal", "sudo usermod -a -G systemd-journal "+d.whom(), "%s", err)
 	case err != nil:
 		d.problem("journal", "journalctl --verify", "%s", err)
+	case leftOut != nil:
+		d.found("journal", report.CheckWarning, "journalctl --verify", "%s", leftOut)
 	case at == 0:
 		d.found("journal", report.CheckWarning, "systemctl status "+shellQuoted(d.o.unit), "it has no entry of %s: is the name right?", d.o.unit)
 	default:

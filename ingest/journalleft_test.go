@@ -1,0 +1,323 @@
+package ingest_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cis490/fleet-health/ingest"
+	"github.com/cis490/fleet-health/store"
+)
+
+// patch overwrites bytes of a file.
+func patch(t testing.TB, path string, at int64, b string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte(b), at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustDo(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// move renames a file of the journal, into a directory of a machine if need be.
+func (j *journalFiles) move(name, to string) {
+	j.t.Helper()
+	to = filepath.Join(j.dir, to)
+	mustDo(j.t, os.MkdirAll(filepath.Dir(to), 0o755))
+	mustDo(j.t, os.Rename(j.path(name), to))
+}
+
+// asNobodyScript runs journalctl as a user who may not read everything.
+const asNobodyScript = `exec setpriv --reuid 65534 --regid 65534 --clear-groups journalctl "$@"`
+
+// TestALeftOutFileIsReadLater: journalctl ends with 0 although it left a file
+// out, and the cursor moved past what was in it.
+func TestALeftOutFileIsReadLater(t *testing.T) {
+	t.Parallel()
+	inMachine := strings.Repeat("c", 32) + "/system.journal"
+	for _, test := range []struct {
+		name, file string // the file that is left out, "late.journal" if empty
+		script     string // of journalctl, while it is left out
+		hide       func(t *testing.T, path string)
+		said       string
+	}{
+		{name: "it is truncated", said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
+		{name: "it is empty", said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 0)) }},
+		{name: "it lost its end", said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 300_000)) }},
+		{name: "it is of a newer systemd", said: "uses an unsupported feature", hide: func(t *testing.T, path string) { patch(t, path, 12, "\xff\xff\xff\x7f") }},
+		{name: "it is no journal", said: "is corrupted", hide: func(t *testing.T, path string) { patch(t, path, 0, "garbage!") }},
+		{name: "it is what an unclean shutdown left", file: "system@0006.journal~", said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
+		{name: "it is in the directory of a machine", file: inMachine, said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
+		{name: "its name holds what a terminal obeys", file: "x\x1b[2J.journal", said: `x\x1b[2J.journal`, hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
+		{name: "it may not be opened", said: "Permission denied", script: asNobodyScript, hide: func(t *testing.T, path string) { mustDo(t, os.Chmod(path, 0o600)) }},
+		{name: "it may not be opened, in the directory of a machine", file: inMachine, said: "Permission denied", script: asNobodyScript,
+			hide: func(t *testing.T, path string) { mustDo(t, os.Chmod(path, 0o600)) }},
+		{name: "its directory may not be entered", file: inMachine, said: "Permission denied", script: asNobodyScript,
+			hide: func(t *testing.T, path string) { mustDo(t, os.Chmod(filepath.Dir(path), 0o700)) }},
+		{name: "there are too few descriptors", said: "oo many open files", script: `ulimit -n 6; exec journalctl "$@"`, hide: func(*testing.T, string) {}},
+		{name: "only the warning names it", said: "is truncated", script: `journalctl "$@" 2>&1 >$dir/o | grep -v '<31>' >&2; cat $dir/o`,
+			hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
+	} {
+		for _, first := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, first reading %v", test.name, first), func(t *testing.T) {
+				t.Parallel()
+				if test.script == asNobodyScript {
+					need(t, os.Geteuid() == 0, "root")
+				}
+				j, s := newJournalFiles(t), mustOpen(t)
+				for dir := j.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+					mustDo(t, os.Chmod(dir, 0o755))
+				}
+				j.write("one", put(now-9*store.Minute, 0, "a", 200))
+				if !first {
+					j.follow(s)
+				}
+				j.write("late", put(now-7*store.Minute, 0, "b", 412))
+				j.write("two", put(now-6*store.Minute, 0, "c", 200))
+				j.write("three", put(now-5*store.Minute, 0, "d", 200))
+				path := j.path("late")
+				if test.file != "" {
+					j.move("late", test.file)
+					path = filepath.Join(j.dir, test.file)
+				}
+				for _, name := range []string{"one", "two", "three"} {
+					mustDo(t, os.Chmod(j.path(name), 0o644))
+				}
+				whole, err := os.ReadFile(path)
+				mustDo(t, err)
+				test.hide(t, path)
+				opts := j.options()
+				if test.script != "" {
+					opts.Command = fakeJournalctl(t, test.script)
+				}
+				for range 2 {
+					result, err := journalErr(t, s, opts)
+					if !errors.Is(err, ingest.ErrUnread) || !strings.Contains(err.Error(), test.said) || strings.ContainsAny(err.Error(), "\n\x1b") {
+						t.Fatalf("got error %v, want one line of ErrUnread with %q", err, test.said)
+					}
+					expect(t, "gaps while it is left out", gapsOf(t, s), "source-unread")
+					if result.Quiet != "" {
+						t.Errorf("Quiet is %q", result.Quiet)
+					}
+				}
+				mustDo(t, os.Chmod(filepath.Dir(path), 0o755))
+				mustDo(t, os.WriteFile(path, whole, 0o600))
+				j.write("two", put(now-4*store.Minute, 0, "e", 200))
+				j.follow(s)
+				expect(t, "PUTs", putsOf(t, s), "a 200, b 412, c 200, d 200, e 200")
+				expect(t, "gaps", gapsOf(t, s), "(source-unread)")
+				if result := j.follow(s); result.Read != 0 || result.Saved.Puts != 0 {
+					t.Errorf("a pass without news read %d entries, stored %d PUTs", result.Read, result.Saved.Puts)
+				}
+			})
+		}
+	}
+}
+
+// TestOneOfTwoLeftOutFilesComesBack: journalctl's warning names one of them.
+func TestOneOfTwoLeftOutFilesComesBack(t *testing.T) {
+	t.Parallel()
+	for _, order := range [][]string{{"x", "y"}, {"y", "x"}} {
+		t.Run(order[0]+" comes back before "+order[1], func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			j.write("one", put(now-9*store.Minute, 0, "a", 200))
+			j.follow(s)
+			whole := map[string][]byte{}
+			for i, name := range []string{"x", "y"} {
+				j.write(name, put(now-8*store.Minute+int64(i), 0, name, 412))
+				b, err := os.ReadFile(j.path(name))
+				mustDo(t, err)
+				whole[name] = b
+				mustDo(t, os.Truncate(j.path(name), 100))
+			}
+			j.write("two", put(now-5*store.Minute, 0, "b", 200))
+			_, err := journalErr(t, s, j.options())
+			if !errors.Is(err, ingest.ErrUnread) || !strings.Contains(err.Error(), "x.journal") || !strings.Contains(err.Error(), "y.journal") {
+				t.Fatalf("got error %v, want both files named", err)
+			}
+			mustDo(t, os.WriteFile(j.path(order[0]), whole[order[0]], 0o600))
+			if _, err = journalErr(t, s, j.options()); !errors.Is(err, ingest.ErrUnread) {
+				t.Fatalf("got error %v, want ErrUnread", err)
+			}
+			expect(t, "PUTs with one", putsOf(t, s), "a 200, "+order[0]+" 412, b 200")
+			expect(t, "gaps with one", gapsOf(t, s), "source-unread")
+			mustDo(t, os.WriteFile(j.path(order[1]), whole[order[1]], 0o600))
+			j.follow(s)
+			expect(t, "PUTs", putsOf(t, s), "a 200, x 412, y 412, b 200")
+			expect(t, "gaps", gapsOf(t, s), "(source-unread)")
+		})
+	}
+}
+
+// TestAFileLeftOutForAMoment is one that journald is just making: no gap.
+func TestAFileLeftOutForAMoment(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-9*store.Minute, 0, "a", 200))
+	j.follow(s)
+	j.write("late", put(now-8*store.Minute, 0, "b", 412))
+	j.write("two", put(now-7*store.Minute, 0, "c", 200))
+	opts := j.options()
+	opts.Command = fakeJournalctl(t, fmt.Sprintf(`f=%q
+		[ -e $dir/whole ] && exec journalctl "$@"
+		cp "$f" $dir/whole; truncate -s 100 "$f"; journalctl "$@"; cp $dir/whole "$f"`, j.path("late")))
+	followWith(t, s, opts)
+	expect(t, "PUTs", putsOf(t, s), "a 200, b 412, c 200")
+	expect(t, "gaps", gapsOf(t, s), "")
+}
+
+// TestALeftOutFileIsNotForgotten: not by a journalctl that then fails, nor by a
+// cursor that is lost, nor by a pass that may read but a few entries.
+func TestALeftOutFileIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"journalctl fails":        `journalctl "$@"; exit 1`,
+		"journalctl is killed":    `journalctl "$@"; kill -9 $$`,
+		"the cursor is not taken": `case "$*" in *--cursor=*) exit 1;; esac; exec journalctl "$@"`,
+		"nothing else goes wrong": `exec journalctl "$@"`,
+	} {
+		for _, most := range []int{0, 1} {
+			t.Run(fmt.Sprint(name, ", at most ", most), func(t *testing.T) {
+				t.Parallel()
+				j, s := newJournalFiles(t), mustOpen(t)
+				j.write("one", put(now-9*store.Minute, 0, "a", 200))
+				j.follow(s)
+				j.write("late", put(now-8*store.Minute, 0, "b", 412), put(now-8*store.Minute, 1, "c", 412))
+				j.write("two", put(now-7*store.Minute, 0, "d", 200))
+				whole, err := os.ReadFile(j.path("late"))
+				mustDo(t, err)
+				mustDo(t, os.Truncate(j.path("late"), 100))
+				opts := j.options()
+				opts.MaxEntries, opts.Command = most, fakeJournalctl(t, script)
+				if _, err := journalErr(t, s, opts); !errors.Is(err, ingest.ErrUnread) {
+					t.Fatalf("got error %v, want ErrUnread", err)
+				}
+				mustDo(t, os.WriteFile(j.path("late"), whole, 0o600))
+				opts.Command = ""
+				for i := 0; followWith(t, s, opts).Capped; i++ {
+					if i > 20 {
+						t.Fatal("twenty passes have not come to the end of four entries")
+					}
+				}
+				expect(t, "PUTs", putsOf(t, s), "a 200, b 412, c 412, d 200")
+				if got := gapsOf(t, s); !strings.Contains(got, "(source-unread)") {
+					t.Errorf("gaps: got %q, want (source-unread)", got)
+				}
+			})
+		}
+	}
+}
+
+// TestALeftOutFileThatIsDeleted: what was in it is lost, and no pass waits for it.
+func TestALeftOutFileThatIsDeleted(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-9*store.Minute, 0, "a", 200))
+	j.follow(s)
+	j.write("late", put(now-8*store.Minute, 0, "b", 412))
+	mustDo(t, os.Truncate(j.path("late"), 100))
+	if _, err := journalErr(t, s, j.options()); !errors.Is(err, ingest.ErrUnread) {
+		t.Fatalf("got error %v, want ErrUnread", err)
+	}
+	j.remove("late")
+	j.follow(s)
+	j.follow(s)
+	expect(t, "gaps", gapsOf(t, s), "(source-unread), vacuumed")
+}
+
+// TestAFileThatHoldsNothingNewMayBeLeftOut: it was last written before the
+// position.
+func TestAFileThatHoldsNothingNewMayBeLeftOut(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-9*store.Minute, 0, "a", 200))
+	j.follow(s)
+	old := time.UnixMicro(now - 2*store.Hour)
+	mustDo(t, os.WriteFile(j.path("old"), []byte("short"), 0o600))
+	mustDo(t, os.Chtimes(j.path("old"), old, old))
+	j.write("one", put(now-8*store.Minute, 0, "b", 200))
+	j.follow(s)
+	expect(t, "PUTs", putsOf(t, s), "a 200, b 200")
+	expect(t, "gaps", gapsOf(t, s), "")
+}
+
+// TestTheCursorsFileIsLeftOut: it was taken for one that was deleted.
+func TestTheCursorsFileIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, quiet := range []bool{false, true} {
+		t.Run(fmt.Sprint("a quiet pass before ", quiet), func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			j.write("one", put(now-9*store.Minute, 0, "a", 200))
+			j.follow(s)
+			j.write("one", put(now-8*store.Minute, 0, "b", 200))
+			whole, err := os.ReadFile(j.path("one"))
+			mustDo(t, err)
+			mustDo(t, os.Truncate(j.path("one"), 100))
+			if quiet {
+				journalErr(t, s, j.options())
+			}
+			j.write("two", put(now-7*store.Minute, 0, "c", 200))
+			journalErr(t, s, j.options())
+			expect(t, "PUTs", putsOf(t, s), "a 200, c 200")
+			expect(t, "gaps", gapsOf(t, s), "source-unread")
+			mustDo(t, os.WriteFile(j.path("one"), whole, 0o600))
+			j.follow(s)
+			expect(t, "PUTs", putsOf(t, s), "a 200, b 200, c 200")
+			expect(t, "gaps", gapsOf(t, s), "(source-unread)")
+		})
+	}
+}
+
+// TestWhatIsNoLoss: journalctl says more than that it has left something out.
+func TestWhatIsNoLoss(t *testing.T) {
+	t.Parallel()
+	for _, said := range []string{
+		"Hint: You are currently not seeing messages from other users and the system.",
+		"Users in groups 'adm', 'systemd-journal' can see all messages.",
+		"-- No entries --",
+		"Journal file /var/log/journal/x/system.journal is rotated",
+		"<31>Considering root directory '/run/log/journal'.",
+		"<31>File /var/log/journal/x/system.journal added.",
+		"<31>Journal effective settings seal=no keyed_hash=yes compress=yes",
+		"<30>Journal begins at Fri 2026-05-01",
+	} {
+		t.Run(said, func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			j.write("one", put(now-9*store.Minute, 0, "a", 200))
+			opts := j.options()
+			opts.Command = fakeJournalctl(t, fmt.Sprintf("echo %q >&2; exec journalctl \"$@\"", said))
+			followWith(t, s, opts)
+			expect(t, "gaps", gapsOf(t, s), "")
+		})
+	}
+}
+
+// TestTheNewestEntryBesideALeftOutFile: it is told, and so is the file.
+func TestTheNewestEntryBesideALeftOutFile(t *testing.T) {
+	t.Parallel()
+	j := newJournalFiles(t)
+	j.write("one", put(now-9*store.Minute, 0, "a", 200))
+	j.write("late", put(now-8*store.Minute, 0, "b", 412))
+	mustDo(t, os.Truncate(j.path("late"), 100))
+	at, leftOut, err := ingest.NewestEntry(t.Context(), j.options())
+	if err != nil || at != now-9*store.Minute || !errors.Is(leftOut, ingest.ErrUnread) || !strings.Contains(leftOut.Error(), "late.journal") {
+		t.Errorf("got %d, left out %v, error %v", at, leftOut, err)
+	}
+}
