@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"strconv"
@@ -313,4 +314,34 @@ func info(f *testing.F) os.FileInfo {
 		f.Fatal(err)
 	}
 	return info
+}
+
+// FuzzJournalctlSays cuts what journalctl says anywhere: the files that were left
+// out are the same, and no message makes up more of them than it has lines.
+func FuzzJournalctlSays(f *testing.F) {
+	for _, said := range []string{
+		"<31>Failed to open journal file j/system@b.journal: No data available\n<28>Journal file j/system@b.journal is truncated, ignoring file.\n",
+		"<31>Failed to open directory '/x/cc': Permission denied\n<31>Root directory /x added.\n",
+		"<31>Can't iterate through /x/system.journal, ignoring: Bad message\n",
+		"Journal file /x uses an unsupported feature, ignoring file.\nUse SYSTEMD_LOG_LEVEL=debug journalctl --file=/x to see the details.\n",
+		"An error was encountered while opening journal file or directory /x, ignoring file: Too many open files\n",
+		"Too many journal files (limit is at 7168) in scope, ignoring file '/x'.\n",
+		"<31>Too many open journal files, not adding /x.\n<>\n<999>\n<",
+		"<31>Failed to open journal file m/odd\nname.journal: Bad message\n",
+	} {
+		f.Add([]byte(said), 7)
+	}
+	f.Fuzz(func(t *testing.T, said []byte, cut int) {
+		cut = min(max(cut, 0), len(said))
+		var whole, halves journalctlSays
+		whole.Write(said)
+		halves.Write(said[:cut])
+		halves.Write(said[cut:])
+		if !maps.Equal(whole.leftOut(), halves.leftOut()) || whole.said() != halves.said() {
+			t.Errorf("cut at %d: got %q %s, want %q %s", cut, halves.left, halves.said(), whole.left, whole.said())
+		}
+		if lines := bytes.Count(said, []byte("\n")) + 1; len(whole.left) > min(lines, maxLeftOut+1) || len(whole.kept) > 200 {
+			t.Errorf("%d files left out in %d lines, %d bytes kept", len(whole.left), lines, len(whole.kept))
+		}
+	})
 }

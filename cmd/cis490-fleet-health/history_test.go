@@ -44,6 +44,7 @@ var happenings = []happening{
 	{"two passes", 2, (*machine).twoPasses},
 	{"killed pass", 3, (*machine).killedPass},
 	{"pass without the index", 1, (*machine).passWithoutIndex},
+	{"pass without a journal file", 2, (*machine).passWithoutJournalFile},
 	{"pass beside a reader", 2, (*machine).passBesideReader},
 	{"pass beside a writer", 1, (*machine).passBesideWriter},
 	{"upgrade", 1, (*machine).upgrade},

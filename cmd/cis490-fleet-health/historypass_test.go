@@ -100,6 +100,26 @@ func (m *machine) passWithoutIndex() {
 	m.compare(passRead{m.clock, false, strings.Contains(said, "was understood as a PUT")})
 }
 
+// passWithoutJournalFile does a pass while journalctl leaves a file out. As much
+// is known of it as of a pass that was killed: the next one reads the rest.
+func (m *machine) passWithoutJournalFile() {
+	m.flush()
+	f := m.journal.files[m.r.IntN(len(m.journal.files))]
+	if len(f.entries) == 0 {
+		return
+	}
+	m.check(os.Rename(f.path, m.dir+"/away"))
+	m.check(os.WriteFile(f.path, []byte("LPKSHHRH"), 0o600))
+	m.check(os.Chtimes(f.path, time.Time{}, time.UnixMicro(m.clock)))
+	code, said := m.run()
+	m.check(os.Rename(m.dir+"/away", f.path))
+	if code != exitUsage || !strings.Contains(said, "journalctl left out") {
+		m.failf("without a journal file, exit %d\n%s", code, said)
+	}
+	m.killed()
+	m.kills--
+}
+
 // operator opens the database as an operator's program does.
 func (m *machine) operator(mode string) *sql.DB {
 	db, err := sql.Open("sqlite", "file:"+m.db()+"?mode="+mode+"&_pragma=busy_timeout(10000)")
