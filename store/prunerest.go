@@ -14,6 +14,7 @@ func (tx *Tx) pruneRest(before, alerts int64, rows int) (done bool, err error) {
 		func() (int64, error) { return tx.delete(pruneSurplus, before, rows) },
 		func() (int64, error) { return tx.delete(pruneGaps, before, rows) },
 		func() (int64, error) { return tx.delete(pruneQuarantine, before, rows) },
+		func() (int64, error) { return tx.delete(pruneQuarantineLines, before, rows) },
 		func() (int64, error) { return tx.delete(pruneQuarantineCounts) },
 		func() (int64, error) { return tx.delete(pruneAlerts, alerts, rows) },
 		func() (int64, error) { return tx.pruneSeries(before, rows) },
@@ -67,13 +68,22 @@ WHERE (source_id, reason, from_at) IN (
 )`
 
 // The samples of a reason make room for newer ones. Its lines are counted from
-// the beginning again once no sample is left.
+// the beginning again once no sample is left. A line that is forgotten counts
+// again if it is read again.
 const (
 	pruneQuarantine = `
 DELETE FROM quarantine
 WHERE (source_id, reason, position, line_hash) IN (
   SELECT source_id, reason, position, line_hash
   FROM quarantine
+  WHERE seen_at < ?1
+  LIMIT ?2
+)`
+	pruneQuarantineLines = `
+DELETE FROM quarantine_lines
+WHERE (source_id, line_hash, position) IN (
+  SELECT source_id, line_hash, position
+  FROM quarantine_lines
   WHERE seen_at < ?1
   LIMIT ?2
 )`

@@ -66,7 +66,7 @@ func (tx *Tx) saveQuarantine(source int64, q *Quarantine, now int64) (lines int,
 	if len(q.lines) == 0 {
 		return 0, nil
 	}
-	isNew, done, err := tx.newLines(source, q.Again)
+	isNew, done, err := tx.newLines(source, q.Again, now)
 	if err != nil {
 		return 0, err
 	}
@@ -117,15 +117,15 @@ func (tx *Tx) keepSample(source int64, line Quarantined, now int64) error {
 
 // newLines returns a function that reports whether a line is not known yet, and
 // notes it as known while there is room.
-func (tx *Tx) newLines(source int64, again bool) (isNew func(quarantineLine) (bool, error), done func() error, err error) {
+func (tx *Tx) newLines(source int64, again bool, now int64) (isNew func(quarantineLine) (bool, error), done func() error, err error) {
 	var known int
 	err = tx.Get(&known, "SELECT COUNT(*) FROM quarantine_lines WHERE source_id = ?", source)
 	if err != nil {
 		return nil, nil, err
 	}
 	insert, err := tx.Prepare(`
-		INSERT INTO quarantine_lines (source_id, line_hash, position)
-		SELECT ?1, ?2, ?3
+		INSERT INTO quarantine_lines (source_id, line_hash, position, seen_at)
+		SELECT ?1, ?2, ?3, ?5
 		WHERE NOT (?4 AND EXISTS (SELECT 1 FROM quarantine_lines WHERE source_id = ?1 AND line_hash = ?2))
 		ON CONFLICT DO NOTHING`)
 	if err != nil {
@@ -135,7 +135,7 @@ func (tx *Tx) newLines(source int64, again bool) (isNew func(quarantineLine) (bo
 		if known >= MaxQuarantineLines {
 			return true, nil
 		}
-		result, err := insert.Exec(source, int64(line.hash), line.position, again)
+		result, err := insert.Exec(source, int64(line.hash), line.position, again, now)
 		if err != nil {
 			return false, err
 		}
