@@ -194,7 +194,7 @@ func TestSIGTERMStopsAPassBetweenTwoBatches(t *testing.T) {
 		if i == 2000 {
 			cmd.Process.Signal(syscall.SIGTERM)
 		}
-		_, err = io.WriteString(dump, entry(i, demoNow.UnixMicro()+int64(i), `"PUT /v1/episodes/a/e HTTP/1.1" 200`))
+		_, err = io.WriteString(dump, entry(i, demoNow.UnixMicro()+int64(i)*store.Second, `10.0.0.1:1 - "PUT /v1/episodes/a/e HTTP/1.1" 200`))
 	}
 	if err := cmd.Wait(); err != nil || !strings.Contains(stderr.String(), "INFO stopped by a signal between two batches") {
 		t.Errorf("%v\n%s", err, &stderr)
