@@ -26,8 +26,8 @@ func TestAMillionMadeUpHosts(t *testing.T) {
 	})
 	seconds, peak := bed.passWithin(true, "--journal-export", export)
 	bed.holds(t, map[string]int{
-		"SELECT COUNT(*) FROM hosts WHERE name LIKE 'made-up%'":  1000,
-		"SELECT COUNT(*) FROM hosts":                             1002,
+		"SELECT COUNT(*) FROM hosts WHERE name LIKE 'made-up%'":           1000,
+		"SELECT COUNT(*) FROM hosts":                                      1002,
 		"SELECT SUM(puts_4xx) FROM host_hourly WHERE host = '(overflow)'": names - 1000,
 		"SELECT COUNT(*) > 0 AND COUNT(*) <= 20 * 200 FROM put_log":       1,
 		"SELECT COUNT(*) FROM alert_log":                                  1,
