@@ -26,14 +26,18 @@ type entryReader struct {
 	now     int64
 	hosts   hostNames
 	clients hostNames // the addresses of their PUTs
+	result  *Result
+	batch   *store.Batch
+	last    int64 // time of the entry before
+	seen    int   // entries since the last batch
+	when    instant
+	twins   map[uint64]uint64 // how many of the entries of that time are alike, by their hash
+	hash    uint64            // of the entry at hand
+
 	hearing
-	result *Result
-	batch  *store.Batch
-	last   int64 // time of the entry before
-	seen   int   // entries since the last batch
-	when   instant
-	twins  map[uint64]uint64 // how many of the entries of that time are alike, by their hash
-	hash   uint64            // of the entry at hand
+	found    func(finding) // take, made once
+	written  int64         // time of the entry at hand
+	findings uint64        // that it has given
 }
 
 // instant is when an entry was written; many may be at once.
@@ -66,6 +70,7 @@ func (r *entryReader) count(e *entry) {
 
 func newEntryReader(s *store.Store, source int64, unit string, now int64, result *Result) *entryReader {
 	r := &entryReader{s: s, source: source, unit: fullUnitName(unit), now: now, result: result, twins: map[uint64]uint64{}}
+	r.found = r.take
 	r.reset()
 	return r
 }
@@ -110,23 +115,26 @@ func (r *entryReader) add(e *entry) {
 	if string(e.pid) == "1" || len(e.unit) > 0 && string(e.unit) != r.unit {
 		return
 	}
-	n := uint64(0)
-	r.hearing.message(e.pid, e.message, e.priority != 0 && e.priority <= '4', func(f finding) {
-		host := r.hosts.id(f.host)
-		hash := r.hash + n
-		n++
-		if f.status != 0 {
-			r.batch.Puts = append(r.batch.Puts, store.Put{At: e.at, CursorHash: hash, Host: host, Status: f.status, Client: r.client(f.client)})
-			return
-		}
-		reason := store.ReasonOther
-		if f.unstamped {
-			reason = store.ReasonUnstamped
-		}
-		r.batch.Rejections = append(r.batch.Rejections, store.Rejection{At: e.at, CursorHash: hash,
-			Host: host, Reason: reason, Message: bounded(f.message)})
-	})
-	r.result.Heard.add(e, n > 0)
+	r.written, r.findings = e.at, 0
+	r.hearing.message(e.pid, e.message, e.priority != 0 && e.priority <= '4', r.found)
+	r.result.Heard.add(e, r.findings > 0)
+}
+
+// take puts what a line of the entry at hand says into the batch.
+func (r *entryReader) take(f finding) {
+	host := r.hosts.id(f.host)
+	hash := r.hash + r.findings
+	r.findings++
+	if f.status != 0 {
+		r.batch.Puts = append(r.batch.Puts, store.Put{At: r.written, CursorHash: hash, Host: host, Status: f.status, Client: r.client(f.client)})
+		return
+	}
+	reason := store.ReasonOther
+	if f.unstamped {
+		reason = store.ReasonUnstamped
+	}
+	r.batch.Rejections = append(r.batch.Rejections, store.Rejection{At: r.written, CursorHash: hash,
+		Host: host, Reason: reason, Message: bounded(f.message)})
 }
 
 // client gives an address its number for store.Put; "" is none.

@@ -39,6 +39,9 @@ func cutWord(text []byte) (word, rest []byte) {
 
 // isLogged reports whether a logger puts a word before its messages.
 func isLogged(word []byte) bool {
+	if isAddress(word) || isKnown(bytes.TrimSuffix(word, []byte(":"))) {
+		return true // as in nearly every line
+	}
 	bare := trimPunctuation(word)
 	letters := countLetters(bare)
 	if letters == 0 {
@@ -59,6 +62,16 @@ func isLogged(word []byte) bool {
 	name, _, _ := bytes.Cut(bare, []byte(":"))
 	name, _, _ = bytes.Cut(name, []byte("["))
 	return isKnown(name) || bytes.IndexByte(name, '.') > 0
+}
+
+// isAddress reports whether a word holds only what an IPv4 address and a port do.
+func isAddress(word []byte) bool {
+	for _, c := range word {
+		if (c < '0' || c > '9') && c != '.' && c != ':' {
+			return false
+		}
+	}
+	return true
 }
 
 // trimPunctuation takes what loggers put around their fields off both ends.
