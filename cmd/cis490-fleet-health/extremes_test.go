@@ -87,7 +87,7 @@ func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 					defer cancel()
 					var said bytes.Buffer
-					if code := run(ctx, args, testEnv(demoNow, &said)); code != exitOK {
+					if code := run(ctx, args, testEnv(demoNow, &said)); code != exitOK || ctx.Err() != nil {
 						t.Fatalf("%s: exit %d\n%s", args, code, &said)
 					}
 				}
