@@ -39,7 +39,7 @@ func dropKnown[F any](tx *Tx, table rawTable, facts []F, key func(i int, values 
 		key(i, one)
 		return one[0].Value.(int64)
 	}
-	err = tx.Get(&newest, fmt.Sprintf("SELECT COALESCE(MAX(%[2]s), -1) FROM %[1]s WHERE %[2]s <= ?", table.name, table.key[0]), at(len(facts)-1))
+	err = tx.QueryRow(fmt.Sprintf("SELECT COALESCE(MAX(%[2]s), -1) FROM %[1]s WHERE %[2]s <= ?", table.name, table.key[0]), at(len(facts)-1)).Scan(&newest)
 	if err != nil || newest < at(0) {
 		return facts, newest, err
 	}

@@ -24,7 +24,7 @@ func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, ne
 	for {
 		step, done := p, false
 		err := s.Update(ctx, func(tx *Tx) error {
-			used, err := tx.usedBytes()
+			used, err := tx.UsedBytes()
 			if err != nil || used <= opts.Max {
 				step.Whole = err == nil
 				return err
@@ -41,8 +41,8 @@ func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, ne
 	}
 }
 
-// usedBytes returns how many bytes the pages in use have.
-func (tx *Tx) usedBytes() (bytes int64, err error) {
+// UsedBytes returns how many bytes the pages in use have.
+func (tx *Tx) UsedBytes() (bytes int64, err error) {
 	err = tx.Get(&bytes, `
 		SELECT (page_count - freelist_count) * page_size
 		FROM pragma_page_count, pragma_freelist_count, pragma_page_size`)

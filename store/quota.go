@@ -153,7 +153,7 @@ func (tx *Tx) judge(rowsOfMinute string, newest int64, n int, fact func(i int) c
 		minute := fact(from).at / Minute
 		for to = from; to < n && fact(to).at/Minute == minute; to++ {
 		}
-		var rows map[subjectKind]int64
+		rows, known := map[subjectKind]int64{}, map[subjectKind]int64{}
 		if minute <= newest/Minute {
 			var err error
 			if rows, err = tx.ofMinute(rowsOfMinute, minute); err != nil {
@@ -167,12 +167,11 @@ func (tx *Tx) judge(rowsOfMinute string, newest int64, n int, fact func(i int) c
 		if total <= RowsPerMinute {
 			continue
 		}
-		known, err := tx.ofMinute(surplusOfMinute, minute)
-		if err != nil {
-			return nil, err
-		}
-		if rows == nil {
-			rows = map[subjectKind]int64{}
+		if len(rows) > 0 { // a minute without rows has no surplus
+			var err error
+			if known, err = tx.ofMinute(surplusOfMinute, minute); err != nil {
+				return nil, err
+			}
 		}
 		for i := from; i < to; i++ {
 			verdicts[i] = judgeOne(fact(i), rows, known)

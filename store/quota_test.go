@@ -34,10 +34,10 @@ func flooded(t *testing.T, s *store.Store) []string {
 // never did, at a rate that hits the quota in some minutes and not in others.
 func flood(r *rand.Rand) (facts []store.Batch) {
 	at := now
-	for range 4000 {
-		// 600 a minute, or 30
-		if at += 100_000; at/store.Minute%3 == 0 {
-			at += 2 * store.Second
+	for range 12_000 {
+		// 3,000 a minute, or 120
+		if at += 20_000; at/store.Minute%3 == 0 {
+			at += store.Second / 2
 		}
 		at += r.Int64N(1000)
 		host := []string{"lab-1", "lab-1", "lab-1", "lab-2", "made-up-1", "made-up-2", "/"}[r.IntN(7)]
@@ -97,10 +97,13 @@ func TestAFloodIsStoredAlikeHoweverItIsSplit(t *testing.T) {
 			if got := saved.Puts + saved.Rejections; got != len(facts) {
 				t.Errorf("of %d facts, %d counted", len(facts), got)
 			}
+			if len(saved.Floods) < 3 {
+				t.Errorf("the floods are %+v: too few were tried", saved.Floods)
+			}
 			want, added := flooded(t, whole), 0
 			for from := 0; from < len(facts); {
-				to := min(len(facts), from+1+r.IntN(900))
-				saved := saveFlood(t, s, facts[max(0, from-r.IntN(500)):to])
+				to := min(len(facts), from+1+r.IntN(2500))
+				saved := saveFlood(t, s, facts[max(0, from-r.IntN(1500)):to])
 				added += saved.Puts + saved.Rejections
 				from = to
 			}

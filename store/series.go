@@ -21,9 +21,8 @@ type series struct {
 
 // seriesRow is what is kept of a row of series.
 type seriesRow struct {
-	ID       int64 `db:"id"`
-	FirstDay int64 `db:"first_day"` // of its ships, in days since 1970; 0 for none yet
-	LastDay  int64 `db:"last_day"`
+	ID                int64
+	FirstDay, LastDay int64 // of its ships, in days since 1970; 0 for none yet
 }
 
 type seriesKey struct{ source, host, commit int64 }
@@ -47,12 +46,10 @@ func (tx *Tx) resolveSeries(source int64, named Series) (*series, error) {
 	key := seriesKey{source, h.ID, commit}
 	row, ok := tx.s.series[key]
 	if !ok {
-		row.ID, err = tx.findOrAdd(
-			"SELECT id FROM series WHERE source_id = ? AND host_id = ? AND code_commit_id = ?",
-			"INSERT INTO series (source_id, host_id, code_commit_id) VALUES (?, ?, ?)",
-			source, h.ID, commit)
-		if err == nil {
-			err = tx.Get(&row, "SELECT id, first_day, last_day FROM series WHERE id = ?", row.ID)
+		err = tx.QueryRow("SELECT id, first_day, last_day FROM series WHERE source_id = ? AND host_id = ? AND code_commit_id = ?",
+			source, h.ID, commit).Scan(&row.ID, &row.FirstDay, &row.LastDay)
+		if errors.Is(err, sql.ErrNoRows) {
+			row.ID, err = tx.add("INSERT INTO series (source_id, host_id, code_commit_id) VALUES (?, ?, ?)", source, h.ID, commit)
 		}
 		if err != nil {
 			return nil, err
@@ -119,6 +116,11 @@ func (tx *Tx) findOrAdd(find, insert string, args ...any) (id int64, err error) 
 	if !errors.Is(err, sql.ErrNoRows) {
 		return id, err
 	}
+	return tx.add(insert, args...)
+}
+
+// add runs an insert, and returns the id of its row.
+func (tx *Tx) add(insert string, args ...any) (id int64, err error) {
 	result, err := tx.Exec(insert, args...)
 	if err != nil {
 		return 0, err

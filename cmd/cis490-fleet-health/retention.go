@@ -69,9 +69,14 @@ func (p *pass) pruneBySize(ctx context.Context) error {
 	if p.o.maxSize == 0 {
 		return nil
 	}
-	var newest, since int64
-	err := p.s.Update(ctx, func(tx *store.Tx) (err error) { newest, err = tx.NewestFact(); return err })
-	if err != nil {
+	var used, newest, since int64
+	err := p.s.View(ctx, func(tx *store.Tx) (err error) {
+		if used, err = tx.UsedBytes(); err == nil {
+			newest, err = tx.NewestFact()
+		}
+		return err
+	})
+	if err != nil || used <= p.o.maxSize {
 		return err
 	}
 	begun := p.e.now()
