@@ -168,7 +168,7 @@ func (a *access) put() (f finding, ok bool) {
 	if !ok {
 		return f, false
 	}
-	return finding{host: host, status: a.status, client: clientAddress(a.client, a.port)}, true
+	return finding{host: host, status: a.status, client: withoutPort(a.client, a.port)}, true
 }
 
 // episodeHost returns HOST of `/v1/episodes/HOST/NAME`, which may have a prefix: a

@@ -22,8 +22,8 @@ func TestTheAddressOfAnAccessLine(t *testing.T) {
 	} {
 		var h hearing
 		h.message([]byte("77"), []byte(before+put), false, func(f finding) {
-			if f.client != want {
-				t.Errorf("the address of %q is %q, want %q", before, f.client, want)
+			if got := clientAddress(f.client); got != want {
+				t.Errorf("the address of %q is %q, want %q", before, got, want)
 			}
 		})
 	}

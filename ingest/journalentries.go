@@ -25,7 +25,7 @@ type entryReader struct {
 	unit    string
 	now     int64
 	hosts   hostNames
-	clients hostNames // the addresses of their PUTs
+	clients clientNames // the addresses of their PUTs
 	result  *Result
 	batch   *store.Batch
 	last    int64 // time of the entry before
@@ -89,8 +89,8 @@ func (r *entryReader) reset() {
 	if len(r.hosts.list) > maxNames {
 		r.hosts = hostNames{}
 	}
-	if len(r.clients.list) > maxNames {
-		r.clients = hostNames{}
+	if len(r.clients.words) > maxNames {
+		r.clients = clientNames{}
 	}
 	r.batch = &store.Batch{Source: r.source, Now: r.now}
 	r.seen = 0
@@ -126,7 +126,7 @@ func (r *entryReader) take(f finding) {
 	hash := r.hash + r.findings
 	r.findings++
 	if f.status != 0 {
-		r.batch.Puts = append(r.batch.Puts, store.Put{At: r.written, CursorHash: hash, Host: host, Status: f.status, Client: r.client(f.client)})
+		r.batch.Puts = append(r.batch.Puts, store.Put{At: r.written, CursorHash: hash, Host: host, Status: f.status, Client: r.clients.id(f.client)})
 		return
 	}
 	reason := store.ReasonOther
@@ -135,14 +135,6 @@ func (r *entryReader) take(f finding) {
 	}
 	r.batch.Rejections = append(r.batch.Rejections, store.Rejection{At: r.written, CursorHash: hash,
 		Host: host, Reason: reason, Message: bounded(f.message)})
-}
-
-// client gives an address its number for store.Put; "" is none.
-func (r *entryReader) client(address string) int32 {
-	if address == "" {
-		return 0
-	}
-	return r.clients.id(address) + 1
 }
 
 // dropped notes that journald threw entries of the unit away.

@@ -75,3 +75,26 @@ func (n *hostNames) id(host string) int32 {
 	}
 	return id
 }
+
+// clientNames gives each client address a number for store.Put. Few clients send
+// many lines, so each word is parsed once. The zero value is ready for use.
+type clientNames struct {
+	words map[string]int32 // the number of each word, 0 for one without an address
+	list  []string         // the addresses; the number of one is its index plus one
+}
+
+func (n *clientNames) id(word []byte) int32 {
+	id, ok := n.words[string(word)]
+	if ok || len(word) == 0 || len(word) > maxHost {
+		return id
+	}
+	if address := clientAddress(word); address != "" {
+		n.list = append(n.list, address)
+		id = int32(len(n.list))
+	}
+	if n.words == nil {
+		n.words = map[string]int32{}
+	}
+	n.words[string(word)] = id
+	return id
+}

@@ -173,12 +173,17 @@ func countLetters(b []byte) (n int) {
 	return n
 }
 
-// clientAddress returns the IP address in a word, "" if there is none. A logger's
-// name may stand before it, with a colon between them.
-func clientAddress(word []byte, port bool) string {
+// withoutPort cuts the port off a client's word, if it ends in one.
+func withoutPort(word []byte, port bool) []byte {
 	if port {
-		word = word[:max(0, bytes.LastIndexByte(word, ':'))]
+		return word[:max(0, bytes.LastIndexByte(word, ':'))]
 	}
+	return word
+}
+
+// clientAddress returns the IP address in a word without a port, "" if there is
+// none. A logger's name may stand before it, with a colon between them.
+func clientAddress(word []byte) string {
 	if len(word) > 0 && word[0] == '[' {
 		word = bytes.Trim(word, "[]")
 	}

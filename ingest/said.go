@@ -6,7 +6,7 @@ import "bytes"
 type finding struct {
 	host      string
 	status    int32  // of an access line, 0 for a rejection
-	client    string // IP address of an access line; "" if it has none
+	client    []byte // of an access line, a word for clientAddress; valid until the next line
 	unstamped bool
 	message   []byte // of a rejection
 }

@@ -96,7 +96,7 @@ func told(sep string, messages ...string) string {
 		h.message([]byte(pid), []byte(m), false, func(f finding) {
 			switch {
 			case f.status != 0:
-				all = append(all, strings.TrimSpace(fmt.Sprint(f.host, " ", f.status, " ", f.client)))
+				all = append(all, strings.TrimSpace(fmt.Sprint(f.host, " ", f.status, " ", clientAddress(f.client))))
 			case f.unstamped:
 				all = append(all, f.host+" unstamped")
 			default:
