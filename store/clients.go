@@ -21,70 +21,61 @@ const MoreClients = ""
 type ClientHour struct {
 	Hour   int64  `db:"hour"`   // hours since 1970
 	Client string `db:"client"` // an IP address, or MoreClients
-	host   int64
+	Host   int64  `db:"host_id"`
 }
 
 const insertClients = `
 INSERT INTO put_clients (hour, host_id, source_id, client)`
 
-// The first MaxClients addresses in the order of their text stay: which these are
-// does not depend on when they came.
-const (
-	noteMoreClients = `
-INSERT INTO put_clients (hour, host_id, source_id, client)
-SELECT hour, host_id, source_id, ''
+const knownClients = `
+SELECT hour, client, host_id
 FROM put_clients
-WHERE hour = ? AND client <> ''
-GROUP BY host_id, source_id
-HAVING COUNT(*) > ?
-ON CONFLICT DO NOTHING`
-
-	dropMoreClients = `
-DELETE FROM put_clients
-WHERE hour = ?1
-  AND (host_id, source_id, client) IN (
-    SELECT host_id, source_id, client
-    FROM (
-      SELECT
-        host_id,
-        source_id,
-        client,
-        ROW_NUMBER() OVER (PARTITION BY host_id, source_id ORDER BY client) AS n
-      FROM put_clients
-      WHERE hour = ?1 AND client <> ''
-    )
-    WHERE n > ?2
-  )`
-)
+WHERE hour = ? AND source_id = ?`
 
 // saveClients stores the addresses of a batch's PUTs, of the time that they are
-// kept for.
+// kept for. Of a host's hour, the first MaxClients that are read stay.
 func (tx *Tx) saveClients(b *Batch, hosts []*host) error {
 	rows := clientHours(b, hosts)
 	if len(rows) == 0 {
 		return nil
 	}
-	inserted, err := tx.insertMany(insertClients, " ON CONFLICT DO NOTHING", 4, len(rows), func(i int, values []driver.NamedValue) {
-		setInts(values, rows[i].Hour, rows[i].host, b.Source)
-		values[3].Value = rows[i].Client
-	})
-	if err != nil || inserted == 0 {
-		return err
-	}
+	known := map[ClientHour]bool{}
+	kept := map[ClientHour]int{} // how many addresses an hour of a host has, by the row without one
 	for _, hour := range touchedHours(len(rows), func(i int) int64 { return rows[i].Hour * Hour }) {
-		if _, err := tx.Exec(noteMoreClients, hour, MaxClients); err != nil {
+		var stored []ClientHour
+		if err := tx.Select(&stored, knownClients, hour, b.Source); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(dropMoreClients, hour, MaxClients); err != nil {
-			return err
+		for _, r := range stored {
+			known[r] = true
+			kept[ClientHour{Hour: r.Hour, Host: r.Host}]++
 		}
 	}
-	return nil
+	fresh := rows[:0]
+	for _, r := range rows {
+		one := ClientHour{Hour: r.Hour, Host: r.Host}
+		if !known[r] && kept[one] >= MaxClients {
+			r.Client = MoreClients
+		}
+		if !known[r] {
+			known[r] = true
+			kept[one]++
+			fresh = append(fresh, r)
+		}
+	}
+	slices.SortFunc(fresh, func(a, b ClientHour) int {
+		return cmp.Or(cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Client, b.Client))
+	})
+	_, err := tx.insertMany(insertClients, "", 4, len(fresh), func(i int, values []driver.NamedValue) {
+		setInts(values, fresh[i].Hour, fresh[i].Host, b.Source)
+		values[3].Value = fresh[i].Client
+	})
+	return err
 }
 
-// clientHours returns the addresses of a batch's PUTs in the order of the table:
-// of a host's hour no more than it takes to know that there are too many.
-func clientHours(b *Batch, hosts []*host) []ClientHour {
+// clientHours returns the addresses of a batch's PUTs, each once in an hour of a
+// host, in the order in which they were read.
+func clientHours(b *Batch, hosts []*host) (rows []ClientHour) {
 	type key struct {
 		hour         int64
 		host, client int32
@@ -95,28 +86,16 @@ func clientHours(b *Batch, hosts []*host) []ClientHour {
 		if r.Client == 0 || r.At < b.Now-ClientsKept || r.At > b.Now+FutureTolerance {
 			continue
 		}
-		if k := (key{r.At / Hour, r.Host, r.Client}); k != last[r.Host] {
-			seen[k], last[r.Host] = true, k
+		k := key{r.At / Hour, r.Host, r.Client}
+		if k == last[r.Host] {
+			continue
+		}
+		if last[r.Host] = k; !seen[k] {
+			seen[k] = true
+			rows = append(rows, ClientHour{k.hour, b.Clients[k.client-1], hosts[k.host].ID})
 		}
 	}
-	rows := make([]ClientHour, 0, len(seen))
-	for k := range seen {
-		rows = append(rows, ClientHour{k.hour, b.Clients[k.client-1], hosts[k.host].ID})
-	}
-	slices.SortFunc(rows, func(a, b ClientHour) int {
-		return cmp.Or(cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.host, b.host), cmp.Compare(a.Client, b.Client))
-	})
-	rows = slices.Compact(rows)
-	kept, of := rows[:0], 0
-	for i, r := range rows {
-		if i == 0 || r.Hour != kept[len(kept)-1].Hour || r.host != kept[len(kept)-1].host {
-			of = 0
-		}
-		if of++; of <= MaxClients+1 {
-			kept = append(kept, r)
-		}
-	}
-	return kept
+	return rows
 }
 
 // ForgetClients deletes the addresses of the hours before a time in microseconds.
