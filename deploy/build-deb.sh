@@ -25,10 +25,21 @@ build() {
     -ldflags "-s -w -buildid= -X main.version=$version" -o "$2" ./cmd/$name
 }
 
+# modules BINARY: what `go version -m` says of it, with a replaced module's line
+# in the place of the one that it replaces.
+modules() {
+  go version -m "$1" | awk -F '\t' -v OFS='\t' '
+    $2 == "=>" { $2 = "dep"; held = "" }
+    held != "" { print held }
+    { held = $2 == "dep" ? $0 : "" }
+    held == "" { print }
+    END { if (held != "") print held }'
+}
+
 # sbom BINARY ARCH: CycloneDX, from what the linker has noted in the binary; and
 # SQLite, which comes translated, under its own version.
 sbom() {
-  go version -m "$1" | awk -F '\t' -v name=$name -v version="$version" -v arch="$2" -v sqlite="$sqlite" \
+  modules "$1" | awk -F '\t' -v name=$name -v version="$version" -v arch="$2" -v sqlite="$sqlite" \
     -v at="$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)" '
     function part(n, v, purl) {
       printf ",\n    {\"type\": \"library\", \"name\": \"%s\", \"version\": \"%s\", \"purl\": \"%s\"", n, v, purl
@@ -57,7 +68,7 @@ copyright() {
   echo "It contains Go's standard library and the modules below, each under its own licence."
   printf '\n==== Go ====\n\n'
   cat "$(go env GOROOT)/LICENSE"
-  go version -m "$1" | awk -F '\t' '$2 == "dep" { print $3 "@" $4 }' | sort | while read -r module; do
+  modules "$1" | awk -F '\t' '$2 == "dep" { print $3 "@" $4 }' | sort | while read -r module; do
     printf '\n==== %s ====\n\n' "$module"
     dir=$(go list -m -f '{{.Dir}}' "${module%@*}")
     find "$dir" -maxdepth 1 -type f -iregex '.*/\(licen[cs]e\|copying\|notice\)[^/]*' | sort | while read -r file; do
@@ -69,7 +80,7 @@ copyright() {
 build "$(go env GOHOSTARCH)" "$work/helper"
 export HELPER=$work/helper
 "$HELPER" demo "$work/demo" >/dev/null
-sqlite=$("$HELPER" query --db "$work/demo/fleet.db" --format csv 'SELECT sqlite_version()' | tail -n 1 | tr -d '\r')
+sqlite=$("$HELPER" query --db "$work/demo/fleet.db" --format csv 'SELECT sqlite_version()' | tail -n 1 | tr -d '"\r')
 [[ $sqlite =~ ^3\.[0-9.]+$ ]] || { echo "no version of SQLite: $sqlite" >&2; exit 1; }
 
 mkdir -p "$out"
