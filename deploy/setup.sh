@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the user, the groups and the state directory, and moves alerts.jsonl of
-# the predecessor there. It may run as often as one likes. Installed as
+# Makes the user, the groups and the state directory, and copies alerts.jsonl
+# of the predecessor there, with a link in its place. It may run as often as one likes. Installed as
 # /usr/lib/cis490-fleet-health/setup for the package and for install.sh.
 #
 # Two directories are not root's: the receiver's and the service's. Their owners can

@@ -3,7 +3,6 @@ package report
 import (
 	"bufio"
 	"io"
-	"regexp"
 	"strings"
 )
 
@@ -59,16 +58,31 @@ func csvCell(v any) string {
 
 func csvText(text string) string { return `"` + strings.ReplaceAll(harmless(text), `"`, `""`) + `"` }
 
-// formula is where a spreadsheet may take the rest of a cell for one. That is at its
-// beginning, and after a separator: where a spreadsheet uses another one than the
-// comma, quotes in the middle of a line do not keep a cell together. Wide forms of
-// the signs count as well (https://owasp.org/www-community/attacks/CSV_Injection).
-var formula = regexp.MustCompile(`((?:^|[,;])[" ]*)([=+\-@\t\r＝＋－＠])`)
+// formulaSigns are what a formula begins with, in a spreadsheet; their wide forms
+// count as well (https://owasp.org/www-community/attacks/CSV_Injection).
+const formulaSigns = "=+-@\t\r＝＋－＠"
 
-// harmless puts an apostrophe before whatever may be a formula.
+// harmless puts an apostrophe before whatever a spreadsheet may take for a formula:
+// at the beginning of a cell, and after a separator in it. Where a spreadsheet uses
+// another separator than the comma, quotes in the middle of a line do not keep a cell
+// together.
 func harmless(text string) string {
-	if text >= "0" && text < "=" && !strings.ContainsAny(text, ",;") {
-		return text // a time, mostly: the expression would take longer than all the rest
+	if !strings.ContainsAny(text, formulaSigns) {
+		return text
 	}
-	return formula.ReplaceAllString(text, "$1'$2")
+	var b strings.Builder
+	begins := true // a cell may begin here, but for blanks and quotes
+	for _, r := range text {
+		switch {
+		case r == ',' || r == ';':
+			begins = true
+		case begins && r != ' ' && r != '"':
+			if strings.ContainsRune(formulaSigns, r) {
+				b.WriteByte('\'')
+			}
+			begins = false
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }

@@ -215,12 +215,12 @@ func (t *tally) row(host string, from, to any, blinded bool, commit any, shown s
 		silence = seconds(t.silence.Int64 / store.Second)
 	}
 	noPuts := t.uncounted && len(t.statuses) == 0
-	var statuses, codes any = t.statuses, other
+	var codes any = other
 	if noPuts {
-		statuses, codes = unknown{}, unknown{}
+		codes = unknown{}
 	}
 	return []any{host, from, to, blinded, seen, t.ships, known(class(200), noPuts), known(class(400), noPuts), known(class(500), noPuts),
-		statuses, codes, known(t.unstamped, noPuts), silence,
+		t.statuses, codes, known(t.unstamped, noPuts), silence,
 		commit, t.changes, shown, alertsShown(t.alerts), t.clients}
 }
 

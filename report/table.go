@@ -71,7 +71,7 @@ func (t *tableRows) row(values []any) error {
 
 // cell is a value as it stands in a table: at most maxCell columns wide.
 func (t *tableRows) cell(value any) (c cell) {
-	if s, ok := value.(state); ok && t.style.Colour {
+	if s, ok := value.(state); ok && t.style.Colour && t.style.Format != FormatMarkdown {
 		c.colour = colours[s]
 	}
 	value, whole := beginning(value)

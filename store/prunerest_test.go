@@ -187,3 +187,30 @@ func TestADatabaseIsPrunedToItsSize(t *testing.T) {
 		t.Errorf("of the hour that is needed, %d ships and PUTs are left, want 5000 each", n[0])
 	}
 }
+
+// TestMessagesGoWithTheirRejections: by size, rejections were pruned and their texts
+// stayed, and ships of all hours went in their place.
+func TestMessagesGoWithTheirRejections(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	source, text, hash := mustSource(t, s, store.StreamIndex), strings.Repeat("x", 200), uint64(0)
+	for hour := range int64(40) {
+		b := &store.Batch{Source: source, Now: now + 99*store.Hour, Hosts: []string{"a"}, Series: []store.Series{{Host: "a"}}}
+		for i := range int64(store.TextsPerHour) {
+			hash++
+			at := now + hour*store.Hour + i*store.Second
+			b.Ships = append(b.Ships, store.Ship{ReceivedAt: at, LineHash: hash})
+			b.Rejections = append(b.Rejections, store.Rejection{At: at, CursorHash: hash, Reason: store.ReasonOther, Message: fmt.Sprint(text, hash)})
+		}
+		mustSave(t, s, b)
+	}
+	if _, _, err := s.PruneToSize(t.Context(), store.SizeOptions{Max: 1 << 20, Before: now + 99*store.Hour, Rows: 100}); err != nil {
+		t.Fatal(err)
+	}
+	if n := mustSelect[int](t, s, "SELECT COUNT(*) FROM messages WHERE hour < (SELECT MIN(at) FROM rejections) / 3600000000"); n[0] != 0 {
+		t.Errorf("%d messages have no rejection any more", n[0])
+	}
+	if n := mustSelect[int](t, s, "SELECT COUNT(*) FROM ships"); n[0] < 2000 {
+		t.Errorf("%d ships of 4,000 are left beside the messages", n[0])
+	}
+}

@@ -13,8 +13,8 @@ type SizeOptions struct {
 	GoOn   func() bool // as of PruneOptions
 }
 
-// PruneToSize deletes the oldest raw rows of any table, whatever their age, until
-// the pages in use have at most so many bytes. needed reports whether they still
+// PruneToSize deletes the oldest raw rows of any table, whatever their age, with
+// the messages of their hours, until the pages in use have at most so many bytes. needed reports whether they still
 // have more, because all rows that are left are newer than Before.
 func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, needed bool, err error) {
 	before, rows := opts.Before-opts.Before%Hour, opts.Rows
@@ -29,6 +29,9 @@ func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, ne
 				step.Whole = err == nil
 				return err
 			}
+			if deleted, err := tx.pruneSaid(before, rows); err != nil || deleted > 0 {
+				return err
+			}
 			done, err = tx.pruneRaw(before, rows, &step)
 			return err
 		})
@@ -39,6 +42,22 @@ func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, ne
 			return p, done, nil
 		}
 	}
+}
+
+// pruneSaid deletes messages, and then surplus, of the time before a time in
+// microseconds of which no raw row is left.
+func (tx *Tx) pruneSaid(before int64, rows int) (deleted int64, err error) {
+	var rejected, put int64
+	if err := tx.Get(&rejected, "SELECT MIN(?1, COALESCE((SELECT MIN(at) FROM rejections), ?1))", before); err != nil {
+		return 0, err
+	}
+	if err := tx.Get(&put, "SELECT MIN(?1, COALESCE((SELECT MIN(at) FROM puts), ?1))", rejected); err != nil {
+		return 0, err
+	}
+	if deleted, err = tx.delete(pruneMessages, rejected, rows); err != nil || deleted > 0 {
+		return deleted, err
+	}
+	return tx.delete(pruneSurplus, put, rows)
 }
 
 // UsedBytes returns how many bytes the pages in use have.

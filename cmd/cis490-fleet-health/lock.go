@@ -85,7 +85,7 @@ func openLock(path string) (*os.File, error) {
 }
 
 func notALock(path string) error {
-	return fmt.Errorf("%s: %w: it is not a regular file; type `sudo rm -r %s`", path, store.ErrPath, shellQuoted(path))
+	return fmt.Errorf("%w: the lock file %s is not a regular file; type `sudo rm -r %s`", errUsage, path, shellQuoted(path))
 }
 
 // Close gives the lock back, if this process holds it. Closing alone would leave it to

@@ -52,6 +52,29 @@ func TestRootWritesForNobodyElse(t *testing.T) {
 	}
 }
 
+// TestRootWritesWhereOnlyRootMay: in a directory of root's that a group could write
+// to, its members swapped what root was writing.
+func TestRootWritesWhereOnlyRootMay(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		lacks(t, "not root")
+	}
+	for mode, want := range map[os.FileMode]int{0o775: exitUsage, 0o757: exitUsage, 0o755: exitOK, 0o777 | os.ModeSticky: exitOK} {
+		dir := t.TempDir()
+		if code, said := aPass(t, t.Context(), dir); code != exitOK {
+			t.Fatalf("exit %d\n%s", code, said)
+		}
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		var stderr strings.Builder
+		code := run(t.Context(), []string{"backup", "--db", dir + "/fleet.db", dir + "/copy.db"}, testEnv(demoNow, &stderr))
+		if code != want {
+			t.Errorf("in a directory of mode %s: exit %d, want %d\n%s", mode, code, want, &stderr)
+		}
+	}
+}
+
 // listed are the files of a directory, with their sizes and when they were written.
 func listed(t *testing.T, dir string) (list string) {
 	t.Helper()
@@ -157,7 +180,7 @@ func TestWhatIsNoLockIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		code, said := aPass(t, t.Context(), dir)
-		if code != exitUsage || !strings.Contains(said, "fleet.db.lock: the database cannot be opened: it is not a regular file; type `sudo rm") {
+		if code != exitUsage || !strings.Contains(said, "fleet.db.lock is not a regular file; type `sudo rm") {
 			t.Errorf("%s: exit %d\n%s", what, code, said)
 		}
 		if content, err := os.ReadFile(lock + ".target"); err != nil || string(content) != "kept" {

@@ -47,8 +47,8 @@ text like 2026-05-01T10:00:00.000000Z; what other :names stand for is given with
 
 A table is laid out a part at a time, of about a megabyte: the first decides which
 columns a terminal has room for, and a wider value of a later one widens its column
-there. A value takes at most 1,000 columns of a table; the other formats have all
-of it, but for markdown.`,
+there. A value takes at most 1,000 columns of a table or of markdown; CSV and JSON
+have all of it.`,
 		Example: `  cis490-fleet-health query failing --since 2h
   cis490-fleet-health query "SELECT host, COUNT(*) AS ships FROM ship_log WHERE received_at >= :since GROUP BY host"
   cis490-fleet-health query host --param host=lab-07 --format csv`,

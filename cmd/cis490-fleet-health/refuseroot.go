@@ -21,13 +21,14 @@ func refuseRoot(dir string) error {
 			errUsage, dir, owner, shellQuoted(owner))
 	}
 	if path := strangeParent(dir); path != "" {
-		return fmt.Errorf("%w: %s is another user's, who could lead root elsewhere from there: name a directory that is root's up to /", errUsage, path)
+		return fmt.Errorf("%w: other users than root may change %s, and could lead root elsewhere from there: name a directory that only root may write to, up to /", errUsage, path)
 	}
 	return nil
 }
 
-// strangeParent returns the first directory or link on the way to dir that is another
-// user's than root; "" if there is none.
+// strangeParent returns the first directory or link on the way to dir that another
+// user than root may change; "" if there is none. In a sticky directory, as /tmp is,
+// nobody renames the files of others.
 func strangeParent(dir string) string {
 	top, _, _ := store.OwnerOf("/") // not 0 where root is not root outside
 	named, err := filepath.Abs(dir)
@@ -41,7 +42,9 @@ func strangeParent(dir string) string {
 	for _, path := range paths {
 		for ; ; path = filepath.Dir(path) {
 			if info, err := os.Lstat(path); err == nil {
-				if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 && uid != top {
+				uid, mode := info.Sys().(*syscall.Stat_t).Uid, info.Mode()
+				shared := mode.IsDir() && mode.Perm()&0o022 != 0 && mode&os.ModeSticky == 0
+				if uid != 0 && uid != top || shared {
 					return path
 				}
 			}
