@@ -169,7 +169,7 @@ func (p *pass) ingest(ctx context.Context) error {
 	default:
 		result, err = ingest.Journal(ctx, p.s, ingest.JournalOptions{Unit: p.o.unit, Directory: p.o.directory, Now: p.o.now, Timeout: p.o.journalTimeout,
 			Progress: p.progress("journal")})
-		if err == nil && result.Read == 0 && shipped >= manyShips && result.Quiet == "" {
+		if err == nil && result.Read == 0 && result.Heard.Entries == 0 && shipped >= manyShips && result.Quiet == "" {
 			result.Quiet = fmt.Sprintf("the index has %d new rows, but the journal not one entry of unit %s: "+
 				"is the name right, and may this user still read the system's journal?", shipped, p.o.unit)
 		}
