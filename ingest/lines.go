@@ -177,5 +177,5 @@ func (l *lineReader) fill() error {
 	return err
 }
 
-// torn tells whether bytes follow the last line end.
+// torn reports whether bytes follow the last line end.
 func (l *lineReader) torn() bool { return l.end > l.start }

@@ -13,7 +13,7 @@ var (
 // rejection reads a line that is no access line. It is a rejection if it names a
 // host as `host=HOST`, and is a warning or misses the code commit. Both must be
 // the receiver's own words: clients write paths, queries and whole request lines,
-// which messages quote. warning tells whether the entry's priority says warning
+// which messages quote. warning reports whether the entry's priority says warning
 // or worse.
 func rejection(text []byte, warning bool) (f finding, ok bool) {
 	if !bytes.Contains(text, hostMark) || isException(text) || isContinued(text) {
