@@ -15,7 +15,7 @@ import (
 // What a table may cost in memory. tablewriter needs about eight times as much
 // as it writes.
 const (
-	maxPart  = 1 << 20 // bytes of the rows that are laid out together
+	maxPart  = 1 << 19 // bytes of the rows that are laid out together
 	maxCell  = 1000    // columns of a terminal that a cell may take
 	cellCost = 32      // bytes, besides those of its text
 )

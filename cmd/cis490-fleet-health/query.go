@@ -45,7 +45,7 @@ In the SQL, :since and :until are the times of the flags --since and --until, as
 text like 2026-05-01T10:00:00.000000Z; what other :names stand for is given with
 --param. A value of --param that is a number, written as SQLite writes it, is one.
 
-A table is laid out a part at a time, of about a megabyte: the first decides which
+A table is laid out a part at a time, of about half a megabyte: the first decides which
 columns a terminal has room for, and a wider value of a later one widens its column
 there. A value takes at most 1,000 columns of a table or of markdown; CSV and JSON
 have all of it.`,
