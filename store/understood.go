@@ -5,7 +5,7 @@ package store
 type PutEvidence struct {
 	LastPut       int64 `db:"last_put"`
 	LastRejection int64 `db:"last_rejection"`
-	FollowedSince int64 `db:"followed_since"` // as of the earliest of the recent passes that read entries of the journal
+	FollowedSince int64 `db:"followed_since"` // as of the earliest of the recent passes that succeeded
 	GapFrom       int64 `db:"gap_from"`       // start of the newest GapNotUnderstood
 }
 
@@ -21,8 +21,8 @@ func (tx *Tx) PutEvidence(source, now int64) (e PutEvidence, err error) {
 		  COALESCE((SELECT MAX(at) FROM rejections WHERE at <= ?), 0) AS last_rejection,
 		  COALESCE((
 		    SELECT MIN(as_of)
-		    FROM (SELECT as_of, outcome, journal_entries FROM passes ORDER BY id DESC LIMIT ?)
-		    WHERE outcome = ? AND journal_entries > 0
+		    FROM (SELECT as_of, outcome FROM passes ORDER BY id DESC LIMIT ?)
+		    WHERE outcome = ?
 		  ), 0) AS followed_since,
 		  COALESCE((
 		    SELECT MAX(from_at)
