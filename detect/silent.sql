@@ -1,30 +1,44 @@
 -- silent: hosts that shipped within the lookback, but not within the threshold.
--- Parameters, all in microseconds: :now, :lookback, :threshold. Whole hours come
--- from the rollup, the hour that :now stands in from its ships up to :now.
+-- Parameters, all in microseconds: :now, :lookback, :threshold.
 -- '(invalid)' stands for many names, none of which is expected to ship.
-WITH latest AS (
+WITH last_ship AS MATERIALIZED (
   SELECT
-    host_id,
-    MAX(last_at) AS at
-  FROM ship_hours
-  WHERE hour >= (:now - :lookback) / 3600000000
-    AND hour < :now / 3600000000
-  GROUP BY host_id
+    id AS host_id,
+    last_ship_at AS at
+  FROM hosts
+  WHERE last_ship_at <= :now
   UNION ALL
+  -- Hosts that have shipped since :now, which lies in the past then. Whole hours
+  -- come from the rollup, the hour that :now stands in from its ships.
   SELECT
     host_id,
-    MAX(received_at)
-  FROM ships
-  JOIN series ON series.id = series_id
-  WHERE received_at >= :now / 3600000000 * 3600000000
-    AND received_at <= :now
-  GROUP BY host_id
-),
-last_ship AS MATERIALIZED (
-  SELECT
-    host_id,
-    MAX(at) AS at
-  FROM latest
+    MAX(at)
+  FROM (
+    SELECT
+      host_id,
+      last_at AS at
+    FROM ship_hours
+    WHERE hour >= (:now - :lookback) / 3600000000
+      AND hour < :now / 3600000000
+    UNION ALL
+    SELECT
+      host_id,
+      received_at
+    FROM ships
+    JOIN series ON series.id = series_id
+    WHERE received_at >= :now / 3600000000 * 3600000000
+      AND received_at <= :now
+  )
+  WHERE EXISTS (
+      SELECT 1
+      FROM hosts
+      WHERE last_ship_at > :now
+    )
+    AND host_id IN (
+      SELECT id
+      FROM hosts
+      WHERE last_ship_at > :now
+    )
   GROUP BY host_id
 ),
 -- The end of the last gap in which ships may be missing from the index, 0 for
