@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	chunkEntries = 20_000    // journal entries, or facts in them, behind which a batch is saved
+	chunkEntries = 5_000     // journal entries, or facts in them, behind which a batch is saved
 	maxEntries   = 5_000_000 // of one pass; the rest is left to the next
 	// overlap is how far before a point in time the journal is read again when
 	// the cursor cannot be used. What is known is left out.
