@@ -73,29 +73,38 @@ func (tx *Tx) saveClients(b *Batch, hosts []*host) error {
 	return err
 }
 
-// clientHours returns the addresses of a batch's PUTs, each once in an hour of a
-// host, in the order in which they were read.
+// clientHours returns the addresses of a batch's PUTs, in the order in which they
+// were read. An address comes again where its host's hours alternate. Of an hour
+// that has more than MaxClients, one MoreClients stands for the rest.
 func clientHours(b *Batch, hosts []*host) (rows []ClientHour) {
-	type key struct {
-		hour         int64
-		host, client int32
-	}
-	seen, last := map[key]bool{}, make([]key, len(b.Hosts)) // the last one of each host: most have no other
+	latest := make([]clientsOfHour, len(b.Hosts))
 	for i := range b.Puts {
 		r := &b.Puts[i]
 		if r.Client == 0 || r.At < b.Now-ClientsKept || r.At > b.Now+FutureTolerance {
 			continue
 		}
-		k := key{r.At / Hour, r.Host, r.Client}
-		if k == last[r.Host] {
+		of, hour := &latest[r.Host], r.At/Hour
+		if of.hour != hour {
+			*of = clientsOfHour{hour: hour}
+		}
+		if of.n > MaxClients || slices.Contains(of.clients[:min(of.n, MaxClients)], r.Client) {
 			continue
 		}
-		if last[r.Host] = k; !seen[k] {
-			seen[k] = true
-			rows = append(rows, ClientHour{k.hour, b.Clients[k.client-1], hosts[k.host].ID})
+		client := MoreClients
+		if of.n < MaxClients {
+			of.clients[of.n], client = r.Client, b.Clients[r.Client-1]
 		}
+		of.n++
+		rows = append(rows, ClientHour{hour, client, hosts[r.Host].ID})
 	}
 	return rows
+}
+
+// clientsOfHour are the addresses that a batch has of a host's hour.
+type clientsOfHour struct {
+	hour    int64
+	n       int // more than MaxClients if there are more than clients holds
+	clients [MaxClients]int32
 }
 
 // ForgetClients deletes the addresses of the hours before a time in microseconds.

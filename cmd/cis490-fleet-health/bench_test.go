@@ -90,11 +90,12 @@ func (t *bed) appendJournal(entries, hosts int, end time.Time, span time.Duratio
 	w := bufio.NewWriterSize(in, 1<<20)
 	for i := range entries {
 		t.entries++
+		host := t.random.IntN(hosts)
 		at := end.Add(-span + time.Duration(i+1)*(span/time.Duration(entries)))
 		fmt.Fprintf(w, "__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%032x\n_MACHINE_ID=%032x\n", at.UnixMicro(), t.entries, 5, 6)
 		fmt.Fprintf(w, "_SYSTEMD_UNIT=cis490-receiver.service\nPRIORITY=6\n_PID=77\n_COMM=uvicorn\nSYSLOG_IDENTIFIER=uvicorn\n"+
-			"MESSAGE=INFO:     10.0.0.%d:50000 - \"PUT /v1/episodes/lab-%04d/ep-%016x.tar.zst HTTP/1.1\" 200 OK\n\n",
-			t.random.IntN(200), t.random.IntN(hosts), t.random.Uint64())
+			"MESSAGE=INFO:     10.0.%d.%d:50000 - \"PUT /v1/episodes/lab-%04d/ep-%016x.tar.zst HTTP/1.1\" 200 OK\n\n",
+			host/256, host%256, host, t.random.Uint64())
 	}
 	t.check(w.Flush())
 	t.check(in.Close())
