@@ -58,7 +58,7 @@ func refused(path string, err error) error {
 func peek(ctx context.Context, path string) error {
 	db, err := connect(path, "mode=ro&immutable=1", BusyTimeout)
 	if err == nil {
-		_, err = checkIdentity(ctx, db)
+		_, err = checkVersion(ctx, db)
 		db.Close()
 	}
 	if err != nil {
@@ -92,9 +92,18 @@ func rollBack(ctx context.Context, path string) error {
 	return err
 }
 
-// checkIdentity refuses a database of another program, and one that is newer
-// than this binary: goose would accept both; and one whose schema is damaged.
+// checkIdentity refuses what checkVersion does, and a database whose schema is
+// damaged.
 func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
+	if current, err = checkVersion(ctx, db); err != nil || !current {
+		return false, err
+	}
+	return true, checkSchema(ctx, db)
+}
+
+// checkVersion refuses a database of another program, and one that is newer than
+// this binary: goose would accept both. current is false for an older one.
+func checkVersion(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 	var id, foreign int64
 	if err := db.GetContext(ctx, &id, "PRAGMA application_id"); err != nil {
 		return false, err
@@ -129,10 +138,7 @@ func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 		return false, fmt.Errorf("%w: its schema is version %d, this program knows %d; install the newer program",
 			ErrNewer, version.Int64, latest)
 	}
-	if version.Int64 < latest {
-		return false, nil
-	}
-	return true, checkSchema(ctx, db)
+	return version.Int64 == latest, nil
 }
 
 // checkWhole runs SQLite's integrity_check: always on a small database, once a day
