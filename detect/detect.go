@@ -56,7 +56,7 @@ func Key(host, symptom string, now int64) string {
 // Decide tells whether a finding is worth an alert, given the alert that is
 // stored under its key, if any. It does nothing else.
 func Decide(f Finding, stored *store.Alert, now int64) Reason {
-	if stored != nil && stored.DedupKey == Key(store.AlertsName(f.Host), f.Symptom, now) {
+	if stored != nil && stored.DedupKey == Key(f.Host, f.Symptom, now) {
 		return AlreadyThisHour
 	}
 	return AlertNow

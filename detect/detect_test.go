@@ -344,3 +344,25 @@ func TestMadeUpNamesAreFewAlerts(t *testing.T) {
 		t.Errorf("details (-want +got):\n%s", diff)
 	}
 }
+
+// TestAHostInQuotesIsFoundAgain: its name went through AlertsName twice, so that
+// its alert was not known again in the same hour, and its symptom not open.
+func TestAHostInQuotesIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{`"lab-99"`, `"\"x\""`, `(overflow)`, `"(x)"`, "lab-99", `"`, `lab\u0041`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
+			f.puts(name, 15, now, 412)
+			if found := f.detect(bothRead, now); len(found) != 1 {
+				t.Fatalf("found %q, want one alert", found)
+			}
+			if found := f.detect(bothRead, now+store.Minute); len(found) != 0 {
+				t.Errorf("found %q again in the same hour", found)
+			}
+			if a := f.alerts(); len(a) != 1 || a[0].LastFoundAt != now+store.Minute {
+				t.Errorf("the alerts are %+v, want one that was found again", a)
+			}
+		})
+	}
+}
