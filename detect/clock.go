@@ -14,6 +14,7 @@ const (
 	ClockNotContradicted ClockReason = "no fact of the source is ahead of the clock"
 	ClockOwnFacts        ClockReason = "most recent facts of the source agree with the clock"
 	ClockAllFacts        ClockReason = "most recent facts of all sources agree with the clock"
+	ClockSteady          ClockReason = "it has not gone back for a hundred passes, and recent facts agree with it"
 	ClockTooEarly        ClockReason = "the clock says a year before 2020"
 	ClockOutvoted        ClockReason = "more facts are ahead of the clock than agree with it"
 )
@@ -26,8 +27,10 @@ func (r ClockReason) Trusted() bool { return r != ClockTooEarly && r != ClockOut
 // was ahead for a pass leaves a few facts ahead of it, and all that come later
 // agree with it. A clock that is behind has the facts of hours or years ahead. A
 // source without a fact ahead of the clock is judged by it in any case: what its
-// detectors find then is true of a later time, too.
-func JudgeClock(now int64, own, other store.Stamps) ClockReason {
+// detectors find then is true of a later time, too. steady reports whether the
+// clock has been behind none of store.KeptPasses passes: a clock that was ahead for
+// hours leaves more facts ahead than the last half hour has.
+func JudgeClock(now int64, own, other store.Stamps, steady bool) ClockReason {
 	vouch := func(recent int, ahead ...int) bool {
 		sum := 0
 		for _, n := range ahead {
@@ -46,6 +49,8 @@ func JudgeClock(now int64, own, other store.Stamps) ClockReason {
 		return ClockOwnFacts
 	case vouch(own.Recent+other.Recent, own.Ahead, other.Ahead):
 		return ClockAllFacts
+	case steady && own.Recent+other.Recent > 0:
+		return ClockSteady
 	default:
 		return ClockOutvoted
 	}

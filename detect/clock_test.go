@@ -16,27 +16,32 @@ func TestJudgeClock(t *testing.T) {
 		name       string
 		now        int64
 		own, other store.Stamps
+		steady     bool
 		want       detect.ClockReason
 	}{
-		{"without any facts nothing contradicts the clock", now, none, none, detect.ClockNotContradicted},
-		{"a clock in 1970 is wrong whatever the facts say", 5 * store.Hour, facts(0, most), facts(0, most), detect.ClockTooEarly},
-		{"one fact ahead and no other contradicts the clock", now, facts(1, 0), none, detect.ClockOutvoted},
-		{"one fact ahead of the other source does not", now, none, facts(1, 0), detect.ClockNotContradicted},
-		{"not even if there are more of them than are counted", now, facts(0, 1), facts(most, 0), detect.ClockNotContradicted},
-		{"a quiet source is vouched for by the other", now, facts(1, 0), facts(0, 30), detect.ClockAllFacts},
-		{"a source with fresh facts vouches for itself", now, facts(1, 30), facts(most, 0), detect.ClockOwnFacts},
-		{"of two facts that contradict each other the one that agrees counts", now, facts(1, 1), none, detect.ClockOwnFacts},
-		{"more facts ahead than agree hold back", now, facts(3, 2), none, detect.ClockOutvoted},
-		{"unless the other source tips the balance", now, facts(3, 2), facts(0, 1), detect.ClockAllFacts},
-		{"facts ahead of both sources are added up", now, facts(3, 2), facts(3, 2), detect.ClockOutvoted},
-		{"a fleet's facts of three hours outvote the half hour before", now, facts(1800, 300), facts(1800, 300), detect.ClockOutvoted},
-		{"a pass's facts do not outvote the half hour before", now, facts(50, 300), facts(50, 300), detect.ClockOwnFacts},
-		{"more facts ahead than are counted are a clock that is behind", now, facts(most, most), facts(0, most), detect.ClockOutvoted},
-		{"and so are those of the other source", now, facts(1, 0), facts(most, most), detect.ClockOutvoted},
+		{"without any facts nothing contradicts the clock", now, none, none, false, detect.ClockNotContradicted},
+		{"a clock in 1970 is wrong whatever the facts say", 5 * store.Hour, facts(0, most), facts(0, most), false, detect.ClockTooEarly},
+		{"one fact ahead and no other contradicts the clock", now, facts(1, 0), none, false, detect.ClockOutvoted},
+		{"one fact ahead of the other source does not", now, none, facts(1, 0), false, detect.ClockNotContradicted},
+		{"not even if there are more of them than are counted", now, facts(0, 1), facts(most, 0), false, detect.ClockNotContradicted},
+		{"a quiet source is vouched for by the other", now, facts(1, 0), facts(0, 30), false, detect.ClockAllFacts},
+		{"a source with fresh facts vouches for itself", now, facts(1, 30), facts(most, 0), false, detect.ClockOwnFacts},
+		{"of two facts that contradict each other the one that agrees counts", now, facts(1, 1), none, false, detect.ClockOwnFacts},
+		{"more facts ahead than agree hold back", now, facts(3, 2), none, false, detect.ClockOutvoted},
+		{"unless the other source tips the balance", now, facts(3, 2), facts(0, 1), false, detect.ClockAllFacts},
+		{"facts ahead of both sources are added up", now, facts(3, 2), facts(3, 2), false, detect.ClockOutvoted},
+		{"a fleet's facts of three hours outvote the half hour before", now, facts(1800, 300), facts(1800, 300), false, detect.ClockOutvoted},
+		{"a pass's facts do not outvote the half hour before", now, facts(50, 300), facts(50, 300), false, detect.ClockOwnFacts},
+		{"more facts ahead than are counted are a clock that is behind", now, facts(most, most), facts(0, most), false, detect.ClockOutvoted},
+		{"and so are those of the other source", now, facts(1, 0), facts(most, most), false, detect.ClockOutvoted},
+		{"facts of a year ahead, and a hundred passes that agree", now, facts(24, 6), facts(24, 6), true, detect.ClockSteady},
+		{"more facts ahead than are counted, and a hundred passes", now, facts(most, 1), facts(most, 0), true, detect.ClockSteady},
+		{"a hundred passes without a recent fact say nothing", now, facts(24, 0), facts(24, 0), true, detect.ClockOutvoted},
+		{"nor do they in 1970", 5 * store.Hour, facts(1, 9), none, true, detect.ClockTooEarly},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if got := detect.JudgeClock(c.now, c.own, c.other); got != c.want {
+			if got := detect.JudgeClock(c.now, c.own, c.other, c.steady); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

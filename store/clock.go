@@ -46,6 +46,20 @@ func (tx *Tx) Stamps(now int64) (index, journal Stamps, err error) {
 	return index, journal, tx.countStamps(&journal, journalTimelines, now)
 }
 
+// SteadyClock reports whether none of the newest KeptPasses passes, if there have
+// been so many, evaluated a time after now.
+func (tx *Tx) SteadyClock(now int64) (steady bool, err error) {
+	err = tx.Get(&steady, `
+		SELECT COUNT(*) = ?1 AND MAX(as_of) <= ?2
+		FROM (
+		  SELECT as_of
+		  FROM passes
+		  ORDER BY id DESC
+		  LIMIT ?1
+		)`, KeptPasses, now)
+	return steady, err
+}
+
 func (tx *Tx) countStamps(s *Stamps, timelines []timeline, now int64) error {
 	for _, t := range timelines {
 		count := "SELECT COUNT(*) FROM (SELECT 1 FROM " + t.table + " WHERE " + t.at + " > ? AND " + t.at + " <= ? LIMIT ?)"

@@ -20,6 +20,10 @@ func (p *pass) judgeClock(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
+	steady, err := tx.SteadyClock(now)
+	if err != nil {
+		return err
+	}
 	for _, one := range []struct {
 		stream     string
 		own, other store.Stamps
@@ -28,7 +32,7 @@ func (p *pass) judgeClock(tx *store.Tx) error {
 		{store.StreamIndex, index, journal, &p.read.Index},
 		{store.StreamJournal, journal, index, &p.read.Journal},
 	} {
-		reason := detect.JudgeClock(now, one.own, one.other)
+		reason := detect.JudgeClock(now, one.own, one.other, steady)
 		switch {
 		case !reason.Trusted():
 			p.heldBack = append(p.heldBack, one.stream)

@@ -175,7 +175,11 @@ func (d *doctor) heldBack(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	byIndex, byJournal := detect.JudgeClock(d.now, index, journal), detect.JudgeClock(d.now, journal, index)
+	steady, err := tx.SteadyClock(d.now)
+	if err != nil {
+		return err
+	}
+	byIndex, byJournal := detect.JudgeClock(d.now, index, journal, steady), detect.JudgeClock(d.now, journal, index, steady)
 	if d.now >= detect.EarliestClock && !(byIndex.Trusted() && byJournal.Trusted()) {
 		d.problem("clock", "timedatectl", "it is behind the newest fact, of %s: symptoms are held back",
 			store.FormatTime(max(index.Newest, journal.Newest)))
