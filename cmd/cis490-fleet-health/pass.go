@@ -98,6 +98,7 @@ type pass struct {
 	unread   []error
 	heldBack []string // streams whose detectors are, because of the clock
 	reached  int64    // the time that age counts from, unless they are; microseconds, 0 if it cannot be told
+	readTo   int64    // all facts of the sources before it are stored; microseconds, the greatest if none are left
 	counts   struct{ ships, puts, rejections, future int }
 }
 
@@ -149,6 +150,7 @@ const manyShips = 10
 func (p *pass) ingest(ctx context.Context) error {
 	// A rebuild that was killed before its first batch is the next pass's to finish.
 	rotated := p.o.rebuild || store.MovedAside(p.o.db)
+	p.readTo = math.MaxInt64
 	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Rotated: rotated, Now: p.o.now, Progress: p.progress("index")})
 	p.row.IndexRows, p.row.Quarantined = result.Saved.Ships, result.Quarantined
 	if p.note(result); errors.Is(err, ingest.ErrUnread) {
@@ -182,6 +184,9 @@ func (p *pass) ingest(ctx context.Context) error {
 		return err
 	} else {
 		p.read.Journal = readSource(result)
+	}
+	if result.Capped {
+		p.readTo = result.ReadTo
 	}
 	if err == nil && !result.Capped {
 		return p.judgePuts(ctx, result, shipped, known)

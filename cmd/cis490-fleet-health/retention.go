@@ -41,7 +41,7 @@ func (p *pass) pruneByAge(ctx context.Context) error {
 	if p.o.retentionDays == 0 {
 		return nil
 	}
-	before := p.horizon()
+	before := min(p.horizon(), p.readTo-p.readTo%store.Hour)
 	begun := p.e.now()
 	budget := time.Duration(pruneShare * float64(begun.Sub(p.started)))
 	goOn := func() bool { return ctx.Err() == nil && p.e.now().Sub(begun) < budget }
@@ -82,7 +82,7 @@ func (p *pass) pruneBySize(ctx context.Context) error {
 	begun := p.e.now()
 	budget := begun.Sub(p.started) + time.Second
 	goOn := func() bool { return ctx.Err() == nil && p.e.now().Sub(begun) < budget }
-	needed := min(p.o.now, newest) - int64(p.o.recentMin)*store.Minute // by the detectors
+	needed := min(p.o.now, newest, p.readTo) - int64(p.o.recentMin)*store.Minute // by the detectors
 	pruned, tooLarge, err := p.s.PruneToSize(ctx, store.SizeOptions{Max: p.o.maxSize, Before: max(0, needed), GoOn: goOn})
 	if err != nil {
 		return err
