@@ -134,6 +134,7 @@ func (tx *Tx) pruneNames(before int64, rows int) (deleted int64, err error) {
 			  WHERE h.last_word_at < ?1
 			    AND COALESCE(h.next_put_at, 0) < ?1
 			    AND h.id < (SELECT MAX(id) FROM hosts)
+			    AND h.id NOT IN (SELECT host_id FROM messages UNION SELECT host_id FROM put_clients)
 			    AND `+neverShipped+`
 			  LIMIT ?2
 			)`, before, rows)
@@ -156,43 +157,16 @@ func (tx *Tx) pruneNames(before int64, rows int) (deleted int64, err error) {
 	return 1, tx.prunedBefore("names", to)
 }
 
-// unusedSeries are series whose last ships were on a day, and whose commit no
-// rollup of their host names.
-const unusedSeries = `
-SELECT s.id
-FROM series AS s
-WHERE s.last_day = ?1
-  AND NOT EXISTS (
-    WITH RECURSIVE hours (hour) AS (
-      SELECT s.first_day * 24
-      UNION ALL
-      SELECT hour + 1
-      FROM hours
-      WHERE hour < s.last_day * 24 + 23
-    )
-    SELECT 1
-    FROM hours AS h
-    CROSS JOIN ship_hours AS r ON r.hour = h.hour AND r.host_id = s.host_id AND r.source_id = s.source_id
-    WHERE s.code_commit_id IN (r.first_commit_id, r.last_commit_id)
-  )
-LIMIT ?2`
-
 const day = 24 * Hour
 
 // pruneSeries deletes series without ships that no rollup names, and the code
-// commits that only they had. Each day is done once.
+// commits that only they had.
 func (tx *Tx) pruneSeries(before int64, rows int) (deleted int64, err error) {
-	from, err := tx.prunedUntil("series")
-	if err != nil {
-		return 0, err
-	}
-	var at int64
-	err = tx.Get(&at, "SELECT COALESCE(MIN(last_day), ?2) FROM series WHERE last_day >= ?1 AND last_day < ?2", from/day, before/day)
-	if err != nil || at >= before/day {
-		return 0, err
-	}
 	var commits []int64
-	err = tx.Select(&commits, "DELETE FROM series WHERE id IN ("+unusedSeries+") RETURNING code_commit_id", at, rows/10+1)
+	err = tx.Select(&commits, `
+		DELETE FROM series
+		WHERE id IN (SELECT id FROM series WHERE named = 0 AND last_day < ? LIMIT ?)
+		RETURNING code_commit_id`, before/day, rows/10+1)
 	if err != nil {
 		return 0, err
 	}
@@ -206,7 +180,6 @@ func (tx *Tx) pruneSeries(before int64, rows int) (deleted int64, err error) {
 	}
 	if len(commits) > 0 {
 		tx.s.series, tx.s.commits = nil, nil
-		return int64(len(commits)), nil
 	}
-	return 1, tx.prunedBefore("series", (at+1)*day)
+	return int64(len(commits)), nil
 }

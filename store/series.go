@@ -21,8 +21,9 @@ type series struct {
 
 // seriesRow is what is kept of a row of series.
 type seriesRow struct {
-	ID                int64
-	FirstDay, LastDay int64 // of its ships, in days since 1970; 0 for none yet
+	ID      int64
+	LastDay int64 // of its ships, in days since 1970; 0 for none yet
+	Named   bool  // a row of ship_hours has had its commit as the first or the last
 }
 
 type seriesKey struct{ source, host, commit int64 }
@@ -46,8 +47,8 @@ func (tx *Tx) resolveSeries(source int64, named Series) (*series, error) {
 	key := seriesKey{source, h.ID, commit}
 	row, ok := tx.s.series[key]
 	if !ok {
-		err = tx.QueryRow("SELECT id, first_day, last_day FROM series WHERE source_id = ? AND host_id = ? AND code_commit_id = ?",
-			source, h.ID, commit).Scan(&row.ID, &row.FirstDay, &row.LastDay)
+		err = tx.QueryRow("SELECT id, last_day, named FROM series WHERE source_id = ? AND host_id = ? AND code_commit_id = ?",
+			source, h.ID, commit).Scan(&row.ID, &row.LastDay, &row.Named)
 		if errors.Is(err, sql.ErrNoRows) {
 			row.ID, err = tx.add("INSERT INTO series (source_id, host_id, code_commit_id) VALUES (?, ?, ?)", source, h.ID, commit)
 		}
@@ -66,27 +67,26 @@ func (tx *Tx) keepSeries(key seriesKey, row seriesRow) {
 	tx.s.series[key] = row
 }
 
-// saveDays notes of which days the series of new ships have ships. Nearly always
-// that is known: a day begins once.
-func (tx *Tx) saveDays(ships []Ship, of []*series) error {
+// saveSeries notes the last day on which the series of new ships have ships, and
+// which of them the rollup names. Nearly always both are known: a day begins once.
+func (tx *Tx) saveSeries(ships []Ship, of []*series, rollup []*shipHour) error {
 	changed := map[*series]bool{}
 	for i := range ships {
-		s, at := of[ships[i].Series], ships[i].ReceivedAt/day
-		if s.LastDay == 0 {
-			s.FirstDay = at
+		s := of[ships[i].Series]
+		if at := ships[i].ReceivedAt / day; at > s.LastDay {
+			s.LastDay, changed[s] = at, true
 		}
-		if s.LastDay == 0 || at < s.FirstDay || at > s.LastDay {
-			s.FirstDay, s.LastDay = min(s.FirstDay, at), max(s.LastDay, at)
-			changed[s] = true
+	}
+	for _, row := range rollup {
+		for _, s := range []*series{row.first, row.last} {
+			if !s.Named {
+				s.Named, changed[s] = true, true
+			}
 		}
 	}
 	for s := range changed {
-		if _, err := tx.Exec(`
-			UPDATE series
-			SET
-			  first_day = CASE last_day WHEN 0 THEN ?1 ELSE MIN(first_day, ?1) END,
-			  last_day = MAX(last_day, ?2)
-			WHERE id = ?3`, s.FirstDay, s.LastDay, s.ID); err != nil {
+		_, err := tx.Exec("UPDATE series SET last_day = MAX(last_day, ?), named = MAX(named, ?) WHERE id = ?", s.LastDay, s.Named, s.ID)
+		if err != nil {
 			return err
 		}
 		tx.keepSeries(s.key, s.seriesRow)

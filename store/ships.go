@@ -17,9 +17,10 @@ type Ship struct {
 // Its definition is rebuildShipHours; mergeShipHours is the quick way there
 // while ships come in order.
 type shipHour struct {
-	hour, host                       int64
-	ships, first, last, gap          int64
-	firstCommit, lastCommit, changes int64
+	hour, host                  int64
+	ships, firstAt, lastAt, gap int64
+	changes                     int64
+	first, last                 *series
 }
 
 const insertShips = `
@@ -88,6 +89,21 @@ FROM (
 )
 GROUP BY host_id, source_id`
 
+// nameSeries marks the series that the rollup of an hour names.
+const nameSeries = `
+UPDATE series
+SET named = 1
+WHERE named = 0
+  AND (source_id, host_id, code_commit_id) IN (
+    SELECT source_id, host_id, first_commit_id
+    FROM ship_hours
+    WHERE hour = ?1
+    UNION
+    SELECT source_id, host_id, last_commit_id
+    FROM ship_hours
+    WHERE hour = ?1
+  )`
+
 // saveShips stores the ships that are not known, and brings ship_hours to what
 // the rows now say.
 func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted int, err error) {
@@ -113,10 +129,11 @@ func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted 
 	if inserted, err = tx.insertMany(insertShips, "", 3, len(ships), key); err != nil {
 		return 0, err
 	}
-	if err := tx.mergeShipHours(source, ships, series); err != nil {
+	rollup := shipHoursOf(ships, series)
+	if err := tx.mergeShipHours(source, rollup); err != nil {
 		return 0, err
 	}
-	if err := tx.saveDays(ships, series); err != nil {
+	if err := tx.saveSeries(ships, series, rollup); err != nil {
 		return 0, err
 	}
 	late, err := tx.unmergedHours(touchedHours(len(ships), func(i int) int64 { return ships[i].ReceivedAt }))
@@ -126,24 +143,22 @@ func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted 
 	return inserted, tx.rebuildShipHours(late)
 }
 
-// mergeShipHours adds ships, all of them new and in order, to their hours.
-func (tx *Tx) mergeShipHours(source int64, ships []Ship, series []*series) error {
-	var rows []*shipHour
+// shipHoursOf sums up ships, which are in order, by hour and host.
+func shipHoursOf(ships []Ship, series []*series) (rows []*shipHour) {
 	for i := range ships {
 		r, of := &ships[i], series[ships[i].Series]
 		row := of.host.open
 		if hour := r.ReceivedAt / Hour; row == nil || row.hour != hour {
-			row = &shipHour{hour: hour, host: of.host.ID, first: r.ReceivedAt, last: r.ReceivedAt,
-				firstCommit: of.commit, lastCommit: of.commit}
+			row = &shipHour{hour: hour, host: of.host.ID, firstAt: r.ReceivedAt, lastAt: r.ReceivedAt, first: of, last: of}
 			rows = append(rows, row)
 			of.host.open = row
 		}
 		row.ships++
-		row.gap = max(row.gap, r.ReceivedAt-row.last)
-		if row.lastCommit != of.commit {
+		row.gap = max(row.gap, r.ReceivedAt-row.lastAt)
+		if row.last.commit != of.commit {
 			row.changes++
 		}
-		row.last, row.lastCommit = r.ReceivedAt, of.commit
+		row.lastAt, row.last = r.ReceivedAt, of
 	}
 	for _, of := range series {
 		if of != nil {
@@ -153,9 +168,14 @@ func (tx *Tx) mergeShipHours(source int64, ships []Ship, series []*series) error
 	slices.SortFunc(rows, func(a, b *shipHour) int {
 		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.host, b.host))
 	})
+	return rows
+}
+
+// mergeShipHours adds what new ships say to their hours.
+func (tx *Tx) mergeShipHours(source int64, rows []*shipHour) error {
 	_, err := tx.insertMany(mergeShipHours, mergeShipHoursConflict, 10, len(rows), func(i int, values []driver.NamedValue) {
 		r := rows[i]
-		setInts(values, r.hour, r.host, source, r.ships, r.first, r.last, r.gap, r.firstCommit, r.lastCommit, r.changes)
+		setInts(values, r.hour, r.host, source, r.ships, r.firstAt, r.lastAt, r.gap, r.first.commit, r.last.commit, r.changes)
 	})
 	return err
 }
@@ -181,6 +201,9 @@ func (tx *Tx) rebuildShipHours(hours []int64) error {
 			return err
 		}
 		if _, err := tx.Exec(rebuildShipHours, hour, hour); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(nameSeries, hour); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,9 @@ func (m *machine) upgrade() {
 		if table == "rejections" && strings.Contains(columns, "message,") {
 			from = "(SELECT *, text AS message FROM newer.rejections JOIN newer.messages ON messages.id = message_id)"
 		}
+		if strings.Contains(columns, "first_day") {
+			from = "(SELECT *, last_day AS first_day FROM newer.series)"
+		}
 		_, err = db.Exec(fmt.Sprintf("INSERT INTO main.%s (%s) SELECT %[2]s FROM %s", table, columns, from))
 		m.check(err)
 	}
