@@ -82,7 +82,7 @@ func (w Window) Buckets(name string, zone *time.Location, kept int64) (b Buckets
 
 // firstBucket is where the bucket begins that holds the window's first fact.
 func (w Window) firstBucket(length int64, zone *time.Location) int64 {
-	day := midnight(time.UnixMicro(w.Since+1).In(zone), 0)
+	day := Midnight(time.UnixMicro(w.Since+1).In(zone), 0)
 	if length >= 24*store.Hour {
 		return wholeHour(day.UnixMicro())
 	}
@@ -101,7 +101,7 @@ func next(at, length int64, zone *time.Location) int64 {
 	}
 	// Noon is on the day, whatever the clocks did in the night.
 	noon := time.UnixMicro(at + 12*store.Hour).In(zone)
-	return wholeHour(midnight(noon, int(length/(24*store.Hour))).UnixMicro())
+	return wholeHour(Midnight(noon, int(length/(24*store.Hour))).UnixMicro())
 }
 
 func wholeHour(at int64) int64 { return at / store.Hour * store.Hour }

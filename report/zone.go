@@ -21,7 +21,7 @@ func Reaches(wall time.Time, zone *time.Location) time.Time {
 	}
 }
 
-// midnight is where the day begins that is so many days after that of t.
-func midnight(t time.Time, days int) time.Time {
+// Midnight is where the day begins that is so many days after that of t.
+func Midnight(t time.Time, days int) time.Time {
 	return Reaches(time.Date(t.Year(), t.Month(), t.Day()+days, 0, 0, 0, 0, time.UTC), t.Location())
 }

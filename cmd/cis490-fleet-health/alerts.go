@@ -47,7 +47,7 @@ table. CSV and JSON have that of each alert.`,
 	r.flags(cmd, "")
 	cmd.Flags().StringVar(&f.Host, "host", "", "only those of this host, and what to do about them")
 	cmd.Flags().StringVar(&f.Symptom, "symptom", "", "only those of this symptom: silent, fatal-only or unstamped")
-	cmd.RegisterFlagCompletionFunc("host", r.completeHosts)
+	cmd.RegisterFlagCompletionFunc("host", r.completeHosts(e))
 	complete(cmd, "symptom", symptoms)
 	cmd.AddCommand(exportCommand(e))
 	return cmd

@@ -33,6 +33,12 @@ const (
 	exitUsage  = 2
 )
 
+const environmentHelp = `
+Environment:
+  FLEET_HEALTH_DB   the value of --db, where it is not given
+  FLEET_HEALTH_NOW  the value of --now, where it is not given
+`
+
 const exitHelp = `
 Exit codes:
   0  it worked; finding a fault in the fleet is a pass that worked
@@ -69,7 +75,8 @@ func run(ctx context.Context, args []string, e *env) int {
 		// They would make two more lines of the one that says what is wrong.
 		DisableSuggestions: true,
 	}
-	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
+	root.SetUsageTemplate(root.UsageTemplate() + environmentHelp + exitHelp)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags(), e) }
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; `%s --help` has the flags", err, cmd.CommandPath())
 	})

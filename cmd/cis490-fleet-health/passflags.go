@@ -81,7 +81,7 @@ func (o *passOptions) flags(f *pflag.FlagSet) {
 	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "part of PUTs that must have failed for fatal-only, 0 to 1")
 	f.IntVar(&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections below which a host is not judged")
 	f.IntVar(&o.retentionDays, "retention-days", 90, "days that each ship, PUT and rejection is kept, 0 for ever; hourly counts stay")
-	f.StringVar(&o.maxSizeText, "max-database-size", "2GiB", "`SIZE` of the database above which the oldest rows go before their time, 0 for no limit")
+	f.StringVar(&o.maxSizeText, "max-database-size", "2GiB", "`SIZE` of the database, at least 16MiB, above which the oldest rows go before their time; 0 for no limit")
 	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
 	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
 }
@@ -174,6 +174,26 @@ func (o *passOptions) checkPaths() error {
 			return fmt.Errorf("%w: --%s and --%s are the same file %s", errUsage, other, p.flag, p.path)
 		}
 		flags[path] = p.flag
+	}
+	return nil
+}
+
+// fromEnvironment sets --db and --now, where they are not given, from
+// FLEET_HEALTH_DB and FLEET_HEALTH_NOW.
+func fromEnvironment(flags *pflag.FlagSet, e *env) error {
+	for name, variable := range map[string]string{"db": "FLEET_HEALTH_DB", "now": "FLEET_HEALTH_NOW"} {
+		flag, value := flags.Lookup(name), e.getenv(variable)
+		if flag == nil || flag.Changed || value == "" {
+			continue
+		}
+		if name == "now" {
+			if _, err := parseNow(value, e); err != nil {
+				return fmt.Errorf("%s: %w", variable, err)
+			}
+		}
+		if err := flags.Set(name, value); err != nil {
+			return fmt.Errorf("%w: %s: %w", errUsage, variable, err)
+		}
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (r *reading) flags(cmd *cobra.Command, span string) {
 		r.span, otherwise = length, span+" before --until"
 	}
 	f.StringVar(&r.db, "db", defaultDB, "the database")
-	f.StringVar(&r.since, "since", "", "begin of the window: `TIME` is so long ago (90m, 24h, 7d), a date, or RFC 3339 (default "+otherwise+")")
+	f.StringVar(&r.since, "since", "", "start of the window: `TIME` is how long ago (90m, 24h, 7d), a day (2026-05-01, yesterday), a time, or RFC 3339 (default "+otherwise+")")
 	f.StringVar(&r.until, "until", "now", "end of the window, a `TIME` like that of --since")
 	f.StringVar(&r.format, "format", report.FormatTable, strings.Join(report.Formats, ", "))
 	f.BoolVar(&r.local, "local", false, "take and show times in this machine's time zone instead of UTC; CSV and JSON stay UTC")

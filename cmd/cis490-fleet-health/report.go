@@ -59,7 +59,7 @@ expected any more), never (it has not shipped yet) or healthy.`,
 				return report.History(tx, e.stdout, style, hosts, w, buckets)
 			})
 		},
-		ValidArgsFunction: r.completeHosts,
+		ValidArgsFunction: r.completeHosts(e),
 	}
 	r.flags(cmd, "24h")
 	cmd.Flags().StringVar(&bucket, "bucket", "auto", "how long a row of a host's history is: "+strings.Join(report.BucketNames(), ", "))
@@ -99,20 +99,25 @@ func knownHosts(tx *store.Tx, typed []string) (hosts []string, err error) {
 // completeHosts offers the hosts of the database to the shell, but for those
 // whose names are more to it than words: bash evaluates the line that it completes
 // (cobra pull request 2334), and anybody may PUT as a host `reboot`, or as -rf.
-func (r *reading) completeHosts(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-	err := r.view(cmd.Context(), func(tx *store.Tx) error {
-		all, err := tx.HostNames()
-		for _, name := range all {
-			if store.PlainHost(name) {
-				names = append(names, name)
-			}
+func (r *reading) completeHosts(e *env) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+		err := fromEnvironment(cmd.Flags(), e)
+		if err == nil {
+			err = r.view(cmd.Context(), func(tx *store.Tx) error {
+				all, err := tx.HostNames()
+				for _, name := range all {
+					if store.PlainHost(name) {
+						names = append(names, name)
+					}
+				}
+				return err
+			})
 		}
-		return err
-	})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError | cobra.ShellCompDirectiveNoFileComp
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError | cobra.ShellCompDirectiveNoFileComp
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // sayHowOld warns of a report whose facts are not those of the present.

@@ -83,6 +83,9 @@ func TestATimeInAZoneIsTheFirstSuch(t *testing.T) {
 		{"Europe/Berlin", "2026-10-25 02:30", "2026-10-25T00:30:00Z"},
 		{"Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"}, // no such day
 		{"Asia/Kathmandu", "2026-05-01", "2026-04-30T18:15:00Z"},
+		{"Asia/Kathmandu", "today", "2026-04-30T18:15:00Z"}, // noon in UTC is 17:45 there
+		{"Asia/Kathmandu", "17:50", "2026-05-01T12:05:00Z"},
+		{"Pacific/Apia", "today", "2026-05-01T11:00:00Z"}, // it is the second there
 	} {
 		zone, err := time.LoadLocation(c.zone)
 		if err != nil {
@@ -91,6 +94,26 @@ func TestATimeInAZoneIsTheFirstSuch(t *testing.T) {
 		at, err := parseTime(c.text, demoNow, zone)
 		if got := time.UnixMicro(at).UTC().Format(time.RFC3339); err != nil || got != c.want {
 			t.Errorf("%s in %s is %s, want %s (%v)", c.text, c.zone, got, c.want, err)
+		}
+	}
+}
+
+// TestTimesAreThoseOfJournalctl: what its man page, systemd.time(7), has.
+func TestTimesAreThoseOfJournalctl(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"now": "2026-05-01T12:00:00Z", "today": "2026-05-01T00:00:00Z", "yesterday": "2026-04-30T00:00:00Z", "tomorrow": "2026-05-02T00:00:00Z",
+		"-2h": "2026-05-01T10:00:00Z", "2h": "2026-05-01T10:00:00Z", "2h ago": "2026-05-01T10:00:00Z", "-1h30min": "2026-05-01T10:30:00Z",
+		"+3h30min": "2026-05-01T15:30:00Z", "5 min ago": "2026-05-01T11:55:00Z", "2 hours 30 minutes ago": "2026-05-01T09:30:00Z", "1.5 days": "2026-04-30T00:00:00Z",
+		"-1week": "2026-04-24T12:00:00Z", "1M": "2026-04-01T01:30:00Z", "-1 year": "2025-05-01T06:00:00Z", "90 sec": "2026-05-01T11:58:30Z",
+		"2026-04-23 11:12:13": "2026-04-23T11:12:13Z", "Thu 2026-04-23 11:12:13": "2026-04-23T11:12:13Z", "2026-04-23 11:12:13 UTC": "2026-04-23T11:12:13Z",
+		"thursday 2026-04-23 11:12": "2026-04-23T11:12:00Z", "2026-04-23": "2026-04-23T00:00:00Z", "11:12:13": "2026-05-01T11:12:13Z", "11:12": "2026-05-01T11:12:00Z",
+		"@1395716396": "2014-03-25T02:59:56Z", "2026-05-01T06:37:53+02:00": "2026-05-01T04:37:53Z", " 2026-05-01 ": "2026-05-01T00:00:00Z",
+		"": "", "soon": "", "-": "", "ago": "", "2": "", "-2": "", "2 lightyears": "", "@": "", "@-1": "", "@1e300": "", "@NaN": "", "24:00": "", "2026-13-01": "", "--2h": "", "h": "", "2h later": "",
+	} {
+		at, err := parseTime(text, demoNow, time.UTC)
+		if got := time.UnixMicro(at).UTC().Format(time.RFC3339); (err == nil) != (want != "") || err == nil && got != want {
+			t.Errorf("%q is %s (%v), want %q", text, got, err, want)
 		}
 	}
 }
