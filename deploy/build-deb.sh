@@ -92,7 +92,11 @@ for arch; do
   mkdir -p "$doc" "$root/DEBIAN"
   copyright "$work/$name-$arch" >"$doc/copyright"
   sbom "$work/$name-$arch" "$arch" >"$doc/sbom.cdx.json"
-  gzip -9n <README.md >"$doc/README.md.gz"
+  git ls-files -z '*README.md' ':!.ci' | while IFS= read -rd '' readme; do
+    mkdir -p "$doc/$(dirname "$readme")"
+    gzip -9n <"$readme" >"$doc/$readme.gz"
+  done
+  gzip -9n <deploy/CHANGELOG.md >"$doc/changelog.gz"
   printf '%s\n' /etc/default/$name /etc/logrotate.d/$name >"$root/DEBIAN/conffiles"
   install -m 0755 deploy/debian/{postinst,prerm,postrm} "$root/DEBIAN/"
   size=$(cd "$root" && find . -path ./DEBIAN -prune -o -type f -printf '%s\n' | awk '{ kib += int(($1 + 1023) / 1024) } END { print kib }')

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The README's section Install, typed line by line.
+# The section Install of deploy/README.md, typed line by line.
 # Uses: here, work, and what machine.sh and watch.sh set.
 
 # readme_lines HEADING prints the indented lines beneath a heading ### of Install.
@@ -7,7 +7,7 @@ readme_lines() {
   awk -v heading="$1" '
     /^## / { install = $0 == "## Install" }
     /^### / { wanted = heading == "" || $0 == "### " heading }
-    install && wanted && /^    / { print substr($0, 5) }' "$here/README.md"
+    install && wanted && /^    / { print substr($0, 5) }' "$here/deploy/README.md"
 }
 
 # typed HEADING PATTERN COMMAND… gives each line that matches to a shell, which
@@ -15,13 +15,13 @@ readme_lines() {
 typed() {
   local heading=$1 pattern=$2 line lines
   shift 2
-  lines=$(readme_lines "$heading" | grep -E -e "$pattern") || fail "the README has no line like $pattern below $heading"
+  lines=$(readme_lines "$heading" | grep -E -e "$pattern") || fail "deploy/README.md has no line like $pattern below $heading"
   while read -r line <&3; do
     echo "$line" >>"$work/typed"
     # Not yes: where pipefail is set, it fails when nobody reads it.
     "$@" "$line" <<<$'y\ny\ny' >"$work/said" 2>&1 || {
       cat "$work/said" >&2
-      fail "the README's \`$line\` failed"
+      fail "deploy/README.md: \`$line\` failed"
     }
   done 3<<<"$lines"
 }

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// TestTheCookbookIsTrue runs every query of the README's cookbook on the demo's
+// TestTheCookbookIsTrue runs every query of the cookbook of deploy/queries on the demo's
 // database: each says something, and the same in Debian's sqlite3.
 func TestTheCookbookIsTrue(t *testing.T) {
 	t.Parallel()
 	need(t, "/usr/bin/sqlite3")
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../deploy/queries/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +20,7 @@ func TestTheCookbookIsTrue(t *testing.T) {
 	section, _, _ = strings.Cut(section, "\n## ")
 	blocks := regexp.MustCompile("(?ms)^```sql\n(.*?)^```$").FindAllStringSubmatch(section, -1)
 	if len(blocks) < 8 {
-		t.Fatalf("the README's cookbook has %d queries, want at least 8", len(blocks))
+		t.Fatalf("the cookbook of deploy/queries has %d queries, want at least 8", len(blocks))
 	}
 	db := troubledFleet(t)
 	for _, block := range blocks {

@@ -85,7 +85,7 @@ func (p *pass) judgePuts(ctx context.Context, journal ingest.Result, shipped int
 	if sample := journal.Heard.Sample(); sample != "" {
 		newest = "; the newest other line is " + sample
 	}
-	const forms = "the README names the forms of access lines that are read"
+	const forms = "ingest/README.md names the forms of access lines that are read"
 	if few {
 		p.log.say(levelWarning, "the index has %d new rows, but only %d line(s) of unit %s were understood as PUTs: %s%s",
 			shipped, f.newPuts, p.o.unit, forms, newest)
