@@ -148,7 +148,8 @@ func (g *gzipReader) next() error {
 
 // isBeingPacked reports whether a compressed file may not be whole yet: a file
 // beside it that is not compressed begins with the same content, and has as much.
-// Of one that has no content yet, only the name tells.
+// It must be one that is read itself: another one's lines would be lost without a
+// gap. Of a file that has no content yet, only the name tells.
 func isBeingPacked(index, path string) bool {
 	f, err := openIndexFile(path)
 	if err == nil {
@@ -164,7 +165,7 @@ func isBeingPacked(index, path string) bool {
 	size, _ := io.Copy(io.Discard, f.stream)
 	siblings, err := beside(index, nil)
 	return err == nil && slices.ContainsFunc(siblings, func(s sibling) bool {
-		return s.info.Size() >= size && beginsWith(s.path, f.head)
+		return s.rotated && s.info.Size() >= size && beginsWith(s.path, f.head)
 	})
 }
 

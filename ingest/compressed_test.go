@@ -139,4 +139,18 @@ func TestAFileThatIsBeingCompressedUnderAnotherName(t *testing.T) {
 	d.write("index.jsonl.packed", whole[:len(whole)-9])
 	d.write("index.jsonl", ship(4))
 	expect(t, "beside a copy", d.read(), "h1 h2 h4|rotated-away")
+	// Nor of one that is not read itself, however much it has: lines were lost so.
+	for _, name := range []string{"index-copy.txt", "indexes", "index"} {
+		d := newIndexDir(t)
+		d.write("index.jsonl", ship(1))
+		d.read()
+		d.rename("index.jsonl", "away")
+		d.write(name, ship(1), ship(2), ship(3))
+		whole := compressed(t, ".gz", ship(1)+ship(2)+ship(3))
+		d.write("index.jsonl.1.gz", whole[:len(whole)-9])
+		d.write("index.jsonl", ship(4))
+		if got := d.read(); !strings.HasSuffix(got, "|rotated-away") {
+			t.Errorf("beside %s: %s, want a gap", name, got)
+		}
+	}
 }
