@@ -43,6 +43,11 @@ func accessLine(text []byte) (a access, ok bool) {
 		return a, false
 	}
 	a.method, a.target, a.status = request[:blank], request[blank+1:version], status
+	// uvicorn escapes blanks; with one, the request begins in a client's address,
+	// which is what X-Forwarded-For says.
+	if !combined && bytes.IndexByte(a.target, ' ') >= 0 {
+		return a, false
+	}
 	a.decoded = request[version+1] != 'H'
 	if a.client, ok = decoration(before); !ok {
 		return a, false
@@ -51,15 +56,16 @@ func accessLine(text []byte) (a access, ok bool) {
 	return a, true
 }
 
-// isUnfinished reports whether an access line ends within its request.
+// isUnfinished reports whether a dated access line ends within its request:
+// hypercorn logs line ends in paths as they are.
 func isUnfinished(line []byte) bool {
 	quote := openingQuote(line)
 	if quote < 0 || bytes.IndexByte(line[quote+1:], '"') >= 0 || !isRequest(line[quote+1:]) {
 		return false
 	}
-	before, _ := cutDate(line[:quote])
+	before, dated := cutDate(line[:quote])
 	_, ok := decoration(before)
-	return ok
+	return dated && ok
 }
 
 // openingQuote returns where the request begins: the first quote that is not
@@ -182,7 +188,10 @@ func episodeHost(target []byte, decoded bool) (host string, ok bool) {
 		if !ok || !isSegment(segment, "v1") {
 			continue
 		}
-		if segment, rest, ok = bytes.Cut(rest, []byte("/")); !ok || !isSegment(segment, "episodes") {
+		for ok && isSegment(segment, "v1") { // a root path may end in one
+			segment, rest, ok = bytes.Cut(rest, []byte("/"))
+		}
+		if !ok || !isSegment(segment, "episodes") {
 			return "", false
 		}
 		segment, name, found := bytes.Cut(rest, []byte("/"))

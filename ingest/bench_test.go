@@ -20,9 +20,9 @@ func BenchmarkMessage(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			var h hearing
-			pid, text := []byte("77"), []byte(line)
+			from, text := speaker{pid: []byte("77")}, []byte(line)
 			for b.Loop() {
-				h.message(pid, text, false, func(finding) {})
+				h.message(from, text, false, func(finding) {})
 			}
 		})
 	}

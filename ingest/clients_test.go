@@ -21,7 +21,7 @@ func TestTheAddressOfAnAccessLine(t *testing.T) {
 		"":                                           "",
 	} {
 		var h hearing
-		h.message([]byte("77"), []byte(before+put), false, func(f finding) {
+		h.message(speaker{pid: []byte("77")}, []byte(before+put), false, func(f finding) {
 			if got := clientAddress(f.client); got != want {
 				t.Errorf("the address of %q is %q, want %q", before, got, want)
 			}

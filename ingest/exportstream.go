@@ -36,6 +36,8 @@ type entry struct {
 	object    []byte // OBJECT_SYSTEMD_UNIT
 	messageID []byte
 	dropped   []byte // N_DROPPED
+	stream    []byte // _STREAM_ID: of what a service prints, its connection to journald
+	lineBreak []byte // _LINE_BREAK: why the message ends, if not with a line end
 }
 
 // exportReader reads Journal Export Format in memory that does not depend on
@@ -59,6 +61,7 @@ func newExportReader(r io.Reader, offset int64) *exportReader {
 		"__MONOTONIC_TIMESTAMP": &e.mono, "_BOOT_ID": &e.entry.boot, "MESSAGE": &e.entry.message,
 		"PRIORITY": &e.prio, "_PID": &e.entry.pid, "_SYSTEMD_UNIT": &e.entry.unit,
 		"OBJECT_SYSTEMD_UNIT": &e.entry.object, "MESSAGE_ID": &e.entry.messageID, "N_DROPPED": &e.entry.dropped,
+		"_STREAM_ID": &e.entry.stream, "_LINE_BREAK": &e.entry.lineBreak,
 	}
 	return e
 }

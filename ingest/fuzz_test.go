@@ -151,7 +151,7 @@ func FuzzMessage(f *testing.F) {
 			t.Fatalf("missing header found is %v, want %v", got, want)
 		}
 		var h hearing
-		h.message(nil, text, warning, func(found finding) {
+		h.message(speaker{}, text, warning, func(found finding) {
 			if found.status == 0 && text[0] != '{' && !bytes.Contains(stripColour(text), []byte("host=")) {
 				t.Fatalf("host %q from a line that names none", found.host)
 			}

@@ -23,7 +23,7 @@ var errExit = errors.New("journalctl failed")
 // entryArgs asks journalctl for the entries of a unit.
 func entryArgs(opts JournalOptions) []string {
 	return []string{"--unit=" + opts.Unit, "--output=export", "--all",
-		"--output-fields=MESSAGE,MESSAGE_ID,N_DROPPED,PRIORITY,_PID,_SYSTEMD_UNIT,OBJECT_SYSTEMD_UNIT"}
+		"--output-fields=MESSAGE,MESSAGE_ID,N_DROPPED,PRIORITY,_PID,_STREAM_ID,_LINE_BREAK,_SYSTEMD_UNIT,OBJECT_SYSTEMD_UNIT"}
 }
 
 // listBoots returns the boots of which the journal holds entries, of any unit,

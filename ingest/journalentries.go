@@ -116,7 +116,8 @@ func (r *entryReader) add(e *entry) {
 		return
 	}
 	r.written, r.findings = e.at, 0
-	r.hearing.message(e.pid, e.message, e.priority != 0 && e.priority <= '4', r.found)
+	from := speaker{pid: e.pid, stream: e.stream, cut: string(e.lineBreak) == "line-max"}
+	r.hearing.message(from, e.message, e.priority != 0 && e.priority <= '4', r.found)
 	r.result.Heard.add(e, r.findings > 0)
 }
 

@@ -120,29 +120,42 @@ func TestRateLimitedEntriesAreAGap(t *testing.T) {
 	expect(t, "gaps of a dump", gaps(dumped), want)
 }
 
-// TestALiveJournaldSaysWhatItDropped floods a real journald, whose notice only
-// it can write.
-func TestALiveJournaldSaysWhatItDropped(t *testing.T) {
-	t.Parallel()
+// liveJournald starts a real journald that writes to a directory of its own, with
+// some lines of configuration. stream opens a stream as systemd does for a service;
+// what is written to it are lines of the unit. Once in a while journald does not
+// take the unit from a stream: then another one is started.
+func liveJournald(t *testing.T, config string) (j *journalFiles, stream func() net.Conn) {
+	t.Helper()
 	needJournal(t)
 	_, err := exec.LookPath("unshare")
 	_, journaldErr := os.Stat("/lib/systemd/systemd-journald")
 	need(t, err == nil && journaldErr == nil && os.Geteuid() == 0, "root, unshare and systemd-journald")
+	for range 5 {
+		j, stream = startJournald(t, config)
+		fmt.Fprintln(stream(), "probe")
+		for begun := time.Now(); time.Since(begun) < time.Minute && !strings.Contains(string(j.ctl("--output=cat")), "probe"); {
+		}
+		if strings.Contains(string(j.ctl("--output=cat", "--unit="+unit)), "probe") {
+			return j, stream
+		}
+	}
+	t.Fatal("journald takes the unit from no stream")
+	return nil, nil
+}
+
+func startJournald(t *testing.T, config string) (j *journalFiles, stream func() net.Conn) {
+	t.Helper()
 	dir := t.TempDir()
 	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	mustDo(t, err)
 	defer ready.Close()
 	_, devLogErr := os.Lstat("/dev/log")
 	cmd := exec.Command("unshare", "--mount", "sh", "-c", `
 		mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journald.conf.d &&
-		printf '[Journal]\nStorage=volatile\nReadKMsg=no\nRateLimitBurst=5\nRateLimitIntervalSec=50ms\n' >/run/systemd/journald.conf.d/test.conf &&
+		printf '[Journal]\nStorage=volatile\nReadKMsg=no\n`+config+`' >/run/systemd/journald.conf.d/test.conf &&
 		exec /lib/systemd/systemd-journald`)
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+ready.LocalAddr().String())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	mustDo(t, cmd.Start())
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
@@ -161,35 +174,76 @@ func TestALiveJournaldSaysWhatItDropped(t *testing.T) {
 		}
 	}
 	run := fmt.Sprintf("/proc/%d/root/run", cmd.Process.Pid)
-	stream, err := net.Dial("unix", run+"/systemd/journal/stdout")
-	if err != nil {
-		t.Fatal(err)
+	return &journalFiles{t: t, dir: run + "/log/journal"}, func() net.Conn {
+		conn, err := net.Dial("unix", run+"/systemd/journal/stdout")
+		mustDo(t, err)
+		t.Cleanup(func() { conn.Close() })
+		// journald takes the unit from a stream of root's that is in no unit's
+		// control group.
+		fmt.Fprintf(conn, "receiver\n%s\n6\n0\n0\n0\n0\n", unit)
+		return conn
 	}
-	defer stream.Close()
-	// journald takes the unit from a stream of root's that is in no unit's
-	// control group.
-	fmt.Fprintf(stream, "receiver\n%s\n6\n0\n0\n0\n0\n", unit)
+}
+
+// until reads the journal again and again until a condition holds. journald has
+// been seen to take more than 9 seconds before it read its stream.
+func (j *journalFiles) until(s *store.Store, holds func() bool) {
+	opts := j.options()
+	opts.Now = time.Now().UnixMicro()
+	for begun := time.Now(); time.Since(begun) < time.Minute; {
+		followWith(j.t, s, opts)
+		if holds() {
+			return
+		}
+	}
+}
+
+// TestALiveJournaldSaysWhatItDropped floods a real journald, whose notice only
+// it can write.
+func TestALiveJournaldSaysWhatItDropped(t *testing.T) {
+	t.Parallel()
+	j, open := liveJournald(t, `RateLimitBurst=5\nRateLimitIntervalSec=50ms\n`)
+	stream, s := open(), mustOpen(t)
 	for range 2000 {
 		fmt.Fprintln(stream, `1.2.3.4:5 - "PUT /v1/episodes/a/e HTTP/1.1" 200`)
 	}
-	s := mustOpen(t)
-	j := &journalFiles{t: t, dir: run + "/log/journal"}
-	opts := j.options()
-	opts.Now = time.Now().UnixMicro()
-	// The notice comes with the first line of the next interval. journald has been
-	// seen to take more than 9 seconds before it read its stream.
-	for begun := time.Now(); time.Since(begun) < time.Minute; {
-		fmt.Fprintln(stream, "hello")
-		followWith(t, s, opts)
-		if strings.Contains(gapsOf(t, s), store.GapRateLimited) {
-			break
-		}
-	}
+	j.until(s, func() bool {
+		fmt.Fprintln(stream, "hello") // the notice comes with the first line of the next interval
+		return strings.Contains(gapsOf(t, s), store.GapRateLimited)
+	})
 	gaps := rows(t, s, "SELECT detail FROM gap_log WHERE reason = 'rate-limited'")
 	if len(gaps) == 0 || strings.Contains(gaps[0], "dropped 0 ") {
 		t.Errorf("got gaps %q, want one that says how many entries were dropped", gaps)
 	}
 	if n := len(rows(t, s, "SELECT host FROM put_log")); n == 0 || n >= 2000 {
 		t.Errorf("stored %d PUTs, want some of the 2000", n)
+	}
+}
+
+// TestALiveJournaldsPiecesHideNothing: a request longer than 48 KiB, and a
+// traceback beside access lines, swallowed PUTs and rejections that came after.
+func TestALiveJournaldsPiecesHideNothing(t *testing.T) {
+	t.Parallel()
+	j, open := liveJournald(t, `RateLimitBurst=0\n`)
+	stdout, stderr, s := open(), open(), mustOpen(t)
+	const line = `INFO:     10.0.0.1:5 - "%s HTTP/1.1" %s` + "\n"
+	const rounds = 16
+	for i := range rounds {
+		// journald cuts in the midst of the version, or somewhere near.
+		long := fmt.Sprintf(line, "GET /"+strings.Repeat("a", 48<<10-len(`INFO:     10.0.0.1:5 - "GET / HTTP/1.1"`)+i), "404 Not Found")
+		fmt.Fprint(stdout, long)
+		fmt.Fprint(stderr, "WARNING host=b missing X-Cis490-Code-Commit\nERROR: x\nTraceback (most recent call last):\n",
+			strings.Repeat("  File \"x.py\", line 1, in f\n    f()\n", 200), "RuntimeError: disk full\n")
+		fmt.Fprintf(stdout, line, "PUT /v1/episodes/a/e", "412 Precondition Failed")
+	}
+	fmt.Fprintf(stdout, line, "PUT /v1/episodes/last/e", "200 OK")
+	fmt.Fprintln(stderr, "WARNING host=last x")
+	j.until(s, func() bool {
+		return len(rows(t, s, "SELECT host FROM put_log WHERE host = 'last'")) > 0 && len(rows(t, s, "SELECT host FROM rejection_log WHERE host = 'last'")) > 0
+	})
+	puts := rows(t, s, "SELECT COUNT(*) FROM put_log WHERE host = 'a'")[0]
+	rejections := rows(t, s, "SELECT COUNT(*) FROM rejection_log WHERE host = 'b'")[0]
+	if want := fmt.Sprint(rounds); puts != want || rejections != want {
+		t.Errorf("stored %s PUTs and %s rejections, want %s of each", puts, rejections, want)
 	}
 }

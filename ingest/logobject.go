@@ -2,21 +2,41 @@ package ingest
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
 // logObject is a line that a JSON logger wrote. Clients write values in it, but
 // names of members only in objects that are not looked at, such as headers.
 type logObject struct {
-	message, level, request, method, target, status, client []byte
-	port                                                    bool // client ends in a port, as uvicorn's client_addr
+	messages                                       [][]byte
+	level, request, method, target, status, client logField
+	port                                           bool // client ends in a port, as uvicorn's client_addr
+}
+
+// logField is what several members may say.
+type logField struct {
+	value []byte
+	own   bool // a member of the object itself said it, not one of a part
+}
+
+// set takes a value: the first that is not empty, and one of the object itself
+// rather than one of a part.
+func (f *logField) set(value []byte, own bool) (taken bool) {
+	if len(value) == 0 || f.value != nil && (f.own || !own) {
+		return false
+	}
+	*f = logField{value, own}
+	return true
 }
 
 // logParts are the members whose own members are looked at, too.
 var logParts = []string{"http", "request", "response", "req", "res", "url", "client", "network", "log"}
 
-// maxLogParts bounds how deep they nest: http.response.status_code.
-const maxLogParts = 3
+const (
+	maxLogParts    = 3 // bounds how deep they nest: http.response.status_code
+	maxLogMessages = 4 // of an object are looked at
+)
 
 // parseLogObject reads a JSON object. Its strings are as they stand in it.
 func parseLogObject(line []byte) (l logObject, ok bool) {
@@ -24,74 +44,93 @@ func parseLogObject(line []byte) (l logObject, ok bool) {
 	return l, s.object(func(name, value []byte, k kind) { l.member("", name, value, k, maxLogParts) }) && s.atEnd()
 }
 
-// member takes a member. Of several that say the same, the first counts; one of
-// the object itself comes before one of a part of it.
+// member takes a member of the object, or of a part of it.
 func (l *logObject) member(part string, name, value []byte, k kind, depth int) {
 	// Some loggers write nested names in one: http.request.method.
 	key := strings.ToLower(string(name[bytes.LastIndexByte(name, '.')+1:]))
-	if k == kindObject && depth > 0 {
-		for _, p := range logParts {
-			if key == p {
-				s := scanner{b: value}
-				s.object(func(name, value []byte, k kind) { l.member(key, name, value, k, depth-1) })
-			}
+	if k == kindObject {
+		if depth > 0 && slices.Contains(logParts, key) {
+			s := scanner{b: value}
+			s.object(func(name, value []byte, k kind) { l.member(key, name, value, k, depth-1) })
 		}
 		return
 	}
 	if k == kindString {
 		value = unquote(value)
 	}
-	var field *[]byte
+	own := part == ""
 	switch key {
-	case "message", "msg", "event", "text":
-		field = &l.message
-	case "level", "levelname", "severity":
-		field = &l.level
-	case "request_line", "requestline", "request":
-		field = &l.request
-	case "method", "request_method", "http_method":
-		field = &l.method
-	case "path", "url", "target", "uri", "request_uri", "request_path", "full_path", "original":
-		field = &l.target
 	case "status", "status_code", "statuscode", "response_status":
-		field = &l.status
-	case "client", "client_addr", "client_ip", "remote_addr", "remote_ip", "ip", "address":
-		field, l.port = &l.client, key == "client_addr" || bytes.Count(value, []byte(":")) == 1
-	default:
+		if _, _, ok := cutStatus(value); ok {
+			l.status.set(value, own)
+		}
 		return
 	}
-	if k == kindString || k == kindOther && field == &l.status {
-		if len(*field) == 0 || part == "" {
-			*field = value
+	if k != kindString {
+		return
+	}
+	switch key {
+	case "message", "msg", "event", "text":
+		if len(l.messages) < maxLogMessages {
+			l.messages = append(l.messages, value)
+		}
+	case "level", "levelname", "severity":
+		l.level.set(value, own)
+	case "request_line", "requestline", "request":
+		l.request.set(value, own)
+	case "method", "request_method", "http_method":
+		l.method.set(value, own)
+	case "path", "url", "target", "uri", "request_uri", "request_path", "full_path", "original":
+		l.target.set(value, own)
+	case "client", "client_addr", "client_ip", "remote_addr", "remote_ip", "ip", "address":
+		if l.client.set(value, own) {
+			l.port = key == "client_addr" || bytes.Count(value, []byte(":")) == 1
 		}
 	}
 }
 
-// finding returns what the object says of a host's PUT: as members, or as a
-// message that is an access line or a rejection.
+// finding returns what the object says of a host's PUT: in a message that is a
+// rejection, as members, or in a message that is an access line.
 func (l *logObject) finding(warning bool) (f finding, ok bool) {
-	a := access{method: l.method, target: l.target, client: l.client, port: l.port}
-	if request := l.request; len(request) > 0 && len(l.method) == 0 {
+	warning = warning || saysWarning(bytes.ToUpper(l.level.value))
+	for _, message := range l.messages {
+		said, found := sayingOf(message, warning)
+		if found && said.status == 0 {
+			return said, true
+		}
+		if found && !ok {
+			f, ok = said, true
+		}
+	}
+	a := access{method: l.method.value, target: l.target.value, client: l.client.value, port: l.port}
+	if request := l.request.value; len(request) > 0 && len(a.method) == 0 {
 		a.method, request = cutWord(request)
 		a.target = request[:max(0, bytes.LastIndexByte(request, ' '))]
 	}
 	if _, path, ok := bytes.Cut(a.target, []byte("://")); ok && a.target[0] != '/' {
 		a.target = path[max(0, bytes.IndexByte(path, '/')):]
 	}
-	if a.status, _, ok = cutStatus(l.status); ok && len(a.method) > 0 && len(a.target) > 0 {
+	var answered bool
+	if a.status, _, answered = cutStatus(l.status.value); answered && len(a.method) > 0 && len(a.target) > 0 {
 		return a.put()
 	}
-	warning = warning || saysWarning(bytes.ToUpper(l.level))
-	for message := l.message; len(message) > 0; {
+	return f, ok
+}
+
+// sayingOf returns what the first line of a message says that says something of a
+// host's PUT, before any traceback.
+func sayingOf(message []byte, warning bool) (f finding, ok bool) {
+	for len(message) > 0 {
 		var line []byte
 		line, message, _ = bytes.Cut(message, []byte("\n"))
 		if bytes.HasPrefix(line, traceback) {
 			break
 		}
-		if line = bytes.TrimRight(line, "\r"); len(line) > 0 {
-			if f, ok = parseText(stripColour(line), warning); ok {
-				break
-			}
+		if line = bytes.TrimRight(line, "\r"); len(line) == 0 {
+			continue
+		}
+		if f, ok = parseText(stripColour(line), warning); ok {
+			break
 		}
 	}
 	return f, ok

@@ -16,7 +16,7 @@ var (
 // which messages quote. warning reports whether the entry's priority says warning
 // or worse.
 func rejection(text []byte, warning bool) (f finding, ok bool) {
-	if !bytes.Contains(text, hostMark) || isException(text) || isContinued(text) {
+	if !bytes.Contains(text, hostMark) || isException(text) || isContinued(text) || endsAsAccessLine(text) {
 		return f, false
 	}
 	w := wordsOf(text)
@@ -26,6 +26,14 @@ func rejection(text []byte, warning bool) (f finding, ok bool) {
 	f.host, ok = w.host()
 	f.message = text
 	return f, ok
+}
+
+// endsAsAccessLine reports whether a line ends as uvicorn's access lines do. What
+// stands before the request is an address that the client may have sent, in
+// X-Forwarded-For.
+func endsAsAccessLine(text []byte) bool {
+	end, _ := lastEnd(text)
+	return end > 0 && bytes.Contains(text[:end], []byte(` - "`))
 }
 
 // isContinued reports whether a line goes on with the one before: it is indented,
@@ -51,6 +59,10 @@ func isException(text []byte) bool {
 		return true
 	}
 	if class == "" || class[0] < 'A' || class[0] > 'Z' || strings.ToUpper(class) == class && isKnown(name[dot+1:]) {
+		return false
+	}
+	// A logger may have the name of a class: a level follows it.
+	if level, _ := cutWord(bytes.TrimLeft(after, " ")); dot > 0 && isKnown(bytes.Trim(level, "[]:|")) {
 		return false
 	}
 	if dot > 0 || class == "Exception" {

@@ -11,72 +11,137 @@ type finding struct {
 	message   []byte // of a rejection
 }
 
-// maxUnfinished is how many processes may be in the midst of something. The
-// receiver has a handful.
-const maxUnfinished = 64
+const (
+	// maxUnfinished is how many streams may be in the midst of something. The
+	// receiver has a handful.
+	maxUnfinished = 64
+	// maxRequestLines is how many lines a request may have.
+	maxRequestLines = 1000
+)
 
 var traceback = []byte("Traceback (most recent call last):")
+
+// speaker is who has written an entry. Of one process, what it prints to standard
+// output and to standard error are two streams.
+type speaker struct {
+	pid, stream []byte // stream is empty if the entry does not tell
+	cut         bool   // journald has cut the line, at 48 KiB: the stream's next entry goes on with it
+}
 
 // hearing reads the receiver's messages in the order in which they were written.
 // Its zero value is ready for use.
 type hearing struct {
-	// unfinished holds the processes whose last line goes on, in lines that hold
+	// unfinished holds the streams whose last line goes on, in lines that hold
 	// what clients sent.
-	unfinished map[string]lineKind
+	unfinished map[string]unfinished
 }
 
-// lineKind says how a line that goes on ends.
+// unfinished says how a line goes on.
+type unfinished struct {
+	kind  lineKind
+	lines int  // of a request
+	cut   bool // the next entry begins in the midst of the line
+}
+
 type lineKind uint8
 
 const (
 	wholeLine     lineKind = iota
-	tracebackLine          // with the first line that is not indented
-	requestLine            // with the end of the request: hypercorn logs line ends in paths
+	tracebackLine          // ends with the first line that is not indented
+	requestLine            // ends with the request: hypercorn logs line ends in paths
 )
 
-// message reads a message of a process, a line at a time, and calls found with
-// each line that says something of a host's PUT.
-func (h *hearing) message(pid, text []byte, warning bool, found func(finding)) {
+// message reads a message, a line at a time, and calls found with each line that
+// says something of a host's PUT.
+func (h *hearing) message(from speaker, text []byte, warning bool, found func(finding)) {
+	if h.isPiece(from) {
+		return
+	}
 	for len(text) > 0 {
 		var line []byte
 		line, text, _ = bytes.Cut(text, []byte("\n"))
 		line = bytes.TrimRight(stripColour(line), "\r")
-		if len(line) == 0 || h.goesOn(pid, line) {
+		if len(line) == 0 || h.goesOn(from, line) {
 			continue
 		}
-		if f, ok := parseLine(line, warning); ok {
+		parse := parseLine
+		if from.cut && len(text) == 0 {
+			parse = rejection // where it was cut, a client can write how an access line ends
+		}
+		if f, ok := parse(line, warning); ok {
 			found(f)
 			continue
 		}
-		kind := wholeLine
 		switch {
 		case bytes.HasPrefix(line, traceback):
 			if len(text) > 0 {
 				return // the rest of the message is the traceback
 			}
-			kind = tracebackLine
+			h.set(from, unfinished{kind: tracebackLine, cut: from.cut})
 		case isUnfinished(line):
-			kind = requestLine
-		default:
-			continue
+			h.set(from, unfinished{kind: requestLine, cut: from.cut})
 		}
-		if h.unfinished == nil || len(h.unfinished) >= maxUnfinished {
-			h.unfinished = map[string]lineKind{}
-		}
-		h.unfinished[string(pid)] = kind
 	}
 }
 
-// goesOn reports whether a line is part of what its process began before.
-func (h *hearing) goesOn(pid, line []byte) bool {
+// isPiece reports whether an entry begins in the midst of a line, which the
+// stream's last entry has begun, and notes whether the next one does.
+func (h *hearing) isPiece(from speaker) bool {
+	if len(h.unfinished) == 0 && !from.cut {
+		return false
+	}
+	u := h.unfinished[from.key()]
+	piece := u.cut
+	if u.cut != from.cut {
+		u.cut = from.cut
+		h.set(from, u)
+	}
+	return piece
+}
+
+// goesOn reports whether a line is part of what its stream began before.
+func (h *hearing) goesOn(from speaker, line []byte) bool {
 	if len(h.unfinished) == 0 {
 		return false
 	}
-	kind := h.unfinished[string(pid)]
-	if kind == tracebackLine && line[0] != ' ' && line[0] != '\t' || kind == requestLine && hasRequestEnd(line) {
-		delete(h.unfinished, string(pid))
+	u := h.unfinished[from.key()]
+	ended := false
+	switch u.kind {
+	case wholeLine:
+		return false
+	case tracebackLine:
+		ended = line[0] != ' ' && line[0] != '\t'
+		if ended && len(from.stream) == 0 && isAccessLine(line) {
+			return false // of the process's other stream: a traceback ends with the name of an exception
+		}
+	case requestLine:
+		u.lines++
+		ended = hasRequestEnd(line) || u.lines >= maxRequestLines
 	}
-	return kind != wholeLine
+	if ended {
+		u.kind, u.lines = wholeLine, 0
+	}
+	h.set(from, u)
+	return true
+}
+
+// set remembers how a stream goes on.
+func (h *hearing) set(from speaker, u unfinished) {
+	if u == (unfinished{}) {
+		delete(h.unfinished, from.key())
+		return
+	}
+	if _, known := h.unfinished[from.key()]; h.unfinished == nil || !known && len(h.unfinished) >= maxUnfinished {
+		h.unfinished = map[string]unfinished{}
+	}
+	h.unfinished[from.key()] = u
+}
+
+func (s speaker) key() string { return string(s.pid) + "/" + string(s.stream) }
+
+func isAccessLine(line []byte) bool {
+	_, ok := accessLine(line)
+	return ok && !isException(line)
 }
 
 // parseLine reads one line of the receiver. ok is false for a line that says

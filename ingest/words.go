@@ -67,7 +67,9 @@ func (w *words) quoted(i int) int {
 		}
 	}
 	if end >= len(text) {
-		if mark == '\'' && !isBytes(text[:i]) {
+		// An apostrophe, or a sign of inches.
+		inches := i > 0 && text[i-1] >= '0' && text[i-1] <= '9'
+		if (mark == '\'' || inches) && !isBytes(text[:i]) {
 			return i + 1
 		}
 		w.hide(i, len(text))
