@@ -46,8 +46,11 @@ type Result struct {
 	TornAt      int64  // when that file was last written, in microseconds
 	Quiet       string // why nothing came, if that is worth a word; "" otherwise
 	Capped      bool   // there is more, left to the next pass
-	ReadTo      int64  // if Capped: the time up to which the journal was read, in microseconds; otherwise 0
-	Heard       Heard  // of the journal
+	// MissedTo is, if journalctl left files out but all else was read, the time up to
+	// which they may hold entries, in microseconds; otherwise 0.
+	MissedTo int64
+	ReadTo   int64 // if Capped: the time up to which the journal was read, in microseconds; otherwise 0
+	Heard    Heard // of the journal
 }
 
 func (r *Result) add(saved store.Saved) {

@@ -102,14 +102,17 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 	}
 	if errors.Is(err, ErrUnread) {
 		// What was parsed counts. The gap stays open until a pass gets through.
-		from, detail := r.at.At, "the journal could not be read to its end"
+		from, to, detail := r.at.At, opts.Now, "the journal could not be read to its end"
 		if m := r.at.Missed; len(m.files()) > 0 {
 			from, detail = m.Since, m.String()
 		}
-		if from == 0 || from > opts.Now {
-			from = opts.Now
+		if result.MissedTo > 0 {
+			to = result.MissedTo
 		}
-		r.gap(store.Gap{Reason: store.GapUnread, From: from, To: opts.Now, Detail: detail})
+		if from == 0 || from > to {
+			from = to
+		}
+		r.gap(store.Gap{Reason: store.GapUnread, From: from, To: to, Detail: detail})
 		if saveErr := r.save(ctx, r.place(), false); saveErr != nil {
 			return result, saveErr
 		}
@@ -153,6 +156,7 @@ func (r *journalFollower) read(ctx context.Context) error {
 		return err
 	}
 	if m := r.at.Missed; len(m.files()) > 0 {
+		r.result.MissedTo = m.until(r.now)
 		return m.err()
 	}
 	return nil

@@ -113,18 +113,25 @@ func (r *journalFollower) wasReached(e *entry) bool {
 // was not read before.
 func (r *journalFollower) noteLeft() {
 	r.left = r.says.leftOut()
-	since := r.readBefore()
+	since := r.readBefore() // earlier than that of what is missed, if the clock has gone back
 	if r.at.Missed != nil {
-		since = r.at.Missed.Since
+		since = min(since, r.at.Missed.Since)
 	}
 	for path, reason := range r.left {
 		if !mayHoldUnread(path, since) || r.opts.Directory == "" && isOthers(path) {
 			continue
 		}
 		if r.at.Missed == nil {
-			r.at.Missed = &missed{Since: since, Files: map[string]string{}}
+			r.at.Missed = &missed{Files: map[string]string{}}
 		}
-		r.at.Missed.Files[path] = reason
+		m := r.at.Missed
+		m.Since, m.Files[path] = since, reason
+		if reason == damaged {
+			if m.Damaged == nil {
+				m.Damaged = map[string]string{}
+			}
+			m.Damaged[path] = markOf(path)
+		}
 	}
 }
 
@@ -186,7 +193,9 @@ func (r *journalFollower) missedDue(ctx context.Context) error {
 	m := r.at.Missed
 	var back []string
 	for path := range m.Files {
-		if _, still := r.left[path]; !still {
+		_, still := r.left[path]
+		mark, spot := m.Damaged[path]
+		if !still && !(spot && mark == markOf(path)) {
 			back = append(back, path)
 		}
 	}
@@ -203,6 +212,7 @@ func (r *journalFollower) missedDue(ctx context.Context) error {
 	slices.Sort(back)
 	for _, path := range back {
 		delete(m.Files, path)
+		delete(m.Damaged, path)
 		if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
 			r.gap(store.Gap{Reason: store.GapVacuumed, From: min(cmp.Or(m.Since, r.now), r.now), To: r.now,
 				Detail: fmt.Sprintf("%q was deleted before journalctl could read it", path)})

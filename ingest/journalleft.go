@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/cis490/fleet-health/store"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -103,7 +104,7 @@ func parseLeftOut(line string) (path, reason string, ok bool) {
 		{"Failed to open journal file ", ": ", ""},
 		{"Failed to open directory '", "': ", ""},
 		{"Failed to open root directory ", ": ", ""},
-		{"Can't iterate through ", ", ignoring: ", ""},
+		{"Can't iterate through ", ", ignoring: ", damaged},
 		{"Too many open journal files, not adding ", ".", "too many journal files"},
 		// Warnings, one for each kind of error.
 		{"Journal file ", " is truncated, ignoring file", "is truncated"},
@@ -117,6 +118,9 @@ func parseLeftOut(line string) (path, reason string, ok bool) {
 			break
 		}
 	}
+	if _, rest, found := strings.Cut(line, " in scope, ignoring file '"); found {
+		path, reason = strings.TrimRight(rest, "'."), "too many journal files"
+	}
 	if path == "" {
 		return "", line, strings.Contains(line, "ignoring file")
 	}
@@ -126,10 +130,39 @@ func parseLeftOut(line string) (path, reason string, ok bool) {
 	return path, reason, true
 }
 
+// damaged is the reason of a file that journalctl reads up to a damaged spot.
+const damaged = "is damaged"
+
 // missed is what journalctl left out of the journal since some time.
 type missed struct {
 	Since int64             `json:"since"` // what was written before it had been read; 0 for nothing
 	Files map[string]string `json:"files"` // those that are still left out, each with the reason
+	// Damaged are those of the files that are damaged, each with its mark: until
+	// that changes, another reading comes to the same spot.
+	Damaged map[string]string `json:"damaged,omitempty"`
+}
+
+// markOf tells a file from another one, and from itself once it has grown.
+func markOf(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	id := identify(unix.AT_FDCWD, path)
+	return fmt.Sprintf("%+v %d", id, info.Size())
+}
+
+// until returns up to when the files that are left out may hold entries, in
+// microseconds: journald touches a file with each one that it writes.
+func (m *missed) until(now int64) (at int64) {
+	for path := range m.Files {
+		info, err := os.Stat(path)
+		if err != nil || info.IsDir() {
+			return now
+		}
+		at = max(at, info.ModTime().UnixMicro())
+	}
+	return min(at, now)
 }
 
 // files returns the files that are left out; m may be nil.
@@ -145,7 +178,7 @@ func (m *missed) clone() *missed {
 	if m == nil {
 		return nil
 	}
-	return &missed{Since: m.Since, Files: maps.Clone(m.Files)}
+	return &missed{Since: m.Since, Files: maps.Clone(m.Files), Damaged: maps.Clone(m.Damaged)}
 }
 
 // mayHoldUnread reports whether a file that was left out may hold an entry that

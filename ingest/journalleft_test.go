@@ -321,3 +321,73 @@ func TestTheNewestEntryBesideALeftOutFile(t *testing.T) {
 		t.Errorf("got %d, left out %v, error %v", at, leftOut, err)
 	}
 }
+
+// TestAnOldDamagedFileIsToldFromNewEntries: on a first reading, each file that is
+// left out may hold what was not read; it says up to when.
+func TestAnOldDamagedFileIsToldFromNewEntries(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		written []int64 // when the files that are left out were last written
+		want    int64
+	}{
+		"two months ago":      {[]int64{now - 60*24*store.Hour}, now - 60*24*store.Hour},
+		"one of them lately":  {[]int64{now - 60*24*store.Hour, now - store.Minute}, now - store.Minute},
+		"in a time to come":   {[]int64{now + store.Hour}, now},
+		"nothing is left out": {nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			j.write("one", put(now-9*store.Minute, 0, "a", 200))
+			for i, at := range test.written {
+				path := j.path(fmt.Sprintf("system@%04d", i)) + "~"
+				mustDo(t, os.WriteFile(path, []byte("LPKSHHRH"), 0o600))
+				mustDo(t, os.Chtimes(path, time.UnixMicro(at), time.UnixMicro(at)))
+			}
+			for range 2 {
+				result, err := journalErr(t, s, j.options())
+				if errors.Is(err, ingest.ErrUnread) != (test.written != nil) || result.MissedTo != test.want {
+					t.Errorf("got %d and error %v, want %d", result.MissedTo, err, test.want)
+				}
+			}
+			expect(t, "PUTs", putsOf(t, s), "a 200")
+			if gaps := rows(t, s, "SELECT to_at FROM gap_log"); test.want > 0 && (len(gaps) != 1 || gaps[0] != store.FormatTime(test.want)[:26]+"Z") {
+				t.Errorf("the gap ends at %q, want %s", gaps, store.FormatTime(test.want))
+			}
+		})
+	}
+}
+
+// TestADamagedFileIsReadUpToItsSpotOnce: journalctl notices the spot when it comes
+// to it, which a short look does not. The file was taken for whole again, and all
+// from a day before it was read by each pass.
+func TestADamagedFileIsReadUpToItsSpotOnce(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	j.write("one", put(now-230*store.Minute, 0, "a", 200))
+	j.follow(s)
+	var late []logged
+	for i := range int64(300) {
+		late = append(late, put(now-220*store.Minute+i*store.Second, 0, "b", 412))
+	}
+	j.write("late", late...)
+	content, err := os.ReadFile(j.path("late"))
+	mustDo(t, err)
+	at := int64(strings.LastIndex(string(content), "MESSAGE=")) * 99 / 100
+	patch(t, j.path("late"), at, strings.Repeat("\x00", 4096))
+	heard := []int{}
+	for i := range int64(5) {
+		j.write("two", put(now-190*store.Minute+i*store.Minute, 0, "c", 200))
+		result, err := journalErr(t, s, j.options())
+		if !errors.Is(err, ingest.ErrUnread) || !strings.Contains(err.Error(), "late.journal") {
+			t.Fatalf("got error %v, want ErrUnread with the file's name", err)
+		}
+		heard = append(heard, result.Heard.Entries)
+	}
+	if last := heard[len(heard)-1]; last > 2 {
+		t.Errorf("the passes have heard %d entries, with one new entry in each", heard)
+	}
+	j.remove("late")
+	j.follow(s)
+	expect(t, "gaps", gapsOf(t, s), "(source-unread), vacuumed")
+}

@@ -177,13 +177,15 @@ func (p *pass) ingest(ctx context.Context) error {
 		}
 	}
 	p.row.JournalEntries = result.Read
-	if p.note(result); errors.Is(err, ingest.ErrUnread) {
-		p.sayUnread(err)
-		p.read.Journal.Held = "the journal could not be read to its end"
-	} else if err != nil {
+	if p.note(result); err != nil && !errors.Is(err, ingest.ErrUnread) {
 		return err
-	} else {
-		p.read.Journal = readSource(result)
+	}
+	p.read.Journal = readSource(result)
+	if err != nil {
+		p.sayUnread(err)
+		if !p.missedIsOld(result) {
+			p.read.Journal.Held = "the journal could not be read to its end"
+		}
 	}
 	if result.Capped {
 		p.readTo = result.ReadTo
@@ -192,6 +194,12 @@ func (p *pass) ingest(ctx context.Context) error {
 		return p.judgePuts(ctx, result, shipped, known)
 	}
 	return nil
+}
+
+// missedIsOld reports whether what could not be read of the journal is older than
+// its detectors look: a file that was damaged months ago must not stop them.
+func (p *pass) missedIsOld(r ingest.Result) bool {
+	return r.MissedTo > 0 && r.MissedTo < p.o.now-int64(p.o.recentMin)*store.Minute-store.FutureTolerance
 }
 
 func (p *pass) sayUnread(err error) {
