@@ -50,6 +50,7 @@ type journalCursor struct {
 	Clock   int64            `json:"clock"`           // of the pass, if the entry was ahead of it by more than FutureTolerance, or 0: what was written since may stand before the entry
 	Again   []stretch        `json:"again,omitempty"` // what is to be read besides what comes after the cursor
 	Missed  *missed          `json:"missed,omitempty"`
+	Spot    string           `json:"spot,omitempty"` // the entry after which journalctl ended within another one; "" if it did not
 }
 
 // parseJournalCursor reads a stored cursor. ok is false for none, and for one
@@ -293,8 +294,35 @@ func (r *journalFollower) place() string {
 	return r.at.String()
 }
 
-// follow reads entries from a starting point to the end of the journal.
+// follow reads entries from a starting point to the end of the journal. Where
+// journalctl has ended within an entry in the last pass, too, that is damaged: then
+// it goes on a second later, or four, or sixteen.
 func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
+	err := r.followFrom(ctx, seek...)
+	spot := r.when
+	for skip := int64(store.Second); errors.Is(err, errMidEntry) && spot.boot != nil && ctx.Err() == nil; skip *= 4 {
+		r.at.Spot = fmt.Sprintf("%s %d", spot.boot, spot.monotonic)
+		if r.begin.Spot != r.at.Spot || spot.at+skip > r.now {
+			return err
+		}
+		r.gap(store.Gap{Reason: store.GapVacuumed, From: spot.at, To: spot.at + skip,
+			Detail: "the journal holds a damaged entry, at which journalctl ends; what stands beside it was left out"})
+		again := []string{since(spot.at + skip)}
+		if r.stretch != nil && r.stretch.Boot != "" {
+			again = append(again, "_BOOT_ID="+r.stretch.Boot)
+		}
+		if err = r.followFrom(ctx, again...); r.when.boot != nil {
+			spot = r.when
+		}
+	}
+	if err == nil {
+		r.at.Spot = ""
+	}
+	return err
+}
+
+// followFrom is follow without a look at how it ended.
+func (r *journalFollower) followFrom(ctx context.Context, seek ...string) error {
 	clear(r.twins)
 	r.when, r.says = instant{}, &journalctlSays{}
 	err := runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), r.says, func(out io.Reader) error {

@@ -20,6 +20,10 @@ import (
 // signal has ended it.
 var errExit = errors.New("journalctl failed")
 
+// errMidEntry: journalctl ended by itself in the midst of an entry, as it does
+// where a field is damaged.
+var errMidEntry = errors.New("journalctl ended within an entry")
+
 // entryArgs asks journalctl for the entries of a unit.
 func entryArgs(opts JournalOptions) []string {
 	return []string{"--unit=" + opts.Unit, "--output=export", "--all",
@@ -79,7 +83,7 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, s
 	defer context.AfterFunc(ctx, func() { out.Close() })()
 	watched := &watchedReader{r: out, timeout: opts.Timeout, expire: func() { cancel(errTimeout) }}
 	readErr := read(watched)
-	if readErr != nil || !watched.ended {
+	if !watched.ended { // otherwise it is about to end by itself, and how it does tells why
 		cancel(errEnough)
 	}
 	timer := time.AfterFunc(opts.Timeout, watched.expire)
@@ -90,6 +94,8 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, s
 		return parent.Err()
 	case context.Cause(ctx) == errTimeout:
 		return fmt.Errorf("journal %w: journalctl gave nothing for %s and was killed", ErrUnread, opts.Timeout)
+	case errors.Is(readErr, io.ErrUnexpectedEOF) && cmd.ProcessState.Exited():
+		return fmt.Errorf("journal %w: %w%s", ErrUnread, errMidEntry, says.said())
 	case errors.Is(readErr, errStream) || errors.Is(readErr, io.ErrUnexpectedEOF):
 		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, readErr, says.said())
 	case readErr != nil:

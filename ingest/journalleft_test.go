@@ -391,3 +391,53 @@ func TestADamagedFileIsReadUpToItsSpotOnce(t *testing.T) {
 	j.follow(s)
 	expect(t, "gaps", gapsOf(t, s), "(source-unread), vacuumed")
 }
+
+// TestADamagedEntryDoesNotStopTheJournal: journalctl ended within it in each pass,
+// and what came after was never read.
+func TestADamagedEntryDoesNotStopTheJournal(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		first bool
+		spots []int // parts of a hundred of the file's messages
+	}{
+		"on a first reading": {true, []int{30}},
+		"behind a position":  {false, []int{22}},
+		"in two places":      {false, []int{22, 70}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j, s := newJournalFiles(t), mustOpen(t)
+			j.write("one", put(now-230*store.Minute, 0, "a", 200))
+			if !test.first {
+				j.follow(s)
+			}
+			var late []logged
+			for i := range int64(300) {
+				late = append(late, put(now-220*store.Minute+i*store.Second, 0, "b", 412))
+			}
+			j.write("late", late...)
+			content, err := os.ReadFile(j.path("late"))
+			mustDo(t, err)
+			begin, end := strings.Index(string(content), "MESSAGE="), strings.LastIndex(string(content), "MESSAGE=")
+			for _, spot := range test.spots {
+				at := begin + (end-begin)*spot/100
+				at += strings.Index(string(content[at:]), "MESSAGE=")
+				patch(t, j.path("late"), int64(at), strings.Repeat("\x00", 8))
+			}
+			failed := 0
+			for i := range int64(5) {
+				j.write("two", put(now-190*store.Minute+i*store.Minute, 0, "c", 200))
+				if _, err := journalErr(t, s, j.options()); err != nil {
+					failed++
+				}
+			}
+			puts := putsOf(t, s)
+			if b, c := strings.Count(puts, "b 412"), strings.Count(puts, "c 200"); b < 300-4*len(test.spots) || b >= 300 || c != 5 || failed != len(test.spots) {
+				t.Errorf("%d and %d PUTs were stored, and %d passes failed", b, c, failed)
+			}
+			if gaps := gapsOf(t, s); !strings.Contains(gaps, "vacuumed") || strings.Contains(strings.ReplaceAll(gaps, "(source-unread)", ""), "source-unread") {
+				t.Errorf("the gaps are %s", gaps)
+			}
+		})
+	}
+}
