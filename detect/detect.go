@@ -7,7 +7,6 @@ package detect
 import (
 	_ "embed"
 	"fmt"
-	"slices"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -97,7 +96,9 @@ type detector struct {
 	symptom string
 	source  Source
 	reach   int64 // how far back it looks, in microseconds
-	find    func(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error
+	// find calls found with each finding. waits is why there may be more that cannot
+	// be judged yet, for people; "" if there are none.
+	find func(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) (waits string, err error)
 }
 
 // Run runs the detectors, and stores new alerts, which it counts, and what is held
@@ -110,9 +111,6 @@ func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts int,
 		{FatalOnly, read.Journal.understood(read.NoPuts), t.RecentWindow, findFatalOnly},
 		{Unstamped, read.Journal.understood(read.NoRejections), t.RecentWindow, findUnstamped},
 	}
-	if err := letGo(tx, detectors); err != nil {
-		return 0, err
-	}
 	for _, d := range detectors {
 		n, err := d.run(tx, t, now, pass)
 		if alerts += n; err != nil {
@@ -122,42 +120,29 @@ func Run(tx *store.Tx, t Thresholds, read Sources, now, pass int64) (alerts int,
 	return alerts, nil
 }
 
-// letGo notes which detectors are not held back any more.
-func letGo(tx *store.Tx, detectors []detector) error {
-	list, err := tx.HeldBack()
-	if err != nil {
-		return err
-	}
-	for _, h := range list {
-		still := func(d detector) bool { return d.symptom == h.Symptom && d.source.heldBack() }
-		if slices.ContainsFunc(detectors, still) {
-			continue
-		}
-		if err := tx.LetGo(h.Symptom); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (d *detector) run(tx *store.Tx, t Thresholds, now, pass int64) (alerts int, err error) {
 	switch {
 	case d.source.heldBack():
 		return 0, tx.HoldBack(d.symptom, now, d.source.Held)
 	case d.source.Off:
-		return 0, nil
+		return 0, tx.LetGo(d.symptom)
 	}
 	asOf, remark := now, ""
 	if to := d.source.ReadTo; to != 0 && to < now {
 		asOf, remark = to, "; as of "+store.FormatTime(to)+", up to when the source was read"
 	}
 	r := &raiser{tx: tx, symptom: d.symptom, now: now, pass: pass, single: -1}
-	err = d.find(tx, t, asOf, func(f Finding) error {
+	waits, err := d.find(tx, t, asOf, func(f Finding) error {
 		f.Detail += remark
 		return r.raise(f)
 	})
 	if err == nil {
 		err = r.rest()
+	}
+	if err == nil && waits != "" {
+		err = tx.HoldBack(d.symptom, now, waits)
+	} else if err == nil {
+		err = tx.LetGo(d.symptom)
 	}
 	if err != nil {
 		return r.alerts, err
@@ -165,22 +150,32 @@ func (d *detector) run(tx *store.Tx, t Thresholds, now, pass int64) (alerts int,
 	return r.alerts, tx.Evaluated(d.symptom, now, d.reach)
 }
 
-func findSilent(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error {
+func findSilent(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) (waits string, err error) {
 	var r struct {
 		Host       string `db:"host"`
 		LastShipAt int64  `db:"last_ship_at"`
+		Waits      bool   `db:"waits"`
 	}
+	waiting := 0
 	params := map[string]any{"now": now, "lookback": t.Lookback, "threshold": t.SilentThreshold}
-	return tx.EachNamed(&r, silentSQL, params, func() error {
+	err = tx.EachNamed(&r, silentSQL, params, func() error {
+		if r.Waits {
+			waiting++
+			return nil
+		}
 		return found(Finding{r.Host, Silent,
 			fmt.Sprintf("nothing accepted for %.0f min, the last ship came at %s",
 				float64(now-r.LastShipAt)/float64(store.Minute), store.FormatTime(r.LastShipAt)),
 			fmt.Sprintf("on %s, look at `systemctl status cis490-shipper cis490-orchestrator`; start what is stopped "+
 				"with `sudo systemctl start cis490-shipper cis490-orchestrator`; if one keeps failing, FIXYOURSELF.md has the steps", store.HostInText(r.Host))})
 	})
+	if waiting > 0 {
+		waits = fmt.Sprintf("%d host(s) may have shipped in a gap of the index, and it has had no row since: does the receiver still write to it?", waiting)
+	}
+	return waits, err
 }
 
-func findFatalOnly(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error {
+func findFatalOnly(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) (waits string, err error) {
 	var r struct {
 		Host string `db:"host"`
 		P4xx int    `db:"puts_4xx"`
@@ -188,7 +183,7 @@ func findFatalOnly(tx *store.Tx, t Thresholds, now int64, found func(Finding) er
 	}
 	params := map[string]any{"now": now, "window": t.RecentWindow,
 		"min_count": t.FatalMinCount, "ratio": t.FatalRatio}
-	return tx.EachNamed(&r, fatalOnlySQL, params, func() error {
+	return "", tx.EachNamed(&r, fatalOnlySQL, params, func() error {
 		fix := fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '5 minutes ago'`; a 412 is a refused code commit, "+
 			"mostly a diverged HEAD: FIXYOURSELF.md §B", store.HostInText(r.Host))
 		if r.Host == store.OverflowHost || r.Host == store.InvalidHost {
@@ -199,13 +194,13 @@ func findFatalOnly(tx *store.Tx, t Thresholds, now int64, found func(Finding) er
 	})
 }
 
-func findUnstamped(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) error {
+func findUnstamped(tx *store.Tx, t Thresholds, now int64, found func(Finding) error) (waits string, err error) {
 	var r struct {
 		Host      string `db:"host"`
 		Unstamped int    `db:"unstamped"`
 	}
 	params := map[string]any{"now": now, "window": t.RecentWindow, "min_count": t.FatalMinCount}
-	return tx.EachNamed(&r, unstampedSQL, params, func() error {
+	return "", tx.EachNamed(&r, unstampedSQL, params, func() error {
 		return found(Finding{r.Host, Unstamped,
 			fmt.Sprintf("%d PUT(s) refused for want of X-Cis490-Code-Commit: its orchestrator predates stamping", r.Unstamped),
 			fmt.Sprintf("on %s, run `sudo /opt/cis490/scripts/install-lab-host.sh`, which stamps VERSION and restarts the "+

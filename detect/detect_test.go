@@ -276,7 +276,7 @@ func TestTheQueriesRunByHand(t *testing.T) {
 	f.rejections("a", 11, now, store.ReasonUnstamped)
 	f.finds("a silent", "a fatal-only", "a unstamped")
 	for query, want := range map[string]string{
-		"silent.sql":     fmt.Sprintf("a|%d\n", now-40*store.Minute),
+		"silent.sql":     fmt.Sprintf("a|%d|0\n", now-40*store.Minute),
 		"fatal_only.sql": "a|10|0\n",
 		"unstamped.sql":  "a|11\n",
 	} {

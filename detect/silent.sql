@@ -65,17 +65,18 @@ blind AS MATERIALIZED (
 )
 SELECT
   hosts.name AS host,
-  last_ship.at AS last_ship_at
+  last_ship.at AS last_ship_at,
+  -- Whether it may have shipped in the gap, and no host is known to have since.
+  last_ship.at <= (SELECT to_at FROM blind)
+    AND (SELECT MAX(at) FROM last_ship) <= (SELECT to_at FROM blind) AS waits
 FROM last_ship
 JOIN hosts ON hosts.id = last_ship.host_id
 WHERE last_ship.at >= :now - :lookback
   AND :now - last_ship.at > :threshold
-  -- A host that may have shipped in the gap has its threshold from the gap's end,
-  -- and some host must have shipped since then.
+  -- A host that may have shipped in the gap has its threshold from the gap's end.
   AND (
     last_ship.at > (SELECT to_at FROM blind)
     OR :now - (SELECT to_at FROM blind) > :threshold
-      AND (SELECT MAX(at) FROM last_ship) > (SELECT to_at FROM blind)
   )
   AND hosts.retired_at IS NULL
   AND hosts.name <> '(invalid)'

@@ -118,3 +118,38 @@ func TestAGapHoldsBackNoOtherSymptom(t *testing.T) {
 		t.Errorf("after the threshold (-want +got):\n%s", diff)
 	}
 }
+
+// TestAGapWithoutAnyRowSinceIsHeldBack: if the whole fleet stops at a gap, silent
+// waits for a newer row, and nothing said so.
+func TestAGapWithoutAnyRowSinceIsHeldBack(t *testing.T) {
+	t.Parallel()
+	const minute = store.Minute
+	f := newFleet(t)
+	f.ship("a", now-90*minute)
+	f.ship("b", now-80*minute)
+	f.gap(store.StreamIndex, store.GapTruncated, now-80*minute, now-40*minute)
+	for _, step := range []struct {
+		name  string
+		at    int64
+		ships bool
+		want  int64 // since when silent is held back, 0 if it is not
+		found int
+	}{
+		{"within the threshold after the gap it is no trouble yet", now - 11*minute, false, 0, 0},
+		{"then it is", now, false, now, 0},
+		{"and since then", now + 40*minute, false, now, 0},
+		{"a newer row lets it judge", now + 45*minute, true, 0, 2},
+	} {
+		if step.ships {
+			f.ship("c", step.at)
+		}
+		if found := f.detect(bothRead, step.at); len(found) != step.found {
+			t.Errorf("%s: found %q, want %d", step.name, found, step.found)
+		}
+		var held []store.HeldBack
+		err := f.s.View(t.Context(), func(tx *store.Tx) (err error) { held, err = tx.HeldBack(); return err })
+		if err != nil || len(held) != min(1, int(step.want)) || len(held) == 1 && (held[0].Since != step.want || held[0].Symptom != detect.Silent) {
+			t.Errorf("%s: %+v is held back, %v", step.name, held, err)
+		}
+	}
+}
