@@ -119,3 +119,21 @@ func TestADatabaseCutInItsFirstWordIsNoText(t *testing.T) {
 		}
 	}
 }
+
+// TestAValueOfAnotherTypeIsDamage: a bit that has changed in a page can make a
+// number one that its column does not take when it is written back.
+func TestAValueOfAnotherTypeIsDamage(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Update(t.Context(), func(tx *Tx) error {
+		_, err := tx.Exec("INSERT INTO hosts (name, first_seen_at) VALUES ('a', 1.5)")
+		return err
+	})
+	if !errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %v, want ErrCorrupt", err)
+	}
+}

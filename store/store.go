@@ -338,9 +338,9 @@ func wrap(err error) error {
 		return err
 	}
 	switch e.Code() {
-	case sqlitelib.SQLITE_CONSTRAINT_UNIQUE, sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY:
-		// Every insert looks first, or says what happens on a conflict: an index
-		// and its table contradict one another, since the last check.
+	case sqlitelib.SQLITE_CONSTRAINT_UNIQUE, sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY, sqlitelib.SQLITE_CONSTRAINT_DATATYPE:
+		// Every insert looks first, or says what happens on a conflict, and brings
+		// what its column holds: a page has changed since the last check.
 		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
 	case sqlitelib.SQLITE_IOERR_SHMSIZE: // no room for the -shm, which each reader needs
 		return fmt.Errorf("%w (%w)", ErrFull, err)
