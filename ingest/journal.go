@@ -355,8 +355,12 @@ func (r *journalFollower) followFrom(ctx context.Context, seek ...string) error 
 // settle takes in what journalctl has said until now.
 func (r *journalFollower) settle() {
 	r.noteLeft()
-	if r.vacuumed != nil && !r.cursorLeftOut() {
+	switch m := r.at.Missed; {
+	case r.vacuumed == nil:
+	case !r.cursorLeftOut():
 		r.gap(*r.vacuumed)
+	case m.Lost == nil:
+		m.Lost, m.Cursor = r.vacuumed, r.begin.Cursor
 	}
 	r.vacuumed = nil
 }
@@ -364,6 +368,9 @@ func (r *journalFollower) settle() {
 // take reads an entry. It returns false for one that is too many.
 func (r *journalFollower) take(e *entry) bool {
 	r.accepted = true
+	if m := r.at.Missed; m != nil && m.Lost != nil && bytes.Equal(anywhere(e.cursor), anywhere([]byte(m.Cursor))) {
+		m.Lost = nil
+	}
 	if r.behind && !r.passed && r.stretch == nil && bytes.Equal(anywhere(e.cursor), anywhere([]byte(r.begin.Cursor))) {
 		r.passed, r.same, r.instant, r.last = true, max(r.begin.Same, 1)-1, e.monotonic, e.at
 		r.count(e)

@@ -180,7 +180,10 @@ func (r *journalFollower) readMissed(ctx context.Context) error {
 	if err := r.readStretches(ctx); err != nil || r.result.Capped {
 		return err
 	}
-	if len(r.at.Missed.Files) == 0 {
+	if m := r.at.Missed; len(m.Files) == 0 {
+		if m.Lost != nil {
+			r.gap(*m.Lost)
+		}
 		r.at.Missed = nil
 	}
 	return nil

@@ -140,6 +140,9 @@ type missed struct {
 	// Damaged are those of the files that are damaged, each with its mark: until
 	// that changes, another reading comes to the same spot.
 	Damaged map[string]string `json:"damaged,omitempty"`
+	// Lost is a gap to note if the entry of Cursor does not come from any of them.
+	Lost   *store.Gap `json:"lost,omitempty"`
+	Cursor string     `json:"cursor,omitempty"`
 }
 
 // markOf tells a file from another one, and from itself once it has grown.
@@ -178,7 +181,9 @@ func (m *missed) clone() *missed {
 	if m == nil {
 		return nil
 	}
-	return &missed{Since: m.Since, Files: maps.Clone(m.Files), Damaged: maps.Clone(m.Damaged)}
+	c := *m
+	c.Files, c.Damaged = maps.Clone(m.Files), maps.Clone(m.Damaged)
+	return &c
 }
 
 // mayHoldUnread reports whether a file that was left out may hold an entry that

@@ -441,3 +441,40 @@ func TestADamagedEntryDoesNotStopTheJournal(t *testing.T) {
 		})
 	}
 }
+
+// TestTheCursorsFileIsDeletedWhileAnotherIsLeftOut: its entry might have been in the
+// file that was left out. When that came back without it, nothing was said of what
+// had been deleted.
+func TestTheCursorsFileIsDeletedWhileAnotherIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, inLate := range []bool{false, true} {
+		j, s := newJournalFiles(t), mustOpen(t)
+		cursors := "one"
+		if inLate {
+			cursors = "late"
+		}
+		j.write(cursors, put(now-9*store.Minute, 0, "a", 200))
+		j.follow(s)
+		j.write(cursors, put(now-8*store.Minute, 0, "b", 412))
+		j.write("late", put(now-7*store.Minute, 0, "c", 412))
+		whole, err := os.ReadFile(j.path("late"))
+		mustDo(t, err)
+		mustDo(t, os.Truncate(j.path("late"), 100))
+		if !inLate {
+			j.remove("one")
+		}
+		j.write("two", put(now-6*store.Minute, 0, "d", 200))
+		if _, err := journalErr(t, s, j.options()); !errors.Is(err, ingest.ErrUnread) {
+			t.Fatalf("got error %v, want ErrUnread", err)
+		}
+		mustDo(t, os.WriteFile(j.path("late"), whole, 0o600))
+		j.follow(s)
+		j.follow(s)
+		puts, gaps := "a 200, c 412, d 200", "(source-unread), vacuumed"
+		if inLate {
+			puts, gaps = "a 200, b 412, c 412, d 200", "(source-unread)"
+		}
+		expect(t, "PUTs", putsOf(t, s), puts)
+		expect(t, "gaps", gapsOf(t, s), gaps)
+	}
+}
