@@ -5,41 +5,52 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
+	"slices"
 
 	"github.com/cis490/fleet-health/store"
 )
 
-//go:embed fleet.sql
-var fleetSQL string
-
-// States of a host, as fleet.sql names them.
-const (
-	stateFailing = state("failing") // its PUTs are rejected: fatal-only or unstamped is open
-	stateSilent  = state("silent")
-	stateUnknown = state("unknown") // no symptom, but a source was blind since its last ship
-	stateGone    = state("gone")    // silent for so long that it is not expected any more
-	stateNever   = state("never")   // it has never shipped
-	stateHealthy = state("healthy")
+// The queries of the fleet, each of one kind of fact.
+var (
+	//go:embed fleethosts.sql
+	fleetHostsSQL string
+	//go:embed lastships.sql
+	lastShipsSQL string
+	//go:embed fleetshiphours.sql
+	fleetShipHoursSQL string
+	//go:embed fleetships.sql
+	fleetShipsSQL string
+	//go:embed fleetputs.sql
+	fleetPutsSQL string
+	//go:embed fleetunstamped.sql
+	fleetUnstampedSQL string
 )
 
-// colours of states, as SGR codes.
-var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateUnknown: "33", CheckProblem: "31", CheckWarning: "33"}
+// fleetHost is one host of the fleet, and what a window holds of it.
+type fleetHost struct {
+	ID           int64         `db:"id"`
+	Name         string        `db:"name"`
+	LastShip     sql.NullInt64 `db:"last_ship_at"`  // microseconds
+	ShippedSince bool          `db:"shipped_since"` // after the window: LastShip is to be looked for
 
-// fleetRow is one host of the fleet report.
-type fleetRow struct {
-	Host         string        `db:"host"`
-	State        string        `db:"state"`
-	LastShipAt   sql.NullInt64 `db:"last_ship_at"` // microseconds
-	Ships        int64         `db:"ships"`
-	Slots        string        `db:"slots"` // "slot ships" pairs, with commas between them
-	P2xx         int64         `db:"puts_2xx"`
-	P4xx         int64         `db:"puts_4xx"`
-	P5xx         int64         `db:"puts_5xx"`
-	MainFailure  sql.NullInt64 `db:"main_failure"` // HTTP status
-	Unstamped    int64         `db:"unstamped"`
-	OpenSymptoms string        `db:"open_symptoms"` // with blanks between them
+	state     state
+	open      words // symptoms
+	ships     int64
+	overTime  spark
+	statuses  counts // PUTs
+	unstamped int64
+	uncounted bool // no PUT was understood in a part of the window
+}
+
+// order sorts hosts: those with symptoms, then those of which nobody knows.
+func (h *fleetHost) order() int {
+	switch {
+	case len(h.open) > 0:
+		return 0
+	case h.state == stateUnknown:
+		return 1
+	}
+	return 2
 }
 
 var fleetColumns = []column{
@@ -57,49 +68,30 @@ var fleetColumns = []column{
 	{key: "open_symptoms", head: "open symptoms", cut: 10},
 }
 
-// bars is how many bars the ships of a window are drawn as, at most.
-const bars = 24
-
 // Fleet writes a row per host of what a window holds, troubled hosts first.
 func Fleet(tx *store.Tx, out io.Writer, s Style, w Window) error {
-	kept, err := tx.RawSince()
-	if err != nil {
-		return err
-	}
 	blindIn, err := blind(tx, w)
 	if err != nil {
 		return err
 	}
-	// A host's state does not depend on where the window begins.
-	blindBefore, err := blind(tx, Window{Until: w.Until})
+	hosts, err := fleetHosts(tx, w)
 	if err != nil {
 		return err
 	}
-	params := w.params(kept)
-	slot := max(1, ceil(w.Until-w.Since, bars))
-	if w.Until-w.Since >= shortest {
-		slot = max(slot, store.Hour)
-	}
-	blindTo := int64(0)
-	for _, b := range blindBefore {
-		blindTo = max(blindTo, b.to)
-	}
-	params["slot"], params["blind_to"], params["stale"] = slot, blindTo, Stale
-	var found []fleetRow
-	if err := tx.SelectNamed(&found, fleetSQL, params); err != nil {
+	if err := countFleet(tx, hosts, w, blindIn); err != nil {
 		return err
 	}
-	rows := make([][]any, 0, len(found))
+	rows := make([][]any, 0, len(hosts))
 	troubled, states := 0, map[state]int{}
-	uncounted := putsUnknown(blindIn, w.Since+1, w.Until+1)
-	for _, r := range found {
-		if r.OpenSymptoms != "" {
+	for _, h := range hosts {
+		if len(h.open) > 0 {
 			troubled++
 		}
-		states[state(r.State)]++
-		noPuts := uncounted && r.P2xx+r.P4xx+r.P5xx == 0
-		rows = append(rows, []any{r.Host, state(r.State), timeOf(r.LastShipAt), since(r.LastShipAt, w.Until), r.Ships,
-			known(r.P2xx, noPuts), known(r.P4xx, noPuts), known(r.P5xx, noPuts), known(r.Unstamped, noPuts), intOf(r.MainFailure), overTime(r.Slots, slot, w, blindIn), words(strings.Fields(r.OpenSymptoms))})
+		states[h.state]++
+		noPuts := h.uncounted && h.statuses.class(2)+h.statuses.class(4)+h.statuses.class(5) == 0
+		rows = append(rows, []any{h.Name, h.state, timeOf(h.LastShip), since(h.LastShip, w.Until), h.ships,
+			known(h.statuses.class(2), noPuts), known(h.statuses.class(4), noPuts), known(h.statuses.class(5), noPuts), known(h.unstamped, noPuts),
+			h.statuses.mainFailure(), h.overTime, h.open})
 	}
 	if s.human() {
 		err := heading(out, s, blindIn, fmt.Sprintf("%d of %d host(s) in trouble, %d unknown, %d gone", troubled, len(rows),
@@ -110,6 +102,122 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window) error {
 		}
 	}
 	return list(out, s, fleetColumns, rows, nil)
+}
+
+// fleetHosts returns the hosts that were known at the end of a window, with their last
+// ships, symptoms and states, troubled hosts first. None of that depends on where the
+// window begins.
+func fleetHosts(tx *store.Tx, w Window) (hosts []*fleetHost, err error) {
+	if err := tx.SelectNamed(&hosts, fleetHostsSQL, map[string]any{"until": w.Until}); err != nil {
+		return nil, err
+	}
+	if err := findLastShips(tx, hosts, w); err != nil {
+		return nil, err
+	}
+	looks, err := looksAt(tx, w.Until)
+	if err != nil {
+		return nil, err
+	}
+	open, err := openAt(tx, w.Until, looks)
+	if err != nil {
+		return nil, err
+	}
+	blindBefore, err := blind(tx, Window{Until: w.Until})
+	if err != nil {
+		return nil, err
+	}
+	blindTo := int64(0)
+	for _, b := range blindBefore {
+		blindTo = max(blindTo, b.to)
+	}
+	judged := judgedAt(w.Until, blindTo, looks)
+	for _, h := range hosts {
+		h.open = open[h.Name]
+		h.state = stateOf(h.LastShip, h.open, judged)
+	}
+	slices.SortStableFunc(hosts, func(a, b *fleetHost) int { return a.order() - b.order() })
+	return hosts, nil
+}
+
+// findLastShips looks for the last ships, before the end of a window, of the hosts that
+// have shipped after it.
+func findLastShips(tx *store.Tx, hosts []*fleetHost, w Window) error {
+	since := map[int64]*fleetHost{}
+	for _, h := range hosts {
+		if h.ShippedSince {
+			h.LastShip = sql.NullInt64{}
+			since[h.ID] = h
+		}
+	}
+	if len(since) == 0 {
+		return nil
+	}
+	kept, err := tx.RawSince()
+	if err != nil {
+		return err
+	}
+	params := map[string]any{"until": w.Until, "end_hour": (w.Counted(kept).Until + 1) / store.Hour}
+	return eachCounted(tx, lastShipsSQL, params, func(c counted) {
+		if h := since[c.of]; h != nil {
+			// Of an hour that is pruned, the rollup may know a later one.
+			h.LastShip = sql.NullInt64{Int64: min(c.n, w.Until), Valid: true}
+		}
+	})
+}
+
+// bars is how many bars the ships of a window are drawn as, at most.
+const bars = 24
+
+// barLength is how long one of them is, in microseconds.
+func (w Window) barLength() int64 {
+	length := max(1, ceil(w.Until-w.Since, bars))
+	if w.Until-w.Since >= shortest {
+		length = max(length, store.Hour)
+	}
+	return length
+}
+
+// countFleet counts what a window holds of each host.
+func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness) error {
+	kept, err := tx.RawSince()
+	if err != nil {
+		return err
+	}
+	params, length := w.params(kept), w.barLength()
+	uncounted := putsUnknown(blindIn, w.Since+1, w.Until+1)
+	of := map[int64]*fleetHost{}
+	for _, h := range hosts {
+		h.overTime, h.statuses, h.uncounted = make(spark, ceil(w.Until-w.Since, length)), counts{}, uncounted
+		of[h.ID] = h
+	}
+	// An hour is in the bar that its middle is in.
+	ship := func(host, at, n int64) {
+		if h := of[host]; h != nil {
+			h.ships += n
+			h.overTime[min(max(at-w.Since, 0)/length, int64(len(h.overTime)-1))] += n
+		}
+	}
+	each := func(query string, add func(c counted)) {
+		if err == nil {
+			err = eachCounted(tx, query, params, add)
+		}
+	}
+	each(fleetShipHoursSQL, func(c counted) { ship(c.of, c.kind*store.Hour+store.Hour/2, c.n) })
+	each(fleetShipsSQL, func(c counted) { ship(c.of, c.kind-1, c.n) })
+	each(fleetPutsSQL, func(c counted) {
+		if h := of[c.of]; h != nil {
+			h.statuses[int(c.kind)] += c.n
+		}
+	})
+	each(fleetUnstampedSQL, func(c counted) {
+		if h := of[c.of]; h != nil {
+			h.unstamped += c.n
+		}
+	})
+	for _, h := range hosts {
+		h.overTime.markUnknown(w.Since, length, blindIn)
+	}
+	return err
 }
 
 func timeOf(at sql.NullInt64) any {
@@ -126,32 +234,13 @@ func since(at sql.NullInt64, now int64) any {
 	return seconds(max(now-at.Int64, 0) / store.Second)
 }
 
-func intOf(n sql.NullInt64) any {
-	if !n.Valid {
-		return nil
-	}
-	return n.Int64
-}
-
-// overTime adds up the ships of each slot of a window. A slot that a source was
-// blind in, and that has no ships, is -1.
-func overTime(slots string, slot int64, w Window, blindIn []blindness) spark {
-	ships := make(spark, ceil(w.Until-w.Since, slot))
-	for pair := range strings.SplitSeq(slots, ",") {
-		at, n, _ := strings.Cut(pair, " ")
-		i, err := strconv.Atoi(at)
-		if err != nil {
-			continue // no ships, no pairs
-		}
-		more, _ := strconv.ParseInt(n, 10, 64)
-		ships[min(max(i, 0), len(ships)-1)] += more
-	}
-	for i, n := range ships {
-		for _, b := range blindIn {
-			if from := w.Since + int64(i)*slot; n == 0 && b.overlaps(from, from+slot) {
-				ships[i] = -1
-			}
+// markUnknown makes those -1 that a source was blind in, and that have no ships. The
+// first begins at from, and each has a length, both in microseconds.
+func (s spark) markUnknown(from, length int64, blindIn []blindness) {
+	for i, n := range s {
+		at := from + int64(i)*length
+		if n == 0 && slices.ContainsFunc(blindIn, func(b blindness) bool { return b.overlaps(at, at+length) }) {
+			s[i] = -1
 		}
 	}
-	return ships
 }

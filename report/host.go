@@ -3,19 +3,14 @@ package report
 import (
 	"cmp"
 	"database/sql"
-	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/cis490/fleet-health/store"
 )
-
-//go:embed host.sql
-var hostSQL string
 
 // Errors of a host's history.
 var (
@@ -24,20 +19,6 @@ var (
 	// ErrPruned: the buckets are shorter than an hour, and the raw rows that they would be counted from are gone.
 	ErrPruned = errors.New("the raw rows are not kept any more")
 )
-
-// hostRow is one bucket of a host's history.
-type hostRow struct {
-	From          int64          `db:"from_at"` // microseconds
-	To            int64          `db:"to_at"`   // microseconds, excluded
-	Ships         int64          `db:"ships"`
-	Silence       sql.NullInt64  `db:"silence"` // microseconds; NULL without a ship
-	Commit        sql.NullString `db:"code_commit"`
-	CommitChanges int64          `db:"commit_changes"`
-	CommitBefore  sql.NullString `db:"commit_before"` // the last change; NULL without one, "" for none
-	Statuses      string         `db:"statuses"`      // "status puts" pairs, with commas between them
-	Unstamped     int64          `db:"unstamped"`
-	Symptoms      string         `db:"symptoms"` // of the alerts raised, with blanks between them
-}
 
 var hostColumns = []column{
 	{key: "host"},
@@ -115,27 +96,7 @@ func History(tx *store.Tx, out io.Writer, s Style, hosts []string, w Window, b B
 }
 
 func history(tx *store.Tx, host string, w Window, b Buckets, blindIn []blindness) (rows [][]any, sum []any, err error) {
-	id, err := tx.HostID(host)
-	if err != nil {
-		return nil, nil, err
-	}
-	if id == 0 {
-		return nil, nil, fmt.Errorf("%w: %s", ErrUnknownHost, Cell(host))
-	}
-	kept, err := tx.RawSince()
-	if err != nil {
-		return nil, nil, err
-	}
-	counted, err := b.Counted(w, kept)
-	if err != nil {
-		return nil, nil, err
-	}
-	bounds, err := json.Marshal(b.Bounds)
-	if err != nil {
-		return nil, nil, err
-	}
-	var found []hostRow
-	err = tx.SelectNamed(&found, hostSQL, map[string]any{"host": host, "host_id": id, "bounds": string(bounds), "raw_hour": b.rawHour(counted), "until": w.Until})
+	tallies, err := tallied(tx, host, w, b)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -143,43 +104,39 @@ func history(tx *store.Tx, host string, w Window, b Buckets, blindIn []blindness
 	if err != nil {
 		return nil, nil, err
 	}
-	var total tally
-	for _, r := range found {
-		t := tally{ships: r.Ships, unstamped: r.Unstamped, silence: r.Silence, changes: r.CommitChanges, statuses: statusCounts(r.Statuses),
-			alerts: strings.Fields(r.Symptoms), uncounted: putsUnknown(blindIn, r.From, r.To)}
+	total := tally{statuses: counts{}}
+	for i := range tallies {
+		t, from, to := &tallies[i], b.Bounds[i], b.Bounds[i+1]
+		t.uncounted = putsUnknown(blindIn, from, to)
 		if len(t.statuses) > 0 {
-			t.clients = clientsIn(clients, r.From, r.To)
+			t.clients = clientsIn(clients, from, to)
 		}
-		blinded := false
-		for _, one := range blindIn {
-			blinded = blinded || one.overlaps(r.From, r.To)
-		}
+		blinded := slices.ContainsFunc(blindIn, func(one blindness) bool { return one.overlaps(from, to) })
 		total.add(t)
-		rows = append(rows, t.row(host, minute(r.From), instant(min(r.To, w.Until)), blinded, nullText(r.Commit), commitShown(r)))
+		rows = append(rows, t.row(host, minute(from), instant(min(to, w.Until)), blinded, nullText(t.commit), t.commitShown()))
 	}
 	return rows, total.row(host, "in all", nil, false, nil, changesShown(total.changes)), nil
 }
 
 // tally is what a bucket holds, or all of them.
 type tally struct {
-	ships, unstamped, changes int64
-	silence                   sql.NullInt64
-	statuses                  counts
-	alerts                    words
-	clients                   words // addresses; nil if none is known
-	uncounted                 bool  // no PUT was understood in a part of the time
+	ships, unstamped int64
+	silence          sql.NullInt64  // the longest, in microseconds; NULL without a ship
+	changes          int64          // of the code commit
+	commit, before   sql.NullString // the last commit, and that before the last change; NULL for none
+	statuses         counts         // PUTs
+	alerts           words          // symptoms of those raised
+	clients          words          // addresses; nil if none is known
+	uncounted        bool           // no PUT was understood in a part of the time
 }
 
-func (t *tally) add(other tally) {
+func (t *tally) add(other *tally) {
 	t.ships += other.ships
 	t.unstamped += other.unstamped
 	t.uncounted = t.uncounted || other.uncounted
 	t.changes += other.changes
 	if other.silence.Valid && other.silence.Int64 >= t.silence.Int64 {
 		t.silence = other.silence
-	}
-	if t.statuses == nil {
-		t.statuses = counts{}
 	}
 	for code, n := range other.statuses {
 		t.statuses[code] += n
@@ -196,14 +153,6 @@ func (t *tally) row(host string, from, to any, blinded bool, commit any, shown s
 	case t.ships == 0 && len(t.statuses) == 0 && t.unstamped == 0:
 		seen = "empty"
 	}
-	class := func(from int) (n int64) {
-		for code, puts := range t.statuses {
-			if code >= from && code < from+100 {
-				n += puts
-			}
-		}
-		return n
-	}
 	other := counts{}
 	for code, puts := range t.statuses {
 		if code < 200 || code > 299 {
@@ -219,22 +168,9 @@ func (t *tally) row(host string, from, to any, blinded bool, commit any, shown s
 	if noPuts {
 		codes = unknown{}
 	}
-	return []any{host, from, to, blinded, seen, t.ships, known(class(200), noPuts), known(class(400), noPuts), known(class(500), noPuts),
+	return []any{host, from, to, blinded, seen, t.ships, known(t.statuses.class(2), noPuts), known(t.statuses.class(4), noPuts), known(t.statuses.class(5), noPuts),
 		t.statuses, codes, known(t.unstamped, noPuts), silence,
 		commit, t.changes, shown, alertsShown(t.alerts), t.clients}
-}
-
-// statusCounts reads "status puts" pairs.
-func statusCounts(pairs string) counts {
-	c := counts{}
-	for pair := range strings.SplitSeq(pairs, ",") {
-		status, puts, _ := strings.Cut(pair, " ")
-		if code, err := strconv.Atoi(status); err == nil {
-			n, _ := strconv.ParseInt(puts, 10, 64)
-			c[code] += n
-		}
-	}
-	return c
 }
 
 // alertsShown counts the alerts of each symptom: silent×3.
@@ -261,14 +197,14 @@ func nullText(s sql.NullString) any {
 	return s.String
 }
 
-// commitShown is a bucket's code commit, and where it changed.
-func commitShown(r hostRow) string {
-	shown := short(r.Commit.String)
-	if r.CommitChanges > 0 {
-		shown = cmp.Or(short(r.CommitBefore.String), "none") + "→" + cmp.Or(shown, "none")
+// commitShown is the code commit of a bucket, and where it changed.
+func (t *tally) commitShown() string {
+	shown := short(t.commit.String)
+	if t.changes > 0 {
+		shown = cmp.Or(short(t.before.String), "none") + "→" + cmp.Or(shown, "none")
 	}
-	if r.CommitChanges > 1 {
-		shown += fmt.Sprintf(" (%d changes)", r.CommitChanges)
+	if t.changes > 1 {
+		shown += fmt.Sprintf(" (%d changes)", t.changes)
 	}
 	return shown
 }

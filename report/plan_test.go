@@ -18,13 +18,18 @@ func TestTheFleetReadsTheHoursOfItsWindow(t *testing.T) {
 	}
 	defer s.Close()
 	params := Window{Since: store.Hour, Until: 48 * store.Hour}.params(0)
-	params["slot"], params["blind_to"], params["stale"] = store.Hour, 0, Stale
-	var plan []struct {
+	params["end_hour"] = 48
+	type step struct {
 		ID, Parent, NotUsed int
 		Detail              string
 	}
-	if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.SelectNamed(&plan, "EXPLAIN QUERY PLAN "+fleetSQL, params) }); err != nil {
-		t.Fatal(err)
+	var plan []step
+	for _, query := range []string{lastShipsSQL, fleetShipHoursSQL, fleetPutsSQL, fleetUnstampedSQL} {
+		var steps []step
+		if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.SelectNamed(&steps, "EXPLAIN QUERY PLAN "+query, params) }); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, steps...)
 	}
 	hours := 0
 	for _, step := range plan {

@@ -135,6 +135,30 @@ func (c counts) String() string {
 	return strings.TrimPrefix(b.String(), " ")
 }
 
+// class adds up the codes of a class, like 4 for 4xx.
+func (c counts) class(class int) (n int64) {
+	for code, times := range c {
+		if code/100 == class {
+			n += times
+		}
+	}
+	return n
+}
+
+// mainFailure is the most frequent code from 400 on, of equals the highest; nil for none.
+func (c counts) mainFailure() any {
+	most := 0
+	for code, n := range c {
+		if code >= 400 && (most == 0 || n > c[most] || n == c[most] && code > most) {
+			most = code
+		}
+	}
+	if most == 0 {
+		return nil
+	}
+	return most
+}
+
 // bars draws each number by its share of the largest.
 func (s spark) bars() string {
 	const levels = "▁▂▃▄▅▆▇█"

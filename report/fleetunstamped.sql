@@ -1,0 +1,29 @@
+-- How many rejections has each host in a window for a missing code commit?
+WITH ends (from_at, to_at) AS (
+  VALUES
+    (:since + 1, :head_to),
+    (:tail_from, :until)
+)
+SELECT
+  host_id,
+  0 AS kind,
+  rejections AS n
+FROM rejection_hours
+WHERE hour >= :from_hour AND hour < :to_hour AND reason = 'unstamped'
+UNION ALL
+SELECT
+  host_id,
+  0,
+  1
+FROM ends
+JOIN rejections ON at BETWEEN from_at AND to_at
+JOIN messages ON messages.id = message_id AND reason = 'unstamped'
+UNION ALL
+SELECT
+  host_id,
+  0,
+  facts
+FROM ends
+-- surplus has the time of the last fact of each minute.
+JOIN surplus ON minute BETWEEN from_at / 60000000 AND to_at / 60000000 AND last_at BETWEEN from_at AND to_at
+WHERE kind = 'unstamped'
