@@ -1,22 +1,20 @@
 package report
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/cis490/fleet-health/store"
 )
 
-var alertColumns = []column{
-	{key: "detected_at", head: "detected"},
-	{key: "host", head: "host", cut: 12},
-	{key: "symptom", head: "symptom"},
-	{key: "detail", head: "detail", cut: 10},
-	{key: "suggested_fix"},
-	{key: "dedup_key"},
-	{key: "exported_at"},
+var alertColumns = []column[store.Alert]{
+	{key: "detected_at", head: "detected", of: func(a store.Alert) value { return instant(a.DetectedAt) }},
+	{key: "host", head: "host", cut: 12, of: func(a store.Alert) value { return a.Host }},
+	{key: "symptom", head: "symptom", of: func(a store.Alert) value { return a.Symptom }},
+	{key: "detail", head: "detail", cut: 10, of: func(a store.Alert) value { return a.Detail }},
+	{key: "suggested_fix", of: func(a store.Alert) value { return a.SuggestedFix }},
+	{key: "dedup_key", of: func(a store.Alert) value { return a.DedupKey }},
+	{key: "exported_at", of: func(a store.Alert) value { return timeOf(a.ExportedAt) }},
 }
 
 // newestAlerts is how many a table shows, which is held in memory, and which
@@ -28,41 +26,26 @@ const newestAlerts = 1000
 // are the lines that they have in alerts.jsonl.
 func Alerts(tx *store.Tx, out io.Writer, s Style, w Window, f store.AlertFilter) error {
 	f.Since, f.Until = w.Since, w.Until
-	if s.Format == FormatNDJSON {
-		lines := bufio.NewWriter(out)
-		err := tx.EachAlert(f, func(a store.Alert) error {
-			_, err := lines.WriteString(AlertJSON(a))
-			return err
+	var todo fixes
+	d := document{table: tableOf(alertColumns, func(row func(store.Alert) error) error {
+		return tx.EachAlert(f, func(a store.Alert) error {
+			todo.add(a.Symptom, a.SuggestedFix)
+			return row(a)
 		})
-		return errors.Join(err, lines.Flush())
-	}
-	if s.human() {
+	})}
+	d.above = func() (above, error) {
 		n, err := tx.CountAlerts(f)
-		if err != nil {
-			return err
-		}
 		what := fmt.Sprintf("%d alert(s)", n)
 		if f.Newest = newestAlerts; n > newestAlerts {
 			what = fmt.Sprintf("the newest %d of %s", newestAlerts, what)
 		}
-		if err := heading(out, s, nil, what, "as of "+s.stamp(w.Until)); err != nil {
-			return err
-		}
+		return above{heading: []string{what, "as of " + s.stamp(w.Until)}}, err
 	}
-	rows, err := newRows(out, s, alertColumns)
-	if err != nil {
-		return err
+	if f.Host != "" {
+		d.below = func(p page) (string, error) { return todo.below(p), nil }
 	}
-	var todo fixes
-	err = tx.EachAlert(f, func(a store.Alert) error {
-		todo.add(a.Symptom, a.SuggestedFix)
-		return rows.row([]any{instant(a.DetectedAt), a.Host, a.Symptom, a.Detail, a.SuggestedFix, a.DedupKey, timeOf(a.ExportedAt)})
-	})
-	if err != nil {
-		return err
+	d.lines = func(line func(string) error) error {
+		return tx.EachAlert(f, func(a store.Alert) error { return line(AlertJSON(a)) })
 	}
-	if err := rows.end(nil); err != nil || f.Host == "" || !s.human() {
-		return err
-	}
-	return todo.write(out, s)
+	return render(out, s, d)
 }

@@ -2,9 +2,9 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -69,31 +69,27 @@ func clientSets(clients []store.ClientHour) (sets []clientSet) {
 	return sets
 }
 
-// sayClients writes, for people, where a host's PUTs came from more than one
-// address within an hour: two machines may go by one name.
-func sayClients(tx *store.Tx, out io.Writer, s Style, host string, w Window, b Buckets) error {
-	clients, err := hostClients(tx, host, w, b)
-	if err != nil {
-		return err
+// maxClientSets is how many sets of addresses are named below a history.
+const maxClientSets = 3
+
+// sharedName says where a host's PUTs came from more than one address within an
+// hour: two machines may go by one name.
+func sharedName(sets []clientSet, p page, zone *time.Location) string {
+	if len(sets) == 0 {
+		return ""
 	}
-	const most = 3
-	sets := clientSets(clients)
-	var text strings.Builder
+	text := "\n"
 	for i, set := range sets {
-		if i == most {
-			fmt.Fprintf(&text, "PUTs from %d more set(s) of addresses\n", len(sets)-most)
+		if i == maxClientSets {
+			text += fmt.Sprintf("PUTs from %d more set(s) of addresses\n", len(sets)-maxClientSets)
 			break
 		}
 		from := strings.Join(set.clients[:len(set.clients)-1], ", ") + " and " + set.clients[len(set.clients)-1]
-		line := fmt.Sprintf("PUTs from %s in the hour of %s", from, show(minute(set.last*store.Hour), s.zone()))
+		line := fmt.Sprintf("PUTs from %s in the hour of %s", from, show(minute(set.last*store.Hour), zone))
 		if set.hours > 1 {
 			line += fmt.Sprintf(", and in %d other hour(s)", set.hours-1)
 		}
-		text.WriteString(s.line(line) + "\n")
+		text += p.line(line) + "\n"
 	}
-	if len(sets) > 0 {
-		_, err := io.WriteString(out, "\n"+text.String())
-		return err
-	}
-	return nil
+	return text
 }

@@ -9,25 +9,25 @@ import (
 // csvRows writes RFC 4180 lines under a header. Whatever is no number stands in
 // quotes, but for a cell in which nothing stands.
 type csvRows struct {
-	w       *bufio.Writer
-	columns []column
-	line    []string
+	w      *bufio.Writer
+	shapes []shape
+	line   []string
 }
 
-func newCSVRows(w io.Writer, columns []column) (*csvRows, error) {
-	c := &csvRows{w: bufio.NewWriter(w), columns: columns}
-	for _, col := range columns {
+func newCSVRows(w io.Writer, shapes []shape) (*csvRows, error) {
+	c := &csvRows{w: bufio.NewWriter(w), shapes: shapes}
+	for _, col := range shapes {
 		if col.key != "" {
-			c.line = append(c.line, csvText(col.key))
+			c.line = append(c.line, csvText(Cell(col.key))) // of a query, a name is whatever was typed
 		}
 	}
 	return c, c.write()
 }
 
-func (c *csvRows) row(values []any) error {
+func (c *csvRows) row(values []value) error {
 	c.line = c.line[:0]
 	for i, v := range values {
-		if c.columns[i].key != "" {
+		if c.shapes[i].key != "" {
 			c.line = append(c.line, csvCell(v))
 		}
 	}
@@ -42,9 +42,9 @@ func (c *csvRows) write() error {
 	return err
 }
 
-func (c *csvRows) end([]any) error { return c.w.Flush() }
+func (c *csvRows) end() error { return c.w.Flush() }
 
-func csvCell(v any) string {
+func csvCell(v value) string {
 	cell := plainText(v)
 	switch v.(type) {
 	case int, int64, float64, seconds, byteCount:

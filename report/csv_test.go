@@ -43,7 +43,7 @@ func TestCSVQuotesText(t *testing.T) {
 		{"\t=1", `"""\t=1"""`, `"\t=1"`},
 	} {
 		var out strings.Builder
-		if err := list(&out, Style{Format: FormatCSV}, []column{{key: "a"}, {head: "no key"}, {key: "b"}}, [][]any{{c.value, "x", c.value}}, nil); err != nil {
+		if err := list(&out, Style{Format: FormatCSV}, []shape{{key: "a"}, {head: "no key"}, {key: "b"}}, [][]any{{c.value, "x", c.value}}); err != nil {
 			t.Fatal(err)
 		}
 		if want := "\"a\",\"b\"\n" + c.want + "," + c.want + "\n"; out.String() != want {
@@ -55,7 +55,7 @@ func TestCSVQuotesText(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := list(&out, Style{Format: FormatCSV}, []column{{key: "a"}}, [][]any{{nil}, {"x"}}, nil); err != nil || out.String() != "\"a\"\n\"\"\n\"x\"\n" {
+	if err := list(&out, Style{Format: FormatCSV}, []shape{{key: "a"}}, [][]any{{nil}, {"x"}}); err != nil || out.String() != "\"a\"\n\"\"\n\"x\"\n" {
 		t.Errorf("one column without a value: %q %v", out.String(), err)
 	}
 }

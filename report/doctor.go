@@ -24,32 +24,31 @@ type Check struct {
 	Do    string // what to type, "" if there is nothing to do
 }
 
-var checkColumns = []column{
-	{key: "check", head: "check"},
-	{key: "state", head: "state"},
-	{key: "seen", head: "seen", cut: 20},
-	{key: "do"},
+var checkColumns = []column[Check]{
+	{key: "check", head: "check", of: func(c Check) value { return c.Name }},
+	{key: "state", head: "state", of: func(c Check) value { return state(c.State) }},
+	{key: "seen", head: "seen", cut: 20, of: func(c Check) value { return c.Seen }},
+	{key: "do", of: func(c Check) value { return c.Do }},
 }
 
 // Checks writes them in their order, and below them, for people, what is to be
 // done. problems is how many there are.
 func Checks(out io.Writer, s Style, checks []Check) (problems int, err error) {
-	rows := make([][]any, 0, len(checks))
-	var do strings.Builder
 	for _, c := range checks {
-		rows = append(rows, []any{c.Name, state(c.State), c.Seen, c.Do})
 		if c.State == CheckProblem {
 			problems++
 		}
-		if c.Do != "" {
-			fmt.Fprintf(&do, "  %s: %s\n", c.Name, store.Printable(c.Do))
+	}
+	return problems, render(out, s, document{table: tableOfAll(checkColumns, checks), below: func(page) (string, error) {
+		var do strings.Builder
+		for _, c := range checks {
+			if c.Do != "" && do.Len() == 0 {
+				do.WriteString("\nWhat to do:\n")
+			}
+			if c.Do != "" {
+				fmt.Fprintf(&do, "  %s: %s\n", c.Name, store.Printable(c.Do))
+			}
 		}
-	}
-	if err := list(out, s, checkColumns, rows, nil); err != nil {
-		return problems, err
-	}
-	if s.human() && do.Len() > 0 {
-		_, err = io.WriteString(out, "\nWhat to do:\n"+do.String())
-	}
-	return problems, err
+		return do.String(), nil
+	}})
 }

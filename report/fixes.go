@@ -1,7 +1,6 @@
 package report
 
 import (
-	"io"
 	"strings"
 
 	"github.com/cis490/fleet-health/store"
@@ -23,22 +22,13 @@ func (f *fixes) add(symptom, fix string) {
 	f.fix[symptom] = fix
 }
 
-// write writes them below a table.
-func (f *fixes) write(out io.Writer, s Style) error {
+// below is how they stand below a table.
+func (f *fixes) below(p page) string {
 	var b strings.Builder
 	for _, symptom := range f.symptoms {
-		about, fix := store.Printable("what to do about "+symptom+":"), store.Printable(f.fix[symptom])
-		if s.Format == FormatMarkdown {
-			b.WriteString("\n" + markdown(about) + "\n" + markdown(fix) + "\n")
-			continue
-		}
-		b.WriteString("\n" + about + "\n")
-		for _, line := range wrapped(fix, s.Width-len(gap)) {
-			b.WriteString(gap + line + "\n")
-		}
+		b.WriteString(p.advice(store.Printable("what to do about "+symptom+":"), store.Printable(f.fix[symptom])))
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	return b.String()
 }
 
 // wrapped breaks a text into lines of so many columns of a terminal, between its

@@ -34,6 +34,7 @@ type fleetHost struct {
 	ShippedSince bool          `db:"shipped_since"` // after the window: LastShip is to be looked for
 
 	state     state
+	age       value // seconds since LastShip; nil without one
 	open      words // symptoms
 	ships     int64
 	overTime  spark
@@ -53,19 +54,24 @@ func (h *fleetHost) order() int {
 	return 2
 }
 
-var fleetColumns = []column{
-	{key: "host", head: "host", cut: 12},
-	{key: "state", head: "state"},
-	{key: "last_ship_at", head: "last ship", drop: 1},
-	{key: "silent_seconds", head: "age", right: true},
-	{key: "ships", head: "ships", right: true, drop: 5},
-	{key: "puts_2xx", head: "2xx", right: true, drop: 4},
-	{key: "puts_4xx", head: "4xx", right: true},
-	{key: "puts_5xx", head: "5xx", right: true},
-	{key: "unstamped", head: "unstamped", right: true, drop: 3},
-	{key: "main_failure", head: "mostly", right: true, drop: 6},
-	{key: "ships_over_time", head: "ships over time", drop: 2},
-	{key: "open_symptoms", head: "open symptoms", cut: 10},
+var fleetColumns = []column[*fleetHost]{
+	{key: "host", head: "host", cut: 12, of: func(h *fleetHost) value { return h.Name }},
+	{key: "state", head: "state", of: func(h *fleetHost) value { return h.state }},
+	{key: "last_ship_at", head: "last ship", drop: 1, of: func(h *fleetHost) value { return timeOf(h.LastShip) }},
+	{key: "silent_seconds", head: "age", right: true, of: func(h *fleetHost) value { return h.age }},
+	{key: "ships", head: "ships", right: true, drop: 5, of: func(h *fleetHost) value { return h.ships }},
+	{key: "puts_2xx", head: "2xx", right: true, drop: 4, of: func(h *fleetHost) value { return known(h.statuses.class(2), h.noPuts()) }},
+	{key: "puts_4xx", head: "4xx", right: true, of: func(h *fleetHost) value { return known(h.statuses.class(4), h.noPuts()) }},
+	{key: "puts_5xx", head: "5xx", right: true, of: func(h *fleetHost) value { return known(h.statuses.class(5), h.noPuts()) }},
+	{key: "unstamped", head: "unstamped", right: true, drop: 3, of: func(h *fleetHost) value { return known(h.unstamped, h.noPuts()) }},
+	{key: "main_failure", head: "mostly", right: true, drop: 6, of: func(h *fleetHost) value { return h.statuses.mainFailure() }},
+	{key: "ships_over_time", head: "ships over time", drop: 2, of: func(h *fleetHost) value { return h.overTime }},
+	{key: "open_symptoms", head: "open symptoms", cut: 10, of: func(h *fleetHost) value { return h.open }},
+}
+
+// noPuts reports whether nobody knows if the host has made a PUT.
+func (h *fleetHost) noPuts() bool {
+	return h.uncounted && h.statuses.class(2)+h.statuses.class(4)+h.statuses.class(5) == 0
 }
 
 // Fleet writes a row per host of what a window holds, troubled hosts first.
@@ -81,27 +87,26 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window) error {
 	if err := countFleet(tx, hosts, w, blindIn); err != nil {
 		return err
 	}
-	rows := make([][]any, 0, len(hosts))
-	troubled, states := 0, map[state]int{}
+	return render(out, s, document{table: tableOfAll(fleetColumns, hosts), above: func() (above, error) {
+		return above{blind: blindIn, heading: []string{inTrouble(hosts), "as of " + s.stamp(w.Until),
+			fmt.Sprintf("over %s from %s", Age(w.Until-w.Since), s.clock(w.Since))}}, nil
+	}})
+}
+
+// inTrouble says of how many hosts there is anything to say.
+func inTrouble(hosts []*fleetHost) string {
+	troubled, unknown, gone := 0, 0, 0
 	for _, h := range hosts {
-		if len(h.open) > 0 {
+		switch {
+		case len(h.open) > 0:
 			troubled++
-		}
-		states[h.state]++
-		noPuts := h.uncounted && h.statuses.class(2)+h.statuses.class(4)+h.statuses.class(5) == 0
-		rows = append(rows, []any{h.Name, h.state, timeOf(h.LastShip), since(h.LastShip, w.Until), h.ships,
-			known(h.statuses.class(2), noPuts), known(h.statuses.class(4), noPuts), known(h.statuses.class(5), noPuts), known(h.unstamped, noPuts),
-			h.statuses.mainFailure(), h.overTime, h.open})
-	}
-	if s.human() {
-		err := heading(out, s, blindIn, fmt.Sprintf("%d of %d host(s) in trouble, %d unknown, %d gone", troubled, len(rows),
-			states[stateUnknown], states[stateGone]),
-			"as of "+s.stamp(w.Until), fmt.Sprintf("over %s from %s", Age(w.Until-w.Since), s.clock(w.Since)))
-		if err != nil {
-			return err
+		case h.state == stateUnknown:
+			unknown++
+		case h.state == stateGone:
+			gone++
 		}
 	}
-	return list(out, s, fleetColumns, rows, nil)
+	return fmt.Sprintf("%d of %d host(s) in trouble, %d unknown, %d gone", troubled, len(hosts), unknown, gone)
 }
 
 // fleetHosts returns the hosts that were known at the end of a window, with their last
@@ -134,6 +139,7 @@ func fleetHosts(tx *store.Tx, w Window) (hosts []*fleetHost, err error) {
 	for _, h := range hosts {
 		h.open = open[h.Name]
 		h.state = stateOf(h.LastShip, h.open, judged)
+		h.age = since(h.LastShip, w.Until)
 	}
 	slices.SortStableFunc(hosts, func(a, b *fleetHost) int { return a.order() - b.order() })
 	return hosts, nil
@@ -220,14 +226,14 @@ func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness)
 	return err
 }
 
-func timeOf(at sql.NullInt64) any {
+func timeOf(at sql.NullInt64) value {
 	if !at.Valid {
 		return nil
 	}
 	return instant(at.Int64)
 }
 
-func since(at sql.NullInt64, now int64) any {
+func since(at sql.NullInt64, now int64) value {
 	if !at.Valid {
 		return nil
 	}

@@ -20,40 +20,34 @@ var (
 	ErrPruned = errors.New("the raw rows are not kept any more")
 )
 
-var hostColumns = []column{
-	{key: "host"},
-	{key: "bucket_start", head: "from"},
-	{key: "bucket_end"},
-	{key: "blind"},
-	{head: "seen"},
-	{key: "ships", head: "ships", right: true},
-	{key: "puts_2xx", head: "2xx", right: true, drop: 4},
-	{key: "puts_4xx", head: "4xx", right: true},
-	{key: "puts_5xx", head: "5xx", right: true},
-	{key: "statuses"},
-	{head: "codes", cut: 7},
-	{key: "unstamped", head: "unstamped", right: true, drop: 1},
-	{key: "longest_silence_seconds", head: "silence", right: true, drop: 2},
-	{key: "code_commit"},
-	{key: "commit_changes"},
-	{head: "commit", drop: 3},
-	{key: "alerts", head: "alerts", cut: 8},
-	{key: "clients"},
+// hostRow is a row of a host's history: a bucket, or the sum of them.
+type hostRow struct {
+	*tally
+	host       string
+	from, to   value // times; a text and nil for the sum
+	blinded    bool
+	commitText string
 }
 
-// historyTable writes the history of one host for people.
-func historyTable(tx *store.Tx, out io.Writer, s Style, host string, w Window, b Buckets, blindIn []blindness) error {
-	rows, sum, err := history(tx, host, w, b, blindIn)
-	if err != nil {
-		return err
-	}
-	if err := sayHost(tx, out, s, host, w, b, blindIn); err != nil {
-		return err
-	}
-	if err := list(out, s, hostColumns, rows, sum); err != nil {
-		return err
-	}
-	return sayClients(tx, out, s, host, w, b)
+var hostColumns = []column[hostRow]{
+	{key: "host", of: func(r hostRow) value { return r.host }},
+	{key: "bucket_start", head: "from", of: func(r hostRow) value { return r.from }},
+	{key: "bucket_end", of: func(r hostRow) value { return r.to }},
+	{key: "blind", of: func(r hostRow) value { return r.blinded }},
+	{head: "seen", of: func(r hostRow) value { return r.seen() }},
+	{key: "ships", head: "ships", right: true, of: func(r hostRow) value { return r.ships }},
+	{key: "puts_2xx", head: "2xx", right: true, drop: 4, of: func(r hostRow) value { return known(r.statuses.class(2), r.noPuts()) }},
+	{key: "puts_4xx", head: "4xx", right: true, of: func(r hostRow) value { return known(r.statuses.class(4), r.noPuts()) }},
+	{key: "puts_5xx", head: "5xx", right: true, of: func(r hostRow) value { return known(r.statuses.class(5), r.noPuts()) }},
+	{key: "statuses", of: func(r hostRow) value { return r.statuses }},
+	{head: "codes", cut: 7, of: func(r hostRow) value { return r.codes() }},
+	{key: "unstamped", head: "unstamped", right: true, drop: 1, of: func(r hostRow) value { return known(r.unstamped, r.noPuts()) }},
+	{key: "longest_silence_seconds", head: "silence", right: true, drop: 2, of: func(r hostRow) value { return r.silent() }},
+	{key: "code_commit", of: func(r hostRow) value { return nullText(r.commit) }},
+	{key: "commit_changes", of: func(r hostRow) value { return r.changes }},
+	{head: "commit", drop: 3, of: func(r hostRow) value { return r.commitText }},
+	{key: "alerts", head: "alerts", cut: 8, of: func(r hostRow) value { return alertsShown(r.alerts) }},
+	{key: "clients", of: func(r hostRow) value { return r.clients }},
 }
 
 // History writes a row per bucket of each host, one after the other: tables
@@ -64,58 +58,80 @@ func History(tx *store.Tx, out io.Writer, s Style, hosts []string, w Window, b B
 	if err != nil {
 		return err
 	}
-	if s.human() {
-		for i, host := range hosts {
-			if i > 0 {
-				if _, err := io.WriteString(out, "\n"); err != nil {
-					return err
-				}
-			}
-			if err := historyTable(tx, out, s, host, w, b, blindIn); err != nil {
-				return err
-			}
-		}
-		return nil
+	documents := make([]document, len(hosts))
+	for i, host := range hosts {
+		h := &hostHistory{tx: tx, style: s, host: host, window: w, buckets: b, blindIn: blindIn, total: tally{statuses: counts{}}}
+		documents[i] = document{table: tableOf(hostColumns, h.rows), above: h.above, below: h.below}
+		documents[i].sum = h.sum
 	}
-	lines, err := newRows(out, s, hostColumns)
+	return render(out, s, documents...)
+}
+
+// hostHistory is the document of one host. It is read when it is written.
+type hostHistory struct {
+	tx      *store.Tx
+	style   Style
+	host    string
+	window  Window
+	buckets Buckets
+	blindIn []blindness
+	// What has been read.
+	total   tally
+	clients []store.ClientHour
+}
+
+func (h *hostHistory) rows(row func(hostRow) error) error {
+	tallies, err := tallied(h.tx, h.host, h.window, h.buckets)
 	if err != nil {
 		return err
 	}
-	for _, host := range hosts {
-		rows, _, err := history(tx, host, w, b, blindIn)
-		if err != nil {
+	if h.clients, err = hostClients(h.tx, h.host, h.window, h.buckets); err != nil {
+		return err
+	}
+	for i := range tallies {
+		t, from, to := &tallies[i], h.buckets.Bounds[i], h.buckets.Bounds[i+1]
+		t.uncounted = putsUnknown(h.blindIn, from, to)
+		if len(t.statuses) > 0 {
+			t.clients = clientsIn(h.clients, from, to)
+		}
+		h.total.add(t)
+		blinded := slices.ContainsFunc(h.blindIn, func(b blindness) bool { return b.overlaps(from, to) })
+		if err := row(hostRow{t, h.host, minute(from), instant(min(to, h.window.Until)), blinded, t.commitShown()}); err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if err := lines.row(row); err != nil {
-				return err
-			}
-		}
 	}
-	return lines.end(nil)
+	return nil
 }
 
-func history(tx *store.Tx, host string, w Window, b Buckets, blindIn []blindness) (rows [][]any, sum []any, err error) {
-	tallies, err := tallied(tx, host, w, b)
+func (h *hostHistory) sum() []value {
+	return valuesOf(hostColumns, hostRow{tally: &h.total, host: h.host, from: "in all", commitText: changesShown(h.total.changes)})
+}
+
+func (h *hostHistory) above() (a above, err error) {
+	status, err := h.tx.HostStatus(h.host)
 	if err != nil {
-		return nil, nil, err
+		return a, err
 	}
-	clients, err := hostClients(tx, host, w, b)
+	s, until := h.style, h.window.Until
+	last := "never shipped"
+	if at := status.LastShipAt; at.Valid && at.Int64 <= until {
+		last = fmt.Sprintf("last ship %s, %s before", s.clock(at.Int64), Age(until-at.Int64))
+	} else if at.Valid {
+		last = "has shipped since"
+	}
+	parts := []string{Cell(h.host) + " as of " + s.stamp(until), "a row per " + h.buckets.Name, last}
+	read, err := h.tx.ReadUntil()
 	if err != nil {
-		return nil, nil, err
+		return a, err
 	}
-	total := tally{statuses: counts{}}
-	for i := range tallies {
-		t, from, to := &tallies[i], b.Bounds[i], b.Bounds[i+1]
-		t.uncounted = putsUnknown(blindIn, from, to)
-		if len(t.statuses) > 0 {
-			t.clients = clientsIn(clients, from, to)
-		}
-		blinded := slices.ContainsFunc(blindIn, func(one blindness) bool { return one.overlaps(from, to) })
-		total.add(t)
-		rows = append(rows, t.row(host, minute(from), instant(min(to, w.Until)), blinded, nullText(t.commit), t.commitShown()))
+	if status.OpenSymptoms != "" && until >= read {
+		parts = append(parts, "open: "+status.OpenSymptoms)
 	}
-	return rows, total.row(host, "in all", nil, false, nil, changesShown(total.changes)), nil
+	return above{heading: parts, blind: h.blindIn}, nil
+}
+
+func (h *hostHistory) below(p page) (string, error) {
+	return sharedName(clientSets(h.clients), p, h.style.zone()), nil
 }
 
 // tally is what a bucket holds, or all of them.
@@ -144,14 +160,24 @@ func (t *tally) add(other *tally) {
 	t.alerts = append(t.alerts, other.alerts...)
 }
 
-// row makes the values of hostColumns.
-func (t *tally) row(host string, from, to any, blinded bool, commit any, shown string) []any {
-	seen := state("")
+// noPuts reports whether nobody knows if the host has made a PUT.
+func (t *tally) noPuts() bool { return t.uncounted && len(t.statuses) == 0 }
+
+// seen is what a row has instead of figures.
+func (r hostRow) seen() state {
 	switch {
-	case blinded:
-		seen = "blind"
-	case t.ships == 0 && len(t.statuses) == 0 && t.unstamped == 0:
-		seen = "empty"
+	case r.blinded:
+		return "blind"
+	case r.ships == 0 && len(r.statuses) == 0 && r.unstamped == 0:
+		return "empty"
+	}
+	return ""
+}
+
+// codes are the status codes of PUTs that were not accepted.
+func (t *tally) codes() value {
+	if t.noPuts() {
+		return unknown{}
 	}
 	other := counts{}
 	for code, puts := range t.statuses {
@@ -159,18 +185,14 @@ func (t *tally) row(host string, from, to any, blinded bool, commit any, shown s
 			other[code] = puts
 		}
 	}
-	var silence any
-	if t.silence.Valid {
-		silence = seconds(t.silence.Int64 / store.Second)
+	return other
+}
+
+func (t *tally) silent() value {
+	if !t.silence.Valid {
+		return nil
 	}
-	noPuts := t.uncounted && len(t.statuses) == 0
-	var codes any = other
-	if noPuts {
-		codes = unknown{}
-	}
-	return []any{host, from, to, blinded, seen, t.ships, known(t.statuses.class(2), noPuts), known(t.statuses.class(4), noPuts), known(t.statuses.class(5), noPuts),
-		t.statuses, codes, known(t.unstamped, noPuts), silence,
-		commit, t.changes, shown, alertsShown(t.alerts), t.clients}
+	return seconds(t.silence.Int64 / store.Second)
 }
 
 // alertsShown counts the alerts of each symptom: silent×3.
@@ -190,7 +212,7 @@ func alertsShown(symptoms words) words {
 	return shown
 }
 
-func nullText(s sql.NullString) any {
+func nullText(s sql.NullString) value {
 	if !s.Valid {
 		return nil
 	}
@@ -222,27 +244,4 @@ func short(commit string) string {
 		return commit[:10]
 	}
 	return commit
-}
-
-// sayHost writes the heading of a host's history.
-func sayHost(tx *store.Tx, out io.Writer, s Style, host string, w Window, b Buckets, blindIn []blindness) error {
-	status, err := tx.HostStatus(host)
-	if err != nil {
-		return err
-	}
-	last := "never shipped"
-	if at := status.LastShipAt; at.Valid && at.Int64 <= w.Until {
-		last = fmt.Sprintf("last ship %s, %s before", s.clock(at.Int64), Age(w.Until-at.Int64))
-	} else if at.Valid {
-		last = "has shipped since"
-	}
-	parts := []string{Cell(host) + " as of " + s.stamp(w.Until), "a row per " + b.Name, last}
-	read, err := tx.ReadUntil()
-	if err != nil {
-		return err
-	}
-	if status.OpenSymptoms != "" && w.Until >= read {
-		parts = append(parts, "open: "+status.OpenSymptoms)
-	}
-	return heading(out, s, blindIn, parts...)
 }

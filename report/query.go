@@ -8,12 +8,39 @@ import (
 
 // Answer writes the rows of somebody's own SQL, whose columns are not known
 // before.
-type Answer struct {
-	rows    rowWriter
-	columns []column
-	human   bool
-	had     []had
+type Answer struct{ rows rowWriter }
+
+// NewAnswer begins to write an answer that has columns of these names. In JSON
+// and CSV, columns of the same name are told apart: n, n_2. One without a name
+// has that of its place.
+func NewAnswer(w io.Writer, s Style, names []string) (*Answer, error) {
+	shapes, taken := make([]shape, len(names)), map[string]bool{}
+	for i, name := range names {
+		if name == "" {
+			name = fmt.Sprintf("column_%d", i+1)
+		}
+		key := name
+		for n := 2; taken[key]; n++ {
+			key = fmt.Sprintf("%s_%d", name, n)
+		}
+		taken[key] = true
+		shapes[i] = shape{key: key, head: shortened(Cell(name), maxCell), cut: shortestText, typed: true}
+	}
+	r, err := s.formatter(w)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.rows(shapes)
+	return &Answer{rows}, err
 }
+
+// Row writes a row: nil, int64, float64, string or []byte for each column. In a
+// table, figures stand to the right, and neither they nor times are shortened: a
+// narrow terminal rather loses a column.
+func (a *Answer) Row(values []any) error { return a.rows.row(values) }
+
+// End writes what is left.
+func (a *Answer) End() error { return a.rows.end() }
 
 // had is what a column has had, but for NULL.
 type had struct {
@@ -30,46 +57,22 @@ const longestTime = 40
 // aTime is a time as the views have it, and the saved questions.
 var aTime = regexp.MustCompile(`^(before )?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`)
 
-// NewAnswer begins to write an answer that has columns of these names. In JSON
-// and CSV, columns of the same name are told apart: n, n_2. One without a name
-// has that of its place.
-func NewAnswer(w io.Writer, s Style, names []string) (*Answer, error) {
-	a := &Answer{human: s.human(), columns: make([]column, len(names)), had: make([]had, len(names))}
-	taken := map[string]bool{}
-	for i, name := range names {
-		if name == "" {
-			name = fmt.Sprintf("column_%d", i+1)
+// noteTyped shapes the columns of somebody's own SQL by the values of one more row.
+func (t *tableRows) noteTyped(values []value) {
+	for i := range t.shapes {
+		if !t.shapes[i].typed {
+			continue
 		}
-		key := name
-		for n := 2; taken[key]; n++ {
-			key = fmt.Sprintf("%s_%d", name, n)
+		if t.had == nil {
+			t.had = make([]had, len(t.shapes))
 		}
-		taken[key] = true
-		if s.Format == FormatCSV {
-			key = Cell(key) // a name is whatever was typed; JSON escapes it
-		}
-		a.columns[i] = column{key: key, head: shortened(Cell(name), maxCell), cut: shortestText, spare: i > 0}
+		t.had[i].note(values[i])
+		t.had[i].shape(&t.shapes[i])
 	}
-	var err error
-	a.rows, err = newRows(w, s, a.columns)
-	return a, err
 }
 
-// Row writes a row: nil, int64, float64, string or []byte for each column. In a
-// table, figures stand to the right, and neither they nor times are shortened: a
-// narrow terminal rather loses a column.
-func (a *Answer) Row(values []any) error {
-	if a.human {
-		for i, v := range values {
-			a.had[i].note(v)
-			a.had[i].shape(&a.columns[i])
-		}
-	}
-	return a.rows.row(values)
-}
-
-func (h *had) note(value any) {
-	switch v := value.(type) {
+func (h *had) note(v value) {
+	switch v := v.(type) {
 	case nil:
 	case int64, float64:
 		h.numbers, h.exact = true, max(h.exact, len(text(v)))
@@ -84,13 +87,10 @@ func (h *had) note(value any) {
 	}
 }
 
-func (h *had) shape(c *column) {
+func (h *had) shape(c *shape) {
 	c.right = h.numbers && !h.times && !h.others
 	c.cut = shortestText
 	if !h.others {
 		c.cut = max(shortestText, h.exact)
 	}
 }
-
-// End writes what is left.
-func (a *Answer) End() error { return a.rows.end(nil) }

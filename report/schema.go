@@ -23,12 +23,12 @@ const (
 	unitText   = "text"
 )
 
-var schemaColumns = []column{
-	{key: "view", head: "view"},
-	{key: "column", head: "column"},
-	{key: "unit", head: "unit", cut: 10},
-	{key: "meaning", head: "meaning", cut: 20},
-	{key: "example", head: "example", drop: 1},
+var schemaColumns = []column[viewColumn]{
+	{key: "view", head: "view", of: func(c viewColumn) value { return c.view }},
+	{key: "column", head: "column", of: func(c viewColumn) value { return c.name }},
+	{key: "unit", head: "unit", cut: 10, of: func(c viewColumn) value { return c.unit }},
+	{key: "meaning", head: "meaning", cut: 20, of: func(c viewColumn) value { return c.meaning }},
+	{key: "example", head: "example", drop: 1, of: func(c viewColumn) value { return c.example }},
 }
 
 // Views are the names of the views, in the order in which Schema shows them.
@@ -43,11 +43,11 @@ func Views() (names []string) {
 
 // Schema writes a row for each column of a view; for "", of all of them.
 func Schema(w io.Writer, s Style, view string) error {
-	var rows [][]any
+	var rows []viewColumn
 	for _, c := range viewColumns {
 		if view == "" || c.view == view {
-			rows = append(rows, []any{c.view, c.name, c.unit, c.meaning, c.example})
+			rows = append(rows, c)
 		}
 	}
-	return list(w, s, schemaColumns, rows, nil)
+	return render(w, s, document{table: tableOfAll(schemaColumns, rows)})
 }

@@ -9,26 +9,34 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-var statusColumns = []column{
-	{key: "item", head: "item", cut: 12},
-	{key: "value", head: "value", right: true},
-	{key: "age_seconds", head: "age", right: true},
-	{key: "detail", head: "detail", cut: 10},
+// statusRow is one line of a status.
+type statusRow struct {
+	item   string
+	value  value
+	age    value // seconds; nil for none
+	detail string
+}
+
+var statusColumns = []column[statusRow]{
+	{key: "item", head: "item", cut: 12, of: func(r statusRow) value { return r.item }},
+	{key: "value", head: "value", right: true, of: func(r statusRow) value { return r.value }},
+	{key: "age_seconds", head: "age", right: true, of: func(r statusRow) value { return r.age }},
+	{key: "detail", head: "detail", cut: 10, of: func(r statusRow) value { return r.detail }},
 }
 
 // statusList collects the rows of a status.
 type statusList struct {
 	now  int64
-	rows [][]any
+	rows []statusRow
 }
 
 // add adds a row. at is the time that its age is counted from, 0 for none.
-func (l *statusList) add(item string, value any, at int64, detail string) {
-	var age any
+func (l *statusList) add(item string, v value, at int64, detail string) {
+	row := statusRow{item: item, value: v, detail: detail}
 	if at != 0 {
-		age = seconds(max(l.now-at, 0) / store.Second)
+		row.age = seconds(max(l.now-at, 0) / store.Second)
 	}
-	l.rows = append(l.rows, []any{item, value, age, detail})
+	l.rows = append(l.rows, row)
 }
 
 // Status writes the program's own health; for people, below whether it is
@@ -40,19 +48,10 @@ func Status(tx *store.Tx, out io.Writer, s Style, w Window, maxAge, indexBytes i
 			return err
 		}
 	}
-	if s.human() {
+	return render(out, s, document{table: tableOfAll(statusColumns, l.rows), above: func() (above, error) {
 		verdict, _, err := Stopped(tx, w.Until, maxAge)
-		if err != nil {
-			return err
-		}
-		if _, err := io.WriteString(out, s.line(verdict)+"\n"); err != nil {
-			return err
-		}
-		if err := heading(out, s, nil, "as of "+s.stamp(w.Until)); err != nil {
-			return err
-		}
-	}
-	return list(out, s, statusColumns, l.rows, nil)
+		return above{verdict: verdict, heading: []string{"as of " + s.stamp(w.Until)}}, err
+	}})
 }
 
 func passStatus(tx *store.Tx, l *statusList, _ Style, w Window) error {
@@ -121,9 +120,9 @@ func cursorStatus(indexBytes int64) func(*store.Tx, *statusList, Style, Window) 
 		}
 		for _, c := range cursors {
 			detail := "moved " + s.clock(c.MovedAt)
-			var position any = c.Offset.Int64
-			if !c.Offset.Valid {
-				position = nil
+			var position value
+			if c.Offset.Valid {
+				position = c.Offset.Int64
 			}
 			if c.Cursor.String != "" {
 				detail += ", " + c.Cursor.String

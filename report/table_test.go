@@ -1,6 +1,7 @@
 package report
 
 import (
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -9,6 +10,28 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
+// list writes a table.
+func list(w io.Writer, s Style, shapes []shape, rows [][]value) error {
+	return render(w, s, document{table: table{shapes: shapes, rows: func(row func([]value) error) error {
+		for _, values := range rows {
+			if err := row(values); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}})
+}
+
+// aboveOf returns what stands above a table.
+func aboveOf(t *testing.T, s Style, a above) string {
+	t.Helper()
+	p, err := s.formatter(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.(*people).above(a)
+}
+
 // TestATableFitsItsTerminal: no line is wider, as long as the columns that are
 // never lost or cut have room; a narrower terminal shows no column that a wider
 // one does not; and nothing is lost where there is room.
@@ -16,20 +39,20 @@ func TestATableFitsItsTerminal(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 40 {
-		columns := []column{{head: "host", cut: 6}, {head: "state"}, {head: "n", right: true, drop: 3}, {head: "bars", drop: 1}, {head: "codes", cut: 4, drop: 2}}
+		columns := []shape{{head: "host", cut: 6}, {head: "state"}, {head: "n", right: true, drop: 3}, {head: "bars", drop: 1}, {head: "codes", cut: 4, drop: 2}}
 		var rows [][]any
 		for range r.IntN(5) {
 			name := []string{"lab", "lab-with-a-long-name", "日本日本日本日本", "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", "\x1b[2J"}[r.IntN(5)]
 			rows = append(rows, []any{name, state("silent"), int64(r.IntN(100_000)), spark{1, 0, 8, -1}, counts{412: 31, 500: int64(r.IntN(9999))}})
 		}
 		var wide strings.Builder
-		if err := list(&wide, Style{}, columns, rows, nil); err != nil {
+		if err := list(&wide, Style{}, columns, rows); err != nil {
 			t.Fatal(err)
 		}
 		shown := 5
 		for width := 90; width >= 14; width-- {
 			var b strings.Builder
-			if err := list(&b, Style{Width: width, Colour: width%2 == 0}, columns, rows, nil); err != nil {
+			if err := list(&b, Style{Width: width, Colour: width%2 == 0}, columns, rows); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(b.String()) {
@@ -67,12 +90,8 @@ func TestAHostsNameIsTextInAHeading(t *testing.T) {
 		{Style{Width: 9}, "日本日", "日本日, 2\n\n"},
 		{Style{Width: 5}, "e\u0301e\u0301", "e\u0301e\u0301, 2\n\n"},
 	} {
-		var got strings.Builder
-		if err := heading(&got, c.style, nil, c.name, "2"); err != nil {
-			t.Fatal(err)
-		}
-		if got.String() != c.want {
-			t.Errorf("%q in %+v is %q, want %q", c.name, c.style, got.String(), c.want)
+		if got := aboveOf(t, c.style, above{heading: []string{c.name, "2"}}); got != c.want {
+			t.Errorf("%q in %+v is %q, want %q", c.name, c.style, got, c.want)
 		}
 	}
 }
@@ -80,12 +99,9 @@ func TestAHostsNameIsTextInAHeading(t *testing.T) {
 // TestABlindWindowFitsItsTerminal: its line was 80 columns long on any.
 func TestABlindWindowFitsItsTerminal(t *testing.T) {
 	t.Parallel()
-	var got strings.Builder
-	if err := heading(&got, Style{Width: 60}, []blindness{{to: 3_600_000_000, why: "journal-export source-unread"}}, "a"); err != nil {
-		t.Fatal(err)
-	}
-	if want := "a\nblind from 1970-01-01 00:00:00 to 1970-01-01 01:00:00:\njournal-export source-unread\n\n"; got.String() != want {
-		t.Errorf("got %q, want %q", got.String(), want)
+	got := aboveOf(t, Style{Width: 60}, above{heading: []string{"a"}, blind: []blindness{{to: 3_600_000_000, why: "journal-export source-unread"}}})
+	if want := "a\nblind from 1970-01-01 00:00:00 to 1970-01-01 01:00:00:\njournal-export source-unread\n\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -124,7 +140,7 @@ func TestWhatPeopleAndProgramsRead(t *testing.T) {
 	}
 	var csv, markdown strings.Builder
 	for out, format := range map[*strings.Builder]string{&csv: FormatCSV, &markdown: FormatMarkdown} {
-		if err := list(out, Style{Format: format}, []column{{key: "n", head: "a|b"}}, [][]any{{int64(-5)}, {-0.5}, {"-5"}}, nil); err != nil {
+		if err := list(out, Style{Format: format}, []shape{{key: "n", head: "a|b"}}, [][]any{{int64(-5)}, {-0.5}, {"-5"}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,8 +12,10 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// What a cell may hold, besides nil, bool, int, int64, float64, string and
-// []byte: each is shown to people in one way, and to programs in another.
+// value is what a cell may hold: nil, bool, int, int64, float64, string, []byte, or one
+// of the types below. Each is shown to people in one way, and to programs in another.
+type value = any
+
 type (
 	// instant is a time in microseconds: RFC 3339 for programs.
 	instant int64
@@ -37,7 +39,7 @@ type (
 )
 
 // show is a value as a person reads it in a table.
-func show(v any, zone *time.Location) string {
+func show(v value, zone *time.Location) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
@@ -60,7 +62,7 @@ func show(v any, zone *time.Location) string {
 }
 
 // plainText is a value in CSV.
-func plainText(v any) string {
+func plainText(v value) string {
 	switch v := v.(type) {
 	case nil, unknown:
 		return ""
@@ -81,7 +83,7 @@ func plainText(v any) string {
 }
 
 // text is a value that reads the same for people and in CSV.
-func text(v any) string {
+func text(v value) string {
 	switch v := v.(type) {
 	case string:
 		return v
@@ -146,7 +148,7 @@ func (c counts) class(class int) (n int64) {
 }
 
 // mainFailure is the most frequent code from 400 on, of equals the highest; nil for none.
-func (c counts) mainFailure() any {
+func (c counts) mainFailure() value {
 	most := 0
 	for code, n := range c {
 		if code >= 400 && (most == 0 || n > c[most] || n == c[most] && code > most) {
@@ -193,7 +195,7 @@ func (b byteCount) size() string {
 
 // writeJSON writes a value as JSON, in ASCII: no byte of a host's name reaches
 // a terminal as it is.
-func writeJSON(b textWriter, v any) {
+func writeJSON(b textWriter, v value) {
 	switch v := v.(type) {
 	case nil, unknown:
 		b.WriteString("null")

@@ -1,12 +1,7 @@
 package report
 
 import (
-	"fmt"
-	"io"
-	"regexp"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -108,77 +103,9 @@ func putsUnknown(blindIn []blindness, from, to int64) bool {
 }
 
 // known is a count, unknown if it is none and could not have been counted.
-func known(n int64, uncounted bool) any {
+func known(n int64, uncounted bool) value {
 	if uncounted && n == 0 {
 		return unknown{}
 	}
 	return n
-}
-
-// maxBlind is how many blind windows a heading names.
-const maxBlind = 5
-
-// heading writes what stands above a table: parts of one sentence, as many on a
-// line as the terminal has room for, and a line for each blind window, the
-// newest first.
-func heading(w io.Writer, s Style, blindIn []blindness, parts ...string) error {
-	var text strings.Builder
-	column := 0
-	for i, part := range parts {
-		if s.Format == FormatMarkdown {
-			part = markdown(part)
-		}
-		width := columnsOf(part)
-		switch {
-		case i == 0 && s.Format == FormatMarkdown && beginsBlock.MatchString(part):
-			text.WriteByte('\\')
-		case i > 0 && s.Width > 0 && column+2+width > s.Width:
-			text.WriteString(",\n")
-			column = 0
-		case i > 0:
-			text.WriteString(", ")
-			column += 2
-		}
-		text.WriteString(part)
-		column += width
-	}
-	text.WriteByte('\n')
-	for n := len(blindIn) - 1; n >= 0; n-- {
-		if n < len(blindIn)-maxBlind {
-			fmt.Fprintf(&text, "blind in %d more window(s): see gap_log\n", n+1)
-			break
-		}
-		b := blindIn[n]
-		for _, line := range wrapped(fmt.Sprintf("blind from %s to %s: %s", s.clock(b.from), s.clock(b.to), b.why), s.Width) {
-			text.WriteString(line + "\n")
-		}
-	}
-	text.WriteByte('\n')
-	_, err := io.WriteString(w, text.String())
-	return err
-}
-
-// beginsBlock: a line of markdown that begins so is a heading, a quotation, a
-// list or a rule.
-var beginsBlock = regexp.MustCompile(`^[#>+=-]`)
-
-// line is a text above a table, as much of it as a line of the terminal has room for.
-func (s Style) line(text string) string {
-	switch {
-	case s.Format == FormatMarkdown:
-		return markdown(text)
-	case s.Width > 0:
-		return shortened(text, s.Width)
-	}
-	return text
-}
-
-// clock is a time as a heading shows it.
-func (s Style) clock(at int64) string {
-	return time.UnixMicro(at).In(s.zone()).Format("2006-01-02 15:04:05")
-}
-
-// stamp is a time with its zone, as a heading shows it.
-func (s Style) stamp(at int64) string {
-	return time.UnixMicro(at).In(s.zone()).Format("2006-01-02 15:04:05 MST")
 }

@@ -1,0 +1,132 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+)
+
+// people writes documents for people, on a page.
+type people struct {
+	w     io.Writer
+	style Style
+	page  page
+	n     int // documents so far
+}
+
+// page is a format for people.
+type page interface {
+	// text is a text that shows itself within a line.
+	text(string) string
+	// begins is a text that shows itself at the beginning of a line.
+	begins(string) string
+	// line is a line outside of a table.
+	line(string) string
+	// advice is a title, and a text of any length below it.
+	advice(title, text string) string
+	// colour is the SGR code for a state, "" for none.
+	colour(state) string
+	// narrow makes a part of a table, which may be the first, as narrow as it has to be.
+	narrow(g *grid, first bool)
+	options() []tablewriter.Option
+	// lines are those of a part as tablewriter has made it.
+	lines(rendered string, first bool) string
+}
+
+func (p *people) rows(shapes []shape) (rowWriter, error) {
+	return &tableRows{w: p.w, page: p.page, zone: p.style.zone(), shapes: shapes}, nil
+}
+
+func (p *people) document(d document) error {
+	if p.n++; p.n > 1 {
+		if _, err := io.WriteString(p.w, "\n"); err != nil {
+			return err
+		}
+	}
+	if d.above != nil {
+		above, err := d.above()
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(p.w, p.above(above)); err != nil {
+			return err
+		}
+	}
+	if err := p.table(d.table); err != nil || d.below == nil {
+		return err
+	}
+	below, err := d.below(p.page)
+	if err == nil {
+		_, err = io.WriteString(p.w, below)
+	}
+	return err
+}
+
+func (p *people) table(t table) error {
+	rows, err := p.rows(t.shapes)
+	if err != nil {
+		return err
+	}
+	if err := t.rows(rows.row); err != nil {
+		return err
+	}
+	if t.sum != nil {
+		if err := rows.row(t.sum()); err != nil {
+			return err
+		}
+	}
+	return rows.end()
+}
+
+func (p *people) end() error { return nil }
+
+// maxBlind is how many blind windows are named above a table.
+const maxBlind = 5
+
+// above is what stands above a table: a verdict, the heading, and a line for each blind
+// window, the newest first.
+func (p *people) above(a above) string {
+	var text strings.Builder
+	if a.verdict != "" {
+		text.WriteString(p.page.line(a.verdict) + "\n")
+	}
+	if len(a.heading) > 0 {
+		text.WriteString(p.heading(a.heading) + "\n")
+	}
+	for n := len(a.blind) - 1; n >= 0; n-- {
+		if n < len(a.blind)-maxBlind {
+			fmt.Fprintf(&text, "blind in %d more window(s): see gap_log\n", n+1)
+			break
+		}
+		b := a.blind[n]
+		for _, line := range wrapped(fmt.Sprintf("blind from %s to %s: %s", p.style.clock(b.from), p.style.clock(b.to), b.why), p.style.Width) {
+			text.WriteString(line + "\n")
+		}
+	}
+	return text.String() + "\n"
+}
+
+// heading joins parts of one sentence, as many on a line as the terminal has room for.
+func (p *people) heading(parts []string) string {
+	var text strings.Builder
+	column := 0
+	for i, part := range parts {
+		part = p.page.text(part)
+		width := columnsOf(part)
+		switch {
+		case i == 0:
+			part = p.page.begins(part)
+		case p.style.Width > 0 && column+2+width > p.style.Width:
+			text.WriteString(",\n")
+			column = 0
+		default:
+			text.WriteString(", ")
+			column += 2
+		}
+		text.WriteString(part)
+		column += width
+	}
+	return text.String()
+}

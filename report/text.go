@@ -1,0 +1,84 @@
+package report
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// textPage is plain text, aligned, for a terminal.
+type textPage struct {
+	width    int // columns of the terminal; 0 for no limit
+	coloured bool
+}
+
+func (textPage) text(text string) string { return text }
+
+func (textPage) begins(text string) string { return text }
+
+// line is as much of a text as a line has room for.
+func (p textPage) line(text string) string {
+	if p.width > 0 {
+		return shortened(text, p.width)
+	}
+	return text
+}
+
+func (p textPage) advice(title, text string) string {
+	lines := "\n" + title + "\n"
+	for _, line := range wrapped(text, p.width-len(gap)) {
+		lines += gap + line + "\n"
+	}
+	return lines
+}
+
+func (p textPage) colour(s state) string {
+	if !p.coloured {
+		return ""
+	}
+	return colours[s]
+}
+
+// narrow applies the reductions. Those that lose columns are for the first part, which
+// decides for all of them.
+func (p textPage) narrow(g *grid, first bool) {
+	if p.width <= 0 {
+		return
+	}
+	for _, r := range reductions {
+		if first || !r.loses {
+			r.reduce(g, p.width)
+		}
+	}
+}
+
+func (textPage) options() []tablewriter.Option {
+	return []tablewriter.Option{
+		tablewriter.WithPadding(tw.Padding{Right: gap, Overwrite: true}),
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
+		})),
+	}
+}
+
+// sgrEnd is how a terminal's colours end.
+const sgrEnd = "\x1b[0m"
+
+var endsTwice = regexp.MustCompile(`\x1b\[0m( *)\x1b\[0m`)
+
+// lines leaves out the blanks that fill the last column up, the second end of a colour,
+// which tablewriter puts after a cell's padding, and the head of all parts but the first.
+func (textPage) lines(rendered string, first bool) string {
+	if !first {
+		_, rendered, _ = strings.Cut(rendered, "\n")
+	}
+	var lines strings.Builder
+	for line := range strings.Lines(rendered) {
+		lines.WriteString(strings.TrimRight(endsTwice.ReplaceAllString(line, sgrEnd+"$1"), " \n") + "\n")
+	}
+	return lines.String()
+}
