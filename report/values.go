@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/dustin/go-humanize"
 )
 
 // value is what a cell may hold: nil, bool, int, int64, float64, string, []byte, or one
@@ -179,19 +180,7 @@ func (s spark) bars() string {
 	return b.String()
 }
 
-func (b byteCount) size() string {
-	size, unit := float64(b), "B"
-	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if size < 1024 {
-			break
-		}
-		size, unit = size/1024, next
-	}
-	if unit == "B" {
-		return fmt.Sprintf("%d B", int64(b))
-	}
-	return fmt.Sprintf("%.1f %s", size, unit)
-}
+func (b byteCount) size() string { return humanize.IBytes(uint64(max(b, 0))) }
 
 // writeJSON writes a value as JSON, in ASCII: no byte of a host's name reaches
 // a terminal as it is.
