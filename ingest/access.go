@@ -5,6 +5,9 @@ import (
 	"net/url"
 )
 
+// addressEnd is what stands between the address and the request.
+var addressEnd = []byte(` - "`)
+
 // access is one access line of the receiver's server.
 type access struct {
 	method, target []byte
@@ -43,9 +46,9 @@ func accessLine(text []byte) (a access, ok bool) {
 		return a, false
 	}
 	a.method, a.target, a.status = request[:blank], request[blank+1:version], status
-	// uvicorn escapes blanks; with one, the request begins in a client's address,
-	// which is what X-Forwarded-For says.
-	if !combined && bytes.IndexByte(a.target, ' ') >= 0 {
+	// uvicorn writes what X-Forwarded-For says for an address. If that holds a
+	// request, the line has the address's end behind it.
+	if !combined && bytes.Contains(a.target, addressEnd) {
 		return a, false
 	}
 	a.decoded = request[version+1] != 'H'

@@ -33,7 +33,7 @@ func rejection(text []byte, warning bool) (f finding, ok bool) {
 // X-Forwarded-For.
 func endsAsAccessLine(text []byte) bool {
 	end, _ := lastEnd(text)
-	return end > 0 && bytes.Contains(text[:end], []byte(` - "`))
+	return end > 0 && bytes.Contains(text[:end], addressEnd)
 }
 
 // isContinued reports whether a line goes on with the one before: it is indented,

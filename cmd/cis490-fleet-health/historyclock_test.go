@@ -25,7 +25,7 @@ func (m *machine) checkHeldBack(p passRead) map[string]bool {
 	ahead := p.now + 5*store.Minute
 	m.readStamps(p.now)
 	held := map[string]bool{}
-	for _, symptom := range m.rows("SELECT symptom FROM held_back WHERE reason NOT LIKE '%understood%'") {
+	for _, symptom := range m.rows("SELECT symptom FROM held_back WHERE reason NOT LIKE '%understood%' AND reason NOT LIKE '%in a gap of the index%'") {
 		held[symptom] = true
 	}
 	if held["fatal-only"] != held["unstamped"] || !p.index && !held["silent"] {

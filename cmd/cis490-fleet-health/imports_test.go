@@ -30,7 +30,7 @@ var confined = map[string]string{
 	"github.com/jmoiron/sqlx":           "store/",
 	"github.com/pressly/goose":          "store/",
 	"modernc.org/sqlite":                "store/",
-	"github.com/olekukonko/tablewriter": "report/table.go",
+	"github.com/olekukonko/tablewriter": "report/",
 	"github.com/spf13/cobra":            "cmd/cis490-fleet-health/",
 }
 
