@@ -227,10 +227,10 @@ func TestALiveJournaldsPiecesHideNothing(t *testing.T) {
 	j, open := liveJournald(t, `RateLimitBurst=0\n`)
 	stdout, stderr, s := open(), open(), mustOpen(t)
 	const line = `INFO:     10.0.0.1:5 - "%s HTTP/1.1" %s` + "\n"
-	const rounds = 16
+	const rounds = 32
 	for i := range rounds {
-		// journald cuts in the midst of the version, or somewhere near.
-		long := fmt.Sprintf(line, "GET /"+strings.Repeat("a", 48<<10-len(`INFO:     10.0.0.1:5 - "GET / HTTP/1.1"`)+i), "404 Not Found")
+		// journald cuts behind the line, in the midst of the version, or between.
+		long := fmt.Sprintf(line, "GET /"+strings.Repeat("a", 48<<10-len(`INFO:     10.0.0.1:5 - "GET / HTTP/1.1"`)+i-15), "404 Not Found")
 		fmt.Fprint(stdout, long)
 		fmt.Fprint(stderr, "WARNING host=b missing X-Cis490-Code-Commit\nERROR: x\nTraceback (most recent call last):\n",
 			strings.Repeat("  File \"x.py\", line 1, in f\n    f()\n", 200), "RuntimeError: disk full\n")

@@ -41,6 +41,7 @@ type unfinished struct {
 	kind  lineKind
 	lines int  // of a request
 	cut   bool // the next entry begins in the midst of the line
+	ended bool // or with a new one: where it was cut, the line may have ended
 }
 
 type lineKind uint8
@@ -54,7 +55,11 @@ const (
 // message reads a message, a line at a time, and calls found with each line that
 // says something of a host's PUT.
 func (h *hearing) message(from speaker, text []byte, warning bool, found func(finding)) {
-	if h.isPiece(from) {
+	piece, mayBegin := h.isPiece(from, text)
+	if piece {
+		if mayBegin {
+			readAfterCut(text, warning, found)
+		}
 		return
 	}
 	for len(text) > 0 {
@@ -77,26 +82,52 @@ func (h *hearing) message(from speaker, text []byte, warning bool, found func(fi
 			if len(text) > 0 {
 				return // the rest of the message is the traceback
 			}
-			h.set(from, unfinished{kind: tracebackLine, cut: from.cut})
+			h.begin(from, tracebackLine)
 		case isUnfinished(line):
-			h.set(from, unfinished{kind: requestLine, cut: from.cut})
+			h.begin(from, requestLine)
 		}
 	}
 }
 
 // isPiece reports whether an entry begins in the midst of a line, which the
-// stream's last entry has begun, and notes whether the next one does.
-func (h *hearing) isPiece(from speaker) bool {
+// stream's last entry has begun, and notes whether the next one does. journald
+// cuts a line of exactly 48 KiB, too, and stores nothing for its empty rest:
+// mayBegin reports whether the entry may be a line of its own.
+func (h *hearing) isPiece(from speaker, text []byte) (piece, mayBegin bool) {
 	if len(h.unfinished) == 0 && !from.cut {
-		return false
+		return false, false
 	}
 	u := h.unfinished[from.key()]
-	piece := u.cut
-	if u.cut != from.cut {
-		u.cut = from.cut
-		h.set(from, u)
+	piece, mayBegin = u.cut, u.ended && !from.cut
+	if piece && !from.cut && u.kind == requestLine {
+		u.kind, u.lines = wholeLine, 0 // its end was in the pieces
 	}
-	return piece
+	u.cut, u.ended = from.cut, false
+	if from.cut {
+		end, _ := lastEnd(stripColour(text))
+		u.ended = end > 0
+	}
+	h.set(from, u)
+	return piece, mayBegin
+}
+
+// readAfterCut reads a line that may be the rest of one of uvicorn's. The rest
+// ends as uvicorn wrote it, so it shows as an access line only with the status of
+// its own request. A dated line ends in what a client wrote, and is not read.
+func readAfterCut(line []byte, warning bool, found func(finding)) {
+	line = bytes.TrimRight(stripColour(line), "\r")
+	quote := openingQuote(line)
+	if len(line) == 0 || line[0] == '{' {
+		return
+	}
+	if quote >= 0 {
+		if _, dated := cutDate(line[:quote]); dated {
+			return
+		}
+	}
+	if f, ok := parseText(line, warning); ok {
+		found(f)
+	}
 }
 
 // goesOn reports whether a line is part of what its stream began before.
@@ -123,6 +154,13 @@ func (h *hearing) goesOn(from speaker, line []byte) bool {
 	}
 	h.set(from, u)
 	return true
+}
+
+// begin notes that a stream's line is the first of several.
+func (h *hearing) begin(from speaker, kind lineKind) {
+	u := h.unfinished[from.key()]
+	u.kind, u.lines = kind, 0
+	h.set(from, u)
 }
 
 // set remembers how a stream goes on.
