@@ -91,17 +91,31 @@ func (e *exportReader) next() (*entry, error) {
 			continue // blank lines between entries
 		}
 		e.offset = e.pos
-		at, err := strconv.ParseInt(string(e.at), 10, 64)
-		if err != nil || at < 0 {
+		if !e.parseTimes() {
 			return nil, fmt.Errorf("%w: byte %d: an entry without a time", errStream, e.pos)
 		}
-		e.entry.at = at
-		e.entry.monotonic, _ = strconv.ParseInt(string(e.mono), 10, 64)
 		if len(e.prio) == 1 {
 			e.entry.priority = e.prio[0]
 		}
 		return &e.entry, nil
 	}
+}
+
+// parseTimes reports whether the entry has a time.
+func (e *exportReader) parseTimes() bool {
+	at, err := strconv.ParseInt(string(e.at), 10, 64)
+	e.entry.at = at
+	e.entry.monotonic, _ = strconv.ParseInt(string(e.mono), 10, 64)
+	return err == nil && at >= 0
+}
+
+// unfinished returns the entry inside which the stream ended, as far as it was
+// read; nil if its cursor, its time or its boot was not.
+func (e *exportReader) unfinished() *entry {
+	if !e.parseTimes() || len(e.entry.cursor) == 0 || len(e.entry.boot) == 0 {
+		return nil
+	}
+	return &e.entry
 }
 
 // field reads one field; false is the blank line that ends an entry.

@@ -50,7 +50,6 @@ type journalCursor struct {
 	Clock   int64            `json:"clock"`           // of the pass, if the entry was ahead of it by more than FutureTolerance, or 0: what was written since may stand before the entry
 	Again   []stretch        `json:"again,omitempty"` // what is to be read besides what comes after the cursor
 	Missed  *missed          `json:"missed,omitempty"`
-	Spot    string           `json:"spot,omitempty"` // the entry after which journalctl ended within another one; "" if it did not
 }
 
 // parseJournalCursor reads a stored cursor. ok is false for none, and for one
@@ -294,48 +293,65 @@ func (r *journalFollower) place() string {
 	return r.at.String()
 }
 
-// follow reads entries from a starting point to the end of the journal. Where
-// journalctl has ended within an entry in the last pass, too, that is damaged: then
-// it goes on a second later, or four, or sixteen.
+// follow reads entries from a starting point to the end of the journal. journalctl
+// ends within a damaged entry. If it does so again when it begins there, reading
+// goes on after the entry.
 func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
-	err := r.followFrom(ctx, seek...)
-	spot := r.when
-	for skip := int64(store.Second); errors.Is(err, errMidEntry) && spot.boot != nil && ctx.Err() == nil; skip *= 4 {
-		r.at.Spot = fmt.Sprintf("%s %d", spot.boot, spot.monotonic)
-		if r.begin.Spot != r.at.Spot || spot.at+skip > r.now {
+	clear(r.twins)
+	r.when = instant{}
+	cut, err := r.followFrom(ctx, nil, seek...)
+	for cut != nil && ctx.Err() == nil {
+		at := string(cut.cursor)
+		again, errAgain := r.followFrom(ctx, cut, r.inStretch("--cursor="+at)...)
+		switch {
+		case errors.Is(errAgain, errElsewhere):
 			return err
+		case again == nil || !again.is(cut):
+			cut, err = again, errAgain
+		case !r.take(cut, true):
+			r.result.Capped = true
+			return nil
+		default:
+			cut, err = r.followFrom(ctx, nil, r.inStretch("--after-cursor="+at)...)
 		}
-		r.gap(store.Gap{Reason: store.GapVacuumed, From: spot.at, To: spot.at + skip,
-			Detail: "the journal holds a damaged entry, at which journalctl ends; what stands beside it was left out"})
-		again := []string{since(spot.at + skip)}
-		if r.stretch != nil && r.stretch.Boot != "" {
-			again = append(again, "_BOOT_ID="+r.stretch.Boot)
-		}
-		if err = r.followFrom(ctx, again...); r.when.boot != nil {
-			spot = r.when
-		}
-	}
-	if err == nil {
-		r.at.Spot = ""
 	}
 	return err
 }
 
-// followFrom is follow without a look at how it ended.
-func (r *journalFollower) followFrom(ctx context.Context, seek ...string) error {
-	clear(r.twins)
-	r.when, r.says = instant{}, &journalctlSays{}
-	err := runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), r.says, func(out io.Reader) error {
+// inStretch adds to a seek the boot of the stretch that is being read.
+func (r *journalFollower) inStretch(seek string) []string {
+	if r.stretch != nil && r.stretch.Boot != "" {
+		return []string{seek, "_BOOT_ID=" + r.stretch.Boot}
+	}
+	return []string{seek}
+}
+
+// errElsewhere: journalctl did not begin with the entry that was asked for.
+var errElsewhere = errors.New("journalctl began with another entry")
+
+// followFrom reads entries from a starting point until journalctl ends. It returns
+// the entry within which that was, nil for none. The first entry has to be first,
+// unless that is nil.
+func (r *journalFollower) followFrom(ctx context.Context, first *entry, seek ...string) (cut *entry, err error) {
+	r.says = &journalctlSays{}
+	err = runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), r.says, func(out io.Reader) error {
 		stream := newExportReader(out, 0)
 		for {
 			e, err := stream.next()
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
-			if err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				e = stream.unfinished()
+				cut = e
+			}
+			if first != nil && (e == nil || !e.is(first)) {
+				return errElsewhere
+			}
+			if first = nil; err != nil {
 				return err
 			}
-			if !r.take(e) {
+			if !r.take(e, false) {
 				r.result.Capped = true
 				return nil
 			}
@@ -349,7 +365,10 @@ func (r *journalFollower) followFrom(ctx context.Context, seek ...string) error 
 		}
 	})
 	r.settle()
-	return err
+	if !errors.Is(err, errMidEntry) {
+		cut = nil
+	}
+	return cut, err
 }
 
 // settle takes in what journalctl has said until now.
@@ -365,8 +384,9 @@ func (r *journalFollower) settle() {
 	r.vacuumed = nil
 }
 
-// take reads an entry. It returns false for one that is too many.
-func (r *journalFollower) take(e *entry) bool {
+// take reads an entry, of which only the cursor and the times are known if it is
+// damaged. It returns false for one that is too many.
+func (r *journalFollower) take(e *entry, damaged bool) bool {
 	r.accepted = true
 	if m := r.at.Missed; m != nil && m.Lost != nil && bytes.Equal(anywhere(e.cursor), anywhere([]byte(m.Cursor))) {
 		m.Lost = nil
@@ -387,9 +407,23 @@ func (r *journalFollower) take(e *entry) bool {
 			r.reached, r.stretch.At, r.stretch.Monotonic = append(r.reached[:0], e.cursor...), e.at, e.monotonic
 		}
 	}
-	r.add(e)
+	if damaged {
+		r.passOver(e)
+	} else {
+		r.add(e)
+	}
 	r.advance(e)
 	return true
+}
+
+// passOver notes that an entry is damaged. A hundred of them end the pass: each
+// takes two more runs of journalctl.
+func (r *journalFollower) passOver(e *entry) {
+	r.count(e)
+	r.seen++
+	r.last = e.at
+	r.cost += r.opts.MaxEntries / 100
+	r.gap(store.Gap{Reason: store.GapDamaged, From: e.at, To: e.at + 1, Detail: "the journal holds a damaged entry, which journalctl cannot print"})
 }
 
 // advance moves the position to an entry that is new. What has been read comes

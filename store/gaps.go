@@ -92,6 +92,7 @@ const (
 	GapCursorLost  = "cursor-lost"   // journalctl refused the cursor
 	GapClockStep   = "clock-step"    // the journal went back in time
 	GapRateLimited = "rate-limited"  // journald dropped entries of the unit
+	GapDamaged     = "damaged"       // journalctl cannot print an entry
 	GapUnread      = "source-unread" // the source could not be read; recoverable
 
 	// GapNotUnderstood: hosts shipped, but no line of the receiver was understood as a PUT.
