@@ -38,33 +38,24 @@ func TestKeyIsThePredecessors(t *testing.T) {
 
 func TestDecide(t *testing.T) {
 	t.Parallel()
-	finding := detect.Finding{Host: "lab-1", Symptom: detect.Silent, Detail: "now"}
-	stored := func(host, symptom string, at int64) *store.Alert {
-		return &store.Alert{DedupKey: detect.Key(host, symptom, at), Host: host, Symptom: symptom, DetectedAt: at}
-	}
-	adopted := stored("lab-1", detect.Silent, now)
-	adopted.Host, adopted.Symptom, adopted.Detail, adopted.DetectedAt = "", "", "in other words", now-store.Hour
-	const hour = 1777636800 * store.Second
+	stored := &store.Alert{}
 	for _, c := range []struct {
-		name   string
-		stored *store.Alert
-		now    int64
-		want   detect.Reason
+		name         string
+		stored       *store.Alert
+		neverShipped bool
+		madeUp       int
+		want         detect.Reason
 	}{
-		{"a finding without a stored alert is alerted", nil, now, detect.AlertNow},
-		{"a finding alerted earlier in the hour is not alerted again", stored("lab-1", detect.Silent, hour), now, detect.AlreadyThisHour},
-		{"a finding alerted at this very time is not alerted again", stored("lab-1", detect.Silent, now), now, detect.AlreadyThisHour},
-		{"an alert of the hour's first microsecond holds until its last", stored("lab-1", detect.Silent, hour), hour + store.Hour - 1, detect.AlreadyThisHour},
-		{"an alert of the last hour does not hold in this one", stored("lab-1", detect.Silent, hour-1), hour, detect.AlertNow},
-		{"an alert of the same hour of yesterday does not hold", stored("lab-1", detect.Silent, now-24*store.Hour), now, detect.AlertNow},
-		{"an alert from after a clock went back does not hold in its past", stored("lab-1", detect.Silent, now+store.Hour), now, detect.AlertNow},
-		{"another host's alert does not hold", stored("lab-2", detect.Silent, now), now, detect.AlertNow},
-		{"another symptom's alert does not hold", stored("lab-1", detect.FatalOnly, now), now, detect.AlertNow},
-		{"an adopted alert holds by its key, whatever else it says", adopted, now, detect.AlreadyThisHour},
+		{"a host that ships is alerted", nil, false, 0, detect.AlertNow},
+		{"a host that ships is alerted whatever names are made up", nil, false, detect.MaxNeverShipped, detect.AlertNow},
+		{"a host that ships is alerted once an hour", stored, false, 0, detect.AlreadyThisHour},
+		{"a name that never shipped is alerted as long as there is room", nil, true, detect.MaxNeverShipped - 1, detect.AlertNow},
+		{"a name that never shipped is not alerted beyond that", nil, true, detect.MaxNeverShipped, detect.TooManyNames},
+		{"a name that never shipped keeps the alert that it has", stored, true, detect.MaxNeverShipped, detect.AlreadyThisHour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if got := detect.Decide(finding, c.stored, c.now); got != c.want {
+			if got := detect.Decide(c.stored, c.neverShipped, c.madeUp); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -133,7 +124,11 @@ func (f *fleet) detect(read detect.Sources, at int64) (found []string) {
 		if err := tx.Get(&before, "SELECT COALESCE(MAX(id), 0) FROM alerts"); err != nil {
 			return err
 		}
-		n, err := detect.Run(tx, thresholds, read, at, 0)
+		verdicts, err := detect.Find(tx, thresholds, read, at)
+		if err != nil {
+			return err
+		}
+		n, err := detect.Raise(tx, verdicts, at, 0)
 		if err != nil {
 			return err
 		}

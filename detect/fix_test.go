@@ -47,7 +47,7 @@ func TestANameBringsNoCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, symptom := range []string{detect.Silent, detect.FatalOnly, detect.Unstamped} {
+	for _, symptom := range detect.Symptoms() {
 		want := commands.FindAllString(found["lab-01 "+symptom].SuggestedFix, -1)
 		if len(want) == 0 {
 			t.Errorf("%s: no command for lab-01", symptom)

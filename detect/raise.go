@@ -14,50 +14,113 @@ const MaxNeverShipped = 50
 // blockMakers is the fix for names that are made up.
 const blockMakers = "on the receiver, `journalctl -u cis490-receiver --since '1 hour ago'` shows which address makes up these host names; block it"
 
-// raiser stores the findings of one detector as alerts.
-type raiser struct {
-	tx        *store.Tx
-	symptom   string
-	now, pass int64
-	alerts    int // new ones
-	single    int // alerts of this hour of names that never shipped; negative if not known yet
-	others    int // findings of such names beyond MaxNeverShipped
+// Key is the dedup key of a symptom of a host in the UTC hour of now. host is its
+// stored name; the key is made of the name that stands in alerts.jsonl.
+func Key(host, symptom string, now int64) string {
+	return store.AlertKey(store.AlertsName(host), symptom, now)
 }
 
-// raise stores a finding as an alert, or that it was found again.
-func (r *raiser) raise(f Finding) error {
-	stored, err := r.tx.Alert(Key(f.Host, f.Symptom, r.now))
+// Reason says what becomes of a finding, and why.
+type Reason string
+
+// Reasons that Decide returns.
+const (
+	AlertNow        Reason = "not alerted in this hour yet"
+	AlreadyThisHour Reason = "already alerted in this hour"
+	TooManyNames    Reason = "enough names that never shipped were alerted in this hour"
+)
+
+// Decide decides whether a finding becomes an alert of its own. stored is the alert
+// under its key, nil for none. neverShipped reports whether its host never shipped;
+// madeUp counts the alerts of such hosts in this hour.
+func Decide(stored *store.Alert, neverShipped bool, madeUp int) Reason {
+	switch {
+	case stored != nil:
+		return AlreadyThisHour
+	case neverShipped && madeUp >= MaxNeverShipped:
+		return TooManyNames
+	default:
+		return AlertNow
+	}
+}
+
+// Raise stores the alerts and what is held back. It returns the number of new alerts.
+// They are of now, in microseconds, even where a source was only read up to an
+// earlier time. pass is the ID of the pass, 0 for none.
+func Raise(tx *store.Tx, verdicts []Verdict, now, pass int64) (alerts int, err error) {
+	for _, v := range verdicts {
+		r := raiser{tx: tx, verdict: v, now: now, pass: pass}
+		if err := r.raise(); err != nil {
+			return 0, fmt.Errorf("detect %s: %w", v.Symptom, err)
+		}
+		alerts += r.alerts
+	}
+	return alerts, nil
+}
+
+// raiser stores the verdict of one detector.
+type raiser struct {
+	tx        *store.Tx
+	verdict   Verdict
+	now, pass int64
+	alerts    int // new ones
+	madeUp    int // alerts of this hour of hosts that never shipped
+	others    int // findings of such hosts that are too many
+}
+
+func (r *raiser) raise() (err error) {
+	v := r.verdict
+	if v.Held != "" {
+		err = r.tx.HoldBack(v.Symptom, r.now, v.Held)
+	} else {
+		err = r.tx.LetGo(v.Symptom)
+	}
+	if err != nil || v.AsOf == 0 {
+		return err
+	}
+	if len(v.Findings) > 0 && !v.detector.silence {
+		if r.madeUp, err = r.tx.AlertsOfNeverShipped(v.Symptom, r.now-r.now%store.Hour); err != nil {
+			return err
+		}
+	}
+	if err := v.each(r.tx, r.finding); err != nil {
+		return err
+	}
+	if err := r.rest(); err != nil {
+		return err
+	}
+	return r.tx.Evaluated(v.Symptom, r.now, v.reach)
+}
+
+// finding stores a finding as an alert, or that it was found again.
+func (r *raiser) finding(f Finding) error {
+	stored, err := r.tx.Alert(Key(f.Host, r.verdict.Symptom, r.now))
 	if err != nil {
 		return err
 	}
-	if Decide(f, stored, r.now) == AlreadyThisHour {
-		return r.tx.FoundAgain(stored.ID, r.now)
-	}
-	// Only a host that has shipped can be silent.
-	if f.Symptom != Silent {
-		never, err := r.tx.NeverShipped(f.Host)
-		if err != nil {
+	neverShipped := false
+	if stored == nil && !r.verdict.detector.silence {
+		if neverShipped, err = r.tx.NeverShipped(f.Host); err != nil {
 			return err
 		}
-		if never && r.single < 0 {
-			if r.single, err = r.tx.AlertsOfNeverShipped(f.Symptom, r.now-r.now%store.Hour); err != nil {
-				return err
-			}
-		}
-		if never && r.single >= MaxNeverShipped {
-			r.others++
-			return nil
-		}
-		if never {
-			r.single++
-		}
 	}
-	return r.add(f)
+	switch Decide(stored, neverShipped, r.madeUp) {
+	case AlreadyThisHour:
+		return r.tx.FoundAgain(stored.ID, r.now)
+	case TooManyNames:
+		r.others++
+		return nil
+	}
+	if neverShipped {
+		r.madeUp++
+	}
+	return r.add(f.Host, r.verdict.detail(f, r.now), r.verdict.detector.fix(f))
 }
 
-func (r *raiser) add(f Finding) error {
-	a := store.Alert{DedupKey: Key(f.Host, f.Symptom, r.now), Host: f.Host, Symptom: f.Symptom,
-		Detail: f.Detail, SuggestedFix: f.Fix, DetectedAt: r.now, LastFoundAt: r.now}
+func (r *raiser) add(host, detail, fix string) error {
+	symptom := r.verdict.Symptom
+	a := store.Alert{DedupKey: Key(host, symptom, r.now), Host: host, Symptom: symptom,
+		Detail: detail, SuggestedFix: fix, DetectedAt: r.now, LastFoundAt: r.now}
 	a.PassID.Int64, a.PassID.Valid = r.pass, r.pass != 0
 	added, err := r.tx.AddAlert(a)
 	if added {
@@ -73,12 +136,12 @@ func (r *raiser) rest() error {
 		return nil
 	}
 	detail := fmt.Sprintf("%d more host name(s) that never shipped", r.others)
-	stored, err := r.tx.Alert(Key(store.OverflowHost, r.symptom, r.now))
+	stored, err := r.tx.Alert(Key(store.OverflowHost, r.verdict.Symptom, r.now))
 	switch {
 	case err != nil:
 		return err
 	case stored == nil:
-		return r.add(Finding{store.OverflowHost, r.symptom, detail, blockMakers})
+		return r.add(store.OverflowHost, detail, blockMakers)
 	case stored.DetectedAt == r.now && !stored.ExportedAt.Valid:
 		return r.tx.SetDetail(stored.ID, stored.Detail+"; and "+detail)
 	}

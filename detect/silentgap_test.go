@@ -148,7 +148,7 @@ func TestAGapWithoutAnyRowSinceIsHeldBack(t *testing.T) {
 		}
 		var held []store.HeldBack
 		err := f.s.View(t.Context(), func(tx *store.Tx) (err error) { held, err = tx.HeldBack(); return err })
-		if err != nil || len(held) != min(1, int(step.want)) || len(held) == 1 && (held[0].Since != step.want || held[0].Symptom != detect.Silent) {
+		if err != nil || len(held) != min(1, int(step.want)) || len(held) == 1 && (held[0].Since != step.want || held[0].Symptom != "silent") {
 			t.Errorf("%s: %+v is held back, %v", step.name, held, err)
 		}
 	}

@@ -74,13 +74,14 @@ func (h *fleetHost) noPuts() bool {
 	return h.uncounted && h.statuses.class(2)+h.statuses.class(4)+h.statuses.class(5) == 0
 }
 
-// Fleet writes a row per host of what a window holds, troubled hosts first.
-func Fleet(tx *store.Tx, out io.Writer, s Style, w Window) error {
+// Fleet writes a row per host of what a window holds, troubled hosts first. silences
+// are the symptoms of hosts that do not ship any more.
+func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, silences []string) error {
 	blindIn, err := blind(tx, w)
 	if err != nil {
 		return err
 	}
-	hosts, err := fleetHosts(tx, w)
+	hosts, err := fleetHosts(tx, w, silences)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func inTrouble(hosts []*fleetHost) string {
 // fleetHosts returns the hosts that were known at the end of a window, with their last
 // ships, symptoms and states, troubled hosts first. None of that depends on where the
 // window begins.
-func fleetHosts(tx *store.Tx, w Window) (hosts []*fleetHost, err error) {
+func fleetHosts(tx *store.Tx, w Window, silences []string) (hosts []*fleetHost, err error) {
 	if err := tx.SelectNamed(&hosts, fleetHostsSQL, map[string]any{"until": w.Until}); err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func fleetHosts(tx *store.Tx, w Window) (hosts []*fleetHost, err error) {
 	for _, b := range blindBefore {
 		blindTo = max(blindTo, b.to)
 	}
-	judged := judgedAt(w.Until, blindTo, looks)
+	judged := judgedAt(w.Until, blindTo, looks, silences)
 	for _, h := range hosts {
 		h.open = open[h.Name]
 		h.state = stateOf(h.LastShip, h.open, judged)

@@ -298,7 +298,7 @@ func TestTheFleetEqualsTheRawFacts(t *testing.T) {
 				}
 				err := s.View(t.Context(), func(tx *store.Tx) error {
 					var out bytes.Buffer
-					err := report.Fleet(tx, &out, report.Style{Format: report.FormatJSON}, w)
+					err := report.Fleet(tx, &out, report.Style{Format: report.FormatJSON}, w, []string{"silent"})
 					if err == nil {
 						err = json.Unmarshal(out.Bytes(), &got)
 					}

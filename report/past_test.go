@@ -99,7 +99,7 @@ func (p *past) states(w report.Window) map[string]string {
 	defer reader.Close()
 	var out bytes.Buffer
 	p.check(reader.View(p.t.Context(), func(tx *store.Tx) error {
-		return report.Fleet(tx, &out, report.Style{Format: report.FormatJSON}, w)
+		return report.Fleet(tx, &out, report.Style{Format: report.FormatJSON}, w, []string{"silent"})
 	}))
 	var rows []struct {
 		Host, State string

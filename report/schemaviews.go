@@ -41,7 +41,7 @@ var viewColumns = []viewColumn{
 
 	{"alert_log", "detected_at", unitTime, "as of when the symptom was found", "2026-05-01T12:00:00.000000Z"},
 	{"alert_log", "host", unitText, "the host that has it", "lab-05"},
-	{"alert_log", "symptom", unitText, "silent, fatal-only or unstamped", "silent"},
+	{"alert_log", "symptom", unitText, "what is wrong with the host, in a word", "silent"},
 	{"alert_log", "detail", unitText, "the figures that made it fire", "nothing accepted for 47 min, the last ship came at 2026-05-01T11:12:48.808687+00:00"},
 	{"alert_log", "suggested_fix", unitText, "what to do next, and where", "on lab-05, look at `systemctl status cis490-shipper cis490-orchestrator`"},
 	{"alert_log", "dedup_key", unitHex, "the same for a host, a symptom and an hour", "17605ba3e34c275a"},

@@ -16,7 +16,7 @@ var openAlertsSQL string
 
 // States of a host.
 const (
-	stateFailing = state("failing") // its PUTs are rejected: fatal-only or unstamped is open
+	stateFailing = state("failing") // a symptom is open that is no silence: its PUTs are rejected
 	stateSilent  = state("silent")
 	stateUnknown = state("unknown") // no symptom, but a source was blind since its last ship
 	stateGone    = state("gone")    // silent for so long that it is not expected any more
@@ -26,9 +26,6 @@ const (
 
 // colours of states, as SGR codes.
 var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateUnknown: "33", CheckProblem: "31", CheckWarning: "33"}
-
-// symptomSilent is the symptom of a host that does not ship any more.
-const symptomSilent = "silent"
 
 // look is when a detector last looked before the end of a window.
 type look struct {
@@ -40,20 +37,23 @@ type look struct {
 // judged is what is known at the end of a window that the states of all hosts depend
 // on. Times are in microseconds.
 type judged struct {
-	expected int64 // a host that has not shipped since then is gone
-	blindTo  int64 // when a source was blind last; 0 for never
-	stale    bool  // a detector has not looked for longer than Stale
+	silences []string // symptoms of hosts that do not ship any more; all others are failures
+	expected int64    // a host that has not shipped since then is gone; 0 if nothing looks for silence
+	blindTo  int64    // when a source was blind last; 0 for never
+	stale    bool     // a detector has not looked for longer than Stale
 }
 
-// judgedAt returns what is known at a time. Hosts are not gone if nothing looks for
-// silence.
-func judgedAt(until, blindTo int64, looks []look) judged {
-	j := judged{blindTo: blindTo, stale: len(looks) == 0 && until > Stale}
+// judgedAt returns what is known at a time.
+func judgedAt(until, blindTo int64, looks []look, silences []string) judged {
+	j := judged{silences: silences, blindTo: blindTo, stale: len(looks) == 0 && until > Stale}
 	for _, l := range looks {
-		if l.Symptom == symptomSilent {
-			j.expected = until - l.Reach
+		if slices.Contains(silences, l.Symptom) {
+			expected := until - l.Reach
 			if l.At.Valid {
-				j.expected = l.At.Int64 - l.Reach
+				expected = l.At.Int64 - l.Reach
+			}
+			if j.expected == 0 || expected < j.expected {
+				j.expected = expected
 			}
 		}
 		j.stale = j.stale || l.At.Int64 < until-Stale
@@ -65,10 +65,10 @@ func judgedAt(until, blindTo int64, looks []look) judged {
 // and open are its open symptoms.
 func stateOf(lastShip sql.NullInt64, open []string, j judged) state {
 	switch {
-	case slices.Equal(open, []string{symptomSilent}):
-		return stateSilent
-	case len(open) > 0:
+	case slices.ContainsFunc(open, func(symptom string) bool { return !slices.Contains(j.silences, symptom) }):
 		return stateFailing
+	case len(open) > 0:
+		return stateSilent
 	case !lastShip.Valid:
 		return stateNever
 	case lastShip.Int64 < j.expected:

@@ -44,7 +44,7 @@ func TestStateOf(t *testing.T) {
 		{"a host is unknown if nobody knows when the detectors looked", at(until - 1), nil, 0, looked(sql.NullInt64{}), stateUnknown},
 		{"a host is unknown if no detector has ever looked", at(until - 1), nil, 0, nil, stateUnknown},
 	} {
-		if got := stateOf(c.lastShip, c.open, judgedAt(until, c.blindTo, c.looks)); got != c.want {
+		if got := stateOf(c.lastShip, c.open, judgedAt(until, c.blindTo, c.looks, []string{"silent"})); got != c.want {
 			t.Errorf("%s: it is %s, want %s", c.name, got, c.want)
 		}
 	}

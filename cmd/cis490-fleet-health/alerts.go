@@ -15,10 +15,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// symptoms are those that alerts have.
-var symptoms = []string{detect.Silent, detect.FatalOnly, detect.Unstamped}
-
 func alertsCommand(e *env) *cobra.Command {
+	symptoms := detect.Symptoms()
 	var r reading
 	var f store.AlertFilter
 	cmd := &cobra.Command{
@@ -46,7 +44,7 @@ table. CSV and JSON have that of each alert.`,
 	}
 	r.flags(cmd, "")
 	cmd.Flags().StringVar(&f.Host, "host", "", "only those of this host, and what to do about them")
-	cmd.Flags().StringVar(&f.Symptom, "symptom", "", "only those of this symptom: silent, fatal-only or unstamped")
+	cmd.Flags().StringVar(&f.Symptom, "symptom", "", "only those of this symptom: "+strings.Join(symptoms[:len(symptoms)-1], ", ")+" or "+symptoms[len(symptoms)-1])
 	cmd.RegisterFlagCompletionFunc("host", r.completeHosts(e))
 	complete(cmd, "symptom", symptoms)
 	cmd.AddCommand(exportCommand(e))

@@ -66,8 +66,11 @@ func makeHistory(b testing.TB, db string, ships, hosts, days int, end time.Time)
 		row := store.Pass{StartedAt: at, AsOf: at}
 		check(s.BeginPass(ctx, &row))
 		check(s.Update(ctx, func(tx *store.Tx) error {
-			_, err := detect.Run(tx, detect.Thresholds{Lookback: 24 * store.Hour, SilentThreshold: 30 * store.Minute, RecentWindow: 30 * store.Minute,
-				FatalRatio: 0.95, FatalMinCount: 1}, detect.Sources{}, at, row.ID)
+			verdicts, err := detect.Find(tx, detect.Thresholds{Lookback: 24 * store.Hour, SilentThreshold: 30 * store.Minute, RecentWindow: 30 * store.Minute,
+				FatalRatio: 0.95, FatalMinCount: 1}, detect.Sources{}, at)
+			if err == nil {
+				_, err = detect.Raise(tx, verdicts, at, row.ID)
+			}
 			return err
 		}))
 		row.FinishedAt.Int64, row.FinishedAt.Valid, row.Outcome.String, row.Outcome.Valid = at, true, store.OutcomeOK, true

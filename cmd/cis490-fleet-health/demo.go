@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"github.com/spf13/cobra"
@@ -78,7 +79,7 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *env) error {
 			return err
 		}
 		fmt.Fprintln(e.stdout)
-		return report.Fleet(tx, e.stdout, style, w)
+		return report.Fleet(tx, e.stdout, style, w, detect.Silences())
 	})
 	if err != nil {
 		return ran(err)

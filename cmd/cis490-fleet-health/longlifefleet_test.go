@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/store"
 )
 
@@ -186,16 +185,16 @@ func (l *life) hear() (index []string, journal []logged) {
 		if !l.now.Before(h.until) {
 			h.trouble = ""
 			if l.random.IntN(600) == 0 {
-				h.trouble = []string{detect.Silent, detect.FatalOnly, detect.Unstamped}[l.random.IntN(3)]
+				h.trouble = []string{"silent", "fatal-only", "unstamped"}[l.random.IntN(3)]
 				h.until = l.now.Add(time.Duration(6+l.random.IntN(60)) * 5 * time.Minute)
 			}
 		}
 		switch h.trouble {
-		case detect.FatalOnly:
+		case "fatal-only":
 			for range 3 {
 				put([]int{412, 503}[l.random.IntN(2)])
 			}
-		case detect.Unstamped:
+		case "unstamped":
 			for range 3 {
 				put(400)
 				at++

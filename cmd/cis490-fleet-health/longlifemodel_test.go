@@ -37,9 +37,9 @@ func (l *life) expect() {
 	}
 	for _, h := range l.hosts {
 		for symptom, found := range map[string]bool{
-			detect.Silent:    l.fault != indexMissing && l.silent(h),
-			detect.FatalOnly: l.fault != dumpTorn && l.fatalOnly(h),
-			detect.Unstamped: l.fault != dumpTorn && len(recent(&h.unstamped, l.now.UnixMicro())) >= 10,
+			"silent":     l.fault != indexMissing && l.silent(h),
+			"fatal-only": l.fault != dumpTorn && l.fatalOnly(h),
+			"unstamped":  l.fault != dumpTorn && len(recent(&h.unstamped, l.now.UnixMicro())) >= 10,
 		} {
 			if !found {
 				continue

@@ -256,7 +256,11 @@ func (p *pass) detect(ctx context.Context) error {
 		if err := tx.CatchUp(p.o.now); err != nil {
 			return err
 		}
-		if p.row.NewAlerts, err = detect.Run(tx, p.thresholds(), p.read, p.o.now, p.row.ID); err != nil || len(p.heldBack) > 0 {
+		verdicts, err := detect.Find(tx, p.thresholds(), p.read, p.o.now)
+		if err != nil {
+			return err
+		}
+		if p.row.NewAlerts, err = detect.Raise(tx, verdicts, p.o.now, p.row.ID); err != nil || len(p.heldBack) > 0 {
 			return err
 		}
 		if p.reached, err = p.reachedTime(tx); err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ expected any more), never (it has not shipped yet) or healthy.`,
 				}
 				if len(hosts) == 0 {
 					sayWholeHours(log, w, w.Counted(kept), kept)
-					return report.Fleet(tx, e.stdout, style, w)
+					return report.Fleet(tx, e.stdout, style, w, detect.Silences())
 				}
 				counted, err := buckets.Counted(w, kept)
 				if err != nil {

@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"strings"
 
+	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/store"
 )
@@ -92,12 +94,13 @@ func (p *pass) judgePuts(ctx context.Context, journal ingest.Result, shipped int
 		return nil
 	}
 	p.read.NoPuts, p.read.NoRejections = true, f.LastRejection < until-f.window
-	symptoms := "fatal-only and unstamped are"
-	if !p.read.NoRejections {
-		symptoms = "fatal-only is"
+	symptoms := detect.HeldBack(detect.Sources{NoPuts: true, NoRejections: p.read.NoRejections})
+	notJudged := strings.Join(symptoms, " and ") + " are"
+	if len(symptoms) == 1 {
+		notJudged = symptoms[0] + " is"
 	}
 	p.log.say(levelWarning, "hosts have shipped since %s, but no line of unit %s was understood as a PUT; %s not judged, and PUTs are unknown: %s%s",
-		store.FormatTime(f.since()), p.o.unit, symptoms, forms, newest)
+		store.FormatTime(f.since()), p.o.unit, notJudged, forms, newest)
 	_, err = p.s.Save(ctx, &store.Batch{Source: source, Now: p.o.now, Gaps: []store.Gap{{Reason: store.GapNotUnderstood, From: f.since(), To: until,
 		Detail: "hosts shipped, but no line of the receiver was understood as a PUT"}}})
 	return err
