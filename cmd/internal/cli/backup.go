@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+func backupCommand(e *Env) *cobra.Command {
+	var db string
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "copy the database to a new FILE, while passes run",
+		Long: `Copy the database as it is now to a new FILE, and check the copy. Passes go on
+meanwhile; a copy of the file alone, made with cp, may lack what is still in the
+write-ahead log. A read-only user may make one.
+
+To go back to a copy, stop the timer, put the copy in the place of the database
+and remove -wal and -shm beside it; the next pass reads what came since.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseRoot(filepath.Dir(args[0])); err != nil {
+				return err
+			}
+			size, err := store.Backup(cmd.Context(), db, args[0])
+			if errors.Is(err, context.Canceled) {
+				return ran(fmt.Errorf("stopped by a signal: %s was not made", args[0]))
+			}
+			if err != nil {
+				return ran(err)
+			}
+			_, err = fmt.Fprintf(e.Stdout, "%s: %d bytes, checked\n", cell(args[0]), size)
+			return ran(err)
+		},
+	}
+	cmd.Flags().StringVar(&db, "db", defaultDB, "the database")
+	return cmd
+}
