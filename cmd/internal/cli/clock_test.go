@@ -1,4 +1,4 @@
-package cli
+package cli_test
 
 import (
 	"bytes"
@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cis490/fleet-health/ingest"
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/store"
 )
 
@@ -25,14 +26,14 @@ type clockFleet struct {
 // them, a second after one another, the last one at a time.
 func (f *clockFleet) ships(host string, n int, last time.Time) {
 	for i := range n {
-		f.index.WriteString(ship(host, last.Add(time.Duration(i-n+1)*time.Second)))
+		f.index.WriteString(fleettest.Ship(host, last.Add(time.Duration(i-n+1)*time.Second)))
 	}
 }
 
 func (f *clockFleet) puts(host string, n int, last time.Time) {
 	for i := range n {
 		f.entries++
-		f.journal.WriteString(entry(f.entries, last.Add(time.Duration(i-n+1)*time.Second).UnixMicro(),
+		f.journal.WriteString(fleettest.Entry(f.entries, last.Add(time.Duration(i-n+1)*time.Second).UnixMicro(),
 			fmt.Sprintf(`INFO:     10.0.0.1:5 - "PUT /v1/episodes/%s/e%d HTTP/1.1" 412 X`, host, f.entries)))
 	}
 }
@@ -45,9 +46,9 @@ func (f *clockFleet) pass(clock time.Time) string {
 		f.Fatal(err)
 	}
 	var stderr bytes.Buffer
-	code := Run(f.Context(), []string{"pass", "--db", f.dir + "/fleet.db", "--index-path", f.dir + "/index.jsonl",
-		"--alerts-path", f.dir + "/alerts.jsonl", "--journal-export", f.dir + "/journal"}, testEnv(clock, &stderr))
-	if code != ExitOK {
+	code := cli.Run(f.Context(), []string{"pass", "--db", f.dir + "/fleet.db", "--index-path", f.dir + "/index.jsonl",
+		"--alerts-path", f.dir + "/alerts.jsonl", "--journal-export", f.dir + "/journal"}, fleettest.Env(clock, &stderr))
+	if code != cli.ExitOK {
 		f.Fatalf("exit %d\n%s", code, &stderr)
 	}
 	return stderr.String()
@@ -58,7 +59,7 @@ func (f *clockFleet) pass(clock time.Time) string {
 // nothing but a line in the log said so.
 func TestOneSourcesFutureStampsDoNotHoldBackTheOther(t *testing.T) {
 	t.Parallel()
-	right := demoNow
+	right := fleettest.Now
 	ahead := right.Add(2 * time.Hour)
 	for _, c := range []struct {
 		name   string
@@ -99,7 +100,7 @@ func TestOneSourcesFutureStampsDoNotHoldBackTheOther(t *testing.T) {
 			c.now(f)
 			said := f.pass(right)
 			now := store.FormatTime(right.UnixMicro())[:19]
-			got := asked(t, f.dir, fmt.Sprintf("SELECT host || ' ' || symptom FROM alert_log WHERE detected_at LIKE '%s%%'", now),
+			got := fleettest.Asked(t, f.dir, fmt.Sprintf("SELECT host || ' ' || symptom FROM alert_log WHERE detected_at LIKE '%s%%'", now),
 				"SELECT COALESCE(group_concat(symptom, ' '), '') FROM (SELECT symptom FROM held_back ORDER BY symptom)")
 			if want := "--\n" + c.alerts + "\n--\n" + c.held + "\n"; got != want {
 				t.Errorf("alerts and what is held back are\n%swant\n%s%s", got, want, said)
@@ -123,32 +124,14 @@ func TestOneSourcesFutureStampsDoNotHoldBackTheOther(t *testing.T) {
 func (f *clockFleet) monitored(pass time.Time, later time.Duration, held string) {
 	f.Helper()
 	var stdout, stderr bytes.Buffer
-	e := testEnv(pass.Add(later), &stderr)
+	e := fleettest.Env(pass.Add(later), &stderr)
 	e.Stdout = &stdout
-	code := Run(f.Context(), []string{"status", "--check", "--max-age", "24h", "--db", f.dir + "/fleet.db"}, e)
-	want, begins := ExitOK, "ok: "
+	code := cli.Run(f.Context(), []string{"status", "--check", "--max-age", "24h", "--db", f.dir + "/fleet.db"}, e)
+	want, begins := cli.ExitOK, "ok: "
 	if held != "" && later > 30*time.Minute {
-		want, begins = ExitFailed, "stopped: "
+		want, begins = cli.ExitFailed, "stopped: "
 	}
-	if code != want || !strings.HasPrefix(stdout.String(), begins) || (want != ExitOK) != strings.Contains(stdout.String(), " held back for 31m: ") {
+	if code != want || !strings.HasPrefix(stdout.String(), begins) || (want != cli.ExitOK) != strings.Contains(stdout.String(), " held back for 31m: ") {
 		f.Errorf("%s after the pass, with %q held back, status --check exits with %d: %s%s", later, held, code, &stdout, &stderr)
-	}
-}
-
-func TestReadSourceSaysHowFarTheDetectorsMayJudge(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name   string
-		result ingest.Result
-		held   bool
-		readTo int64
-	}{
-		{"a source that was read to its end is judged as of now", ingest.Result{}, false, 0},
-		{"a backlog is judged as of the time that was reached", ingest.Result{Capped: true, ReadTo: 5}, false, 5},
-		{"a backlog without such a time is not judged", ingest.Result{Capped: true}, true, 0},
-	} {
-		if got := readSource(c.result); (got.Held != "") != c.held || got.ReadTo != c.readTo || got.Off {
-			t.Errorf("%s: %+v", c.name, got)
-		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,11 @@ import (
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 )
+
+// still is an environment whose clock stands still.
+func still(now time.Time, stderr io.Writer) *Env {
+	return &Env{Stdout: io.Discard, Stderr: stderr, Getenv: func(string) string { return "" }, Now: func() time.Time { return now }}
+}
 
 // TestExitCodes has the errors that are hard to bring about from outside.
 func TestExitCodes(t *testing.T) {
@@ -35,7 +41,7 @@ func TestExitCodes(t *testing.T) {
 		{ran(errors.New("two\nlines\x1b[2J\n")), ExitFailed, `two\nlines\x1b[2J`},
 	} {
 		var stderr bytes.Buffer
-		got := exitCode(testEnv(time.Unix(0, 0).UTC(), &stderr), c.err)
+		got := exitCode(still(time.Unix(0, 0).UTC(), &stderr), c.err)
 		if said := stderr.String(); got != c.want || !strings.Contains(said, c.says) || strings.Count(said, "\n") != min(len(c.says), 1) {
 			t.Errorf("%v: exit %d, want %d; said %q, want one line with %q", c.err, got, c.want, said, c.says)
 		}

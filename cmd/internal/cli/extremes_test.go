@@ -1,4 +1,4 @@
-package cli
+package cli_test
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/deploy"
 	"github.com/cis490/fleet-health/store"
 )
@@ -17,7 +19,7 @@ import (
 func fleetOfTimes(t *testing.T, hosts int, ats ...int64) (db string) {
 	t.Helper()
 	db = filepath.Join(t.TempDir(), "fleet.db")
-	s, err := store.Open(t.Context(), db, store.Options{Now: demoNow.UnixMicro()})
+	s, err := store.Open(t.Context(), db, store.Options{Now: fleettest.Now.UnixMicro()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +28,7 @@ func fleetOfTimes(t *testing.T, hosts int, ats ...int64) (db string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &store.Batch{Source: source, Now: demoNow.UnixMicro()}
+	b := &store.Batch{Source: source, Now: fleettest.Now.UnixMicro()}
 	for host := range hosts {
 		b.Series = append(b.Series, store.Series{Host: fmt.Sprintf("pi-%02d", host), Commit: "a1"})
 		for n, at := range ats {
@@ -44,7 +46,7 @@ func fleetOfTimes(t *testing.T, hosts int, ats ...int64) (db string) {
 // million; and a window of no length divided by zero.
 func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
-	now := demoNow.UnixMicro()
+	now := fleettest.Now.UnixMicro()
 	const last = "9999-12-31T23:59:59.999999Z"
 	windows := [][]string{
 		{"--since", "9d", "--until", "8d"},
@@ -87,7 +89,7 @@ func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 					defer cancel()
 					var said bytes.Buffer
-					if code := Run(ctx, args, testEnv(demoNow, &said)); code != ExitOK || ctx.Err() != nil {
+					if code := cli.Run(ctx, args, fleettest.Env(fleettest.Now, &said)); code != cli.ExitOK || ctx.Err() != nil {
 						t.Fatalf("%s: exit %d\n%s", args, code, &said)
 					}
 				}

@@ -1,4 +1,4 @@
-package cli
+package cli_test
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/store"
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
@@ -18,7 +20,7 @@ import (
 func TestRootWritesForNobodyElse(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		lacks(t, "not root")
+		fleettest.Lacks(t, "not root")
 	}
 	for owner, want := range map[int]string{65534: "`sudo -u nobody`", 54321: "`sudo -u '#54321'`"} {
 		for _, command := range []string{
@@ -32,7 +34,7 @@ func TestRootWritesForNobodyElse(t *testing.T) {
 		} {
 			dir := t.TempDir()
 			if command != "demo DIR" { // that takes an empty one
-				if code, said := aPass(t, t.Context(), dir); code != ExitOK {
+				if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK {
 					t.Fatalf("exit %d\n%s", code, said)
 				}
 			}
@@ -41,8 +43,8 @@ func TestRootWritesForNobodyElse(t *testing.T) {
 				t.Fatal(err)
 			}
 			var stderr strings.Builder
-			code := Run(t.Context(), strings.Fields(strings.ReplaceAll(command, "DIR", dir)), testEnv(demoNow, &stderr))
-			if said := stderr.String(); code != ExitUsage || !strings.Contains(said, want) {
+			code := cli.Run(t.Context(), strings.Fields(strings.ReplaceAll(command, "DIR", dir)), fleettest.Env(fleettest.Now, &stderr))
+			if said := stderr.String(); code != cli.ExitUsage || !strings.Contains(said, want) {
 				t.Errorf("%s: exit %d\n%s", command, code, said)
 			}
 			if after := listed(t, dir); after != before {
@@ -57,18 +59,18 @@ func TestRootWritesForNobodyElse(t *testing.T) {
 func TestRootWritesWhereOnlyRootMay(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		lacks(t, "not root")
+		fleettest.Lacks(t, "not root")
 	}
-	for mode, want := range map[os.FileMode]int{0o775: ExitUsage, 0o757: ExitUsage, 0o755: ExitOK, 0o777 | os.ModeSticky: ExitOK} {
+	for mode, want := range map[os.FileMode]int{0o775: cli.ExitUsage, 0o757: cli.ExitUsage, 0o755: cli.ExitOK, 0o777 | os.ModeSticky: cli.ExitOK} {
 		dir := t.TempDir()
-		if code, said := aPass(t, t.Context(), dir); code != ExitOK {
+		if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK {
 			t.Fatalf("exit %d\n%s", code, said)
 		}
 		if err := os.Chmod(dir, mode); err != nil {
 			t.Fatal(err)
 		}
 		var stderr strings.Builder
-		code := Run(t.Context(), []string{"backup", "--db", dir + "/fleet.db", dir + "/copy.db"}, testEnv(demoNow, &stderr))
+		code := cli.Run(t.Context(), []string{"backup", "--db", dir + "/fleet.db", dir + "/copy.db"}, fleettest.Env(fleettest.Now, &stderr))
 		if code != want {
 			t.Errorf("in a directory of mode %s: exit %d, want %d\n%s", mode, code, want, &stderr)
 		}
@@ -97,7 +99,7 @@ func listed(t *testing.T, dir string) (list string) {
 func TestRootWorksNowhereBelowAnotherUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		lacks(t, "not root")
+		fleettest.Lacks(t, "not root")
 	}
 	for _, command := range []string{
 		"pass --db THEIRS/root/fleet.db --journal none --index-path OURS/index.jsonl --alerts-path OURS/alerts.jsonl",
@@ -117,7 +119,7 @@ func TestRootWorksNowhereBelowAnotherUser(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if code, said := aPass(t, t.Context(), ours); code != ExitOK {
+		if code, said := aPass(t, t.Context(), ours); code != cli.ExitOK {
 			t.Fatalf("exit %d\n%s", code, said)
 		}
 		if err := os.Symlink(ours, filepath.Join(ours, "link")); err != nil {
@@ -130,8 +132,8 @@ func TestRootWorksNowhereBelowAnotherUser(t *testing.T) {
 		}
 		before := listed(t, ours) + listed(t, theirs) + listed(t, theirs+"/root")
 		var stderr strings.Builder
-		code := Run(t.Context(), strings.Fields(strings.NewReplacer("OURS", ours, "THEIRS", theirs).Replace(command)), testEnv(demoNow, &stderr))
-		if said := stderr.String(); code != ExitUsage || !strings.Contains(said, "who could") && !strings.Contains(said, "could lead root elsewhere") {
+		code := cli.Run(t.Context(), strings.Fields(strings.NewReplacer("OURS", ours, "THEIRS", theirs).Replace(command)), fleettest.Env(fleettest.Now, &stderr))
+		if said := stderr.String(); code != cli.ExitUsage || !strings.Contains(said, "who could") && !strings.Contains(said, "could lead root elsewhere") {
 			t.Errorf("%s: exit %d\n%s", command, code, said)
 		}
 		if after := listed(t, ours) + listed(t, theirs) + listed(t, theirs+"/root"); after != before {
@@ -152,7 +154,7 @@ func TestTheLockIsTheOwnersAlone(t *testing.T) {
 			}
 			os.Chmod(lock, before)
 		}
-		if code, said := aPass(t, t.Context(), dir); code != ExitOK {
+		if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK {
 			t.Fatalf("exit %d\n%s", code, said)
 		}
 		if info, err := os.Lstat(lock); err != nil || info.Mode() != 0o600 {
@@ -180,7 +182,7 @@ func TestWhatIsNoLockIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		code, said := aPass(t, t.Context(), dir)
-		if code != ExitUsage || !strings.Contains(said, "fleet.db.lock is not a regular file; type `sudo rm") {
+		if code != cli.ExitUsage || !strings.Contains(said, "fleet.db.lock is not a regular file; type `sudo rm") {
 			t.Errorf("%s: exit %d\n%s", what, code, said)
 		}
 		if content, err := os.ReadFile(lock + ".target"); err != nil || string(content) != "kept" {
@@ -215,7 +217,7 @@ func TestAPassThatIsKeptOutForLongFails(t *testing.T) {
 		{"the clock went back under a pass that hangs", -time.Hour, -time.Hour, 15 * minute, 15 * minute},
 	} {
 		dir := t.TempDir()
-		if code, said := aPass(t, t.Context(), dir); code != ExitOK {
+		if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK {
 			t.Fatalf("exit %d\n%s", code, said)
 		}
 		lock := flock.New(filepath.Join(dir, "fleet.db.lock"))
@@ -228,34 +230,14 @@ func TestAPassThatIsKeptOutForLongFails(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		wantCode, want := ExitOK, "INFO another pass is running on "
+		wantCode, want := cli.ExitOK, "INFO another pass is running on "
 		if c.since != 0 {
-			wantCode = ExitFailed
+			wantCode = cli.ExitFailed
 			want = fmt.Sprintf("WARNING no pass since %s: process %d (", store.FormatTime(now.Add(-c.since).UnixMicro()), os.Getpid())
 		}
 		if code, said := passAt(t.Context(), dir, now); code != wantCode || !strings.Contains(said, want) {
 			t.Errorf("%s: exit %d, want %q\n%s", c.name, code, want, said)
 		}
 		lock.Unlock()
-	}
-}
-
-// TestTheHolderIsFound among the locks of other kinds and files.
-func TestTheHolderIsFound(t *testing.T) {
-	t.Parallel()
-	const file = "08:01:77"
-	for name, c := range map[string]struct{ locks, want string }{
-		"nothing":                      {"", ""},
-		"a shared one":                 {"1: FLOCK  ADVISORY  READ 12 08:01:77 0 EOF\n", "12"},
-		"behind one that waits":        {"1: -> FLOCK  ADVISORY  WRITE 11 08:01:77 0 EOF\n2: FLOCK  ADVISORY  WRITE 12 08:01:77 0 EOF\n", "12"},
-		"another kind":                 {"1: POSIX  ADVISORY  WRITE 12 08:01:77 0 EOF\n", ""},
-		"another file":                 {"1: FLOCK  ADVISORY  WRITE 12 08:01:770 0 EOF\n", ""},
-		"another disk":                 {"1: FLOCK  ADVISORY  WRITE 12 08:02:77 0 EOF\n", ""},
-		"a process of another machine": {"1: FLOCK  ADVISORY  WRITE -1 08:01:77 0 EOF\n2: FLOCK  ADVISORY  WRITE 0 08:01:77 0 EOF\n", ""},
-		"half a line":                  {"1: FLOCK  ADV", ""},
-	} {
-		if got := lockedBy(c.locks, file); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
 	}
 }

@@ -1,16 +1,9 @@
-package cli
+package cli_test
 
 import (
-	"os"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"cis490-fleet-health":          func() { os.Exit(Main("")) },
-		"cis490-fleet-health-by-clock": mainByClock,
-		"cis490-fleet-health-measured": mainMeasured,
-	})
-}
+func TestMain(m *testing.M) { fleettest.Main(m) }

@@ -1,4 +1,4 @@
-package cli
+package cli_test
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/store"
 )
 
@@ -20,7 +22,7 @@ import (
 func aPass(t *testing.T, ctx context.Context, dir string) (code int, said string) {
 	t.Helper()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	writeIndex(t, dir, ship("a", now.Add(-time.Minute)))
+	writeIndex(t, dir, fleettest.Ship("a", now.Add(-time.Minute)))
 	return passAt(ctx, dir, now)
 }
 
@@ -34,8 +36,8 @@ func writeIndex(t *testing.T, dir, content string) {
 // passAt is a pass in a directory, by a clock.
 func passAt(ctx context.Context, dir string, now time.Time) (code int, said string) {
 	var stderr bytes.Buffer
-	code = Run(ctx, []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", filepath.Join(dir, "index.jsonl"),
-		"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal", "none"}, testEnv(now, &stderr))
+	code = cli.Run(ctx, []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", filepath.Join(dir, "index.jsonl"),
+		"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal", "none"}, fleettest.Env(now, &stderr))
 	return code, stderr.String()
 }
 
@@ -66,13 +68,13 @@ func TestTheDetectorsWaitForTheClock(t *testing.T) {
 				}
 				return strings.Count(string(content), `"symptom": "silent"`)
 			}
-			writeIndex(t, dir, ship("a", test.newest.Add(-45*time.Minute))+ship("b", test.newest))
-			if code, said := passAt(t.Context(), dir, test.newest); code != ExitOK {
+			writeIndex(t, dir, fleettest.Ship("a", test.newest.Add(-45*time.Minute))+fleettest.Ship("b", test.newest))
+			if code, said := passAt(t.Context(), dir, test.newest); code != cli.ExitOK {
 				t.Fatalf("exit %d\n%s", code, said)
 			}
 			code, said := passAt(t.Context(), dir, test.clock)
 			held := strings.Contains(said, "WARNING the clock says") && strings.Contains(said, "the detectors are held back")
-			if n := alerts(); code != ExitOK || held != test.waits || n != test.alerts {
+			if n := alerts(); code != cli.ExitOK || held != test.waits || n != test.alerts {
 				t.Errorf("exit %d, held back %v, %d alert(s); want it held back: %v, %d alert(s)\n%s", code, held, n, test.waits, test.alerts, said)
 			}
 		})
@@ -83,14 +85,14 @@ func TestTheDetectorsWaitForTheClock(t *testing.T) {
 func TestALineWithoutItsEndIsSaidAfterAnHour(t *testing.T) {
 	t.Parallel()
 	dir, now := t.TempDir(), time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	writeIndex(t, dir, ship("a", now)+`{"host_id": "b", "rec`)
+	writeIndex(t, dir, fleettest.Ship("a", now)+`{"host_id": "b", "rec`)
 	index := filepath.Join(dir, "index.jsonl")
 	if err := os.Chtimes(index, now, now); err != nil {
 		t.Fatal(err)
 	}
 	for minutes, want := range map[time.Duration]bool{59: false, 61: true} {
 		code, said := passAt(t.Context(), dir, now.Add(minutes*time.Minute))
-		if torn := strings.Contains(said, "WARNING the last line of "+index+" has been without its end for 61 min"); code != ExitOK || torn != want {
+		if torn := strings.Contains(said, "WARNING the last line of "+index+" has been without its end for 61 min"); code != cli.ExitOK || torn != want {
 			t.Errorf("after %d min: exit %d\n%s", minutes, code, said)
 		}
 	}
@@ -101,7 +103,7 @@ func TestALineWithoutItsEndIsSaidAfterAnHour(t *testing.T) {
 func TestALargeLogIsSaid(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if code, said := aPass(t, t.Context(), dir); code != ExitOK || strings.Contains(said, "write-ahead") {
+	if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK || strings.Contains(said, "write-ahead") {
 		t.Fatalf("exit %d\n%s", code, said)
 	}
 	db := filepath.Join(dir, "fleet.db")
@@ -129,7 +131,7 @@ func TestALargeLogIsSaid(t *testing.T) {
 			return err
 		}
 		code, said := aPass(t, t.Context(), dir)
-		if code != ExitOK || !strings.Contains(said, "WARNING the write-ahead log has 17 MiB: a reader has kept the database open") {
+		if code != cli.ExitOK || !strings.Contains(said, "WARNING the write-ahead log has 17 MiB: a reader has kept the database open") {
 			t.Errorf("exit %d\n%s", code, said)
 		}
 		return nil
@@ -137,7 +139,7 @@ func TestALargeLogIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, said := aPass(t, t.Context(), dir); code != ExitOK || strings.Contains(said, "write-ahead") {
+	if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK || strings.Contains(said, "write-ahead") {
 		t.Errorf("without the reader: exit %d\n%s", code, said)
 	}
 }
@@ -147,13 +149,13 @@ func TestALargeLogIsSaid(t *testing.T) {
 func TestASignalStopsAPassCleanly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if code, said := aPass(t, t.Context(), dir); code != ExitOK {
+	if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK {
 		t.Fatalf("exit %d\n%s", code, said)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	code, said := aPass(t, ctx, dir)
-	if code != ExitOK || !strings.Contains(said, "INFO stopped by a signal") || strings.Count(said, "\n") != 1 {
+	if code != cli.ExitOK || !strings.Contains(said, "INFO stopped by a signal") || strings.Count(said, "\n") != 1 {
 		t.Errorf("exit %d\n%s", code, said)
 	}
 }
@@ -194,12 +196,12 @@ func TestSIGTERMStopsAPassBetweenTwoBatches(t *testing.T) {
 		if i == 2000 {
 			cmd.Process.Signal(syscall.SIGTERM)
 		}
-		_, err = io.WriteString(dump, entry(i, demoNow.UnixMicro()+int64(i)*store.Second, `10.0.0.1:1 - "PUT /v1/episodes/a/e HTTP/1.1" 200`))
+		_, err = io.WriteString(dump, fleettest.Entry(i, fleettest.Now.UnixMicro()+int64(i)*store.Second, `10.0.0.1:1 - "PUT /v1/episodes/a/e HTTP/1.1" 200`))
 	}
 	if err := cmd.Wait(); err != nil || !strings.Contains(stderr.String(), "INFO stopped by a signal between two batches") {
 		t.Errorf("%v\n%s", err, &stderr)
 	}
-	if got := asked(t, dir, "SELECT outcome FROM pass_log", "SELECT COUNT(*) > 2000 FROM put_log"); got != "--\ninterrupted\n--\n1\n" {
+	if got := fleettest.Asked(t, dir, "SELECT outcome FROM pass_log", "SELECT COUNT(*) > 2000 FROM put_log"); got != "--\ninterrupted\n--\n1\n" {
 		t.Errorf("it has left %s", got)
 	}
 }

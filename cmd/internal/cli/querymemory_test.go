@@ -1,21 +1,20 @@
-package cli
+package cli_test
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/report"
-	"github.com/cis490/fleet-health/store"
 )
 
 // numbers begins a query that counts up to n.
@@ -28,11 +27,11 @@ func numbers(n int) string {
 // amount of memory, and one of long values what --help says, or is refused.
 func TestWhatAnAnswerTakes(t *testing.T) {
 	t.Parallel()
-	if raceDetector {
+	if fleettest.RaceDetector {
 		t.Skip("the race detector takes memory of its own")
 	}
-	db := fleetOfTimes(t, 1, demoNow.UnixMicro())
-	rows := longOr(500_000, 20_000)
+	db := fleetOfTimes(t, 1, fleettest.Now.UnixMicro())
+	rows := fleettest.LongOr(500_000, 20_000)
 	const small, large = 64, 400 // MiB
 	for _, c := range []struct {
 		name, text string
@@ -52,7 +51,7 @@ func TestWhatAnAnswerTakes(t *testing.T) {
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			err := cmd.Run()
-			said, peak, _ := strings.Cut(stderr.String(), peakMark)
+			said, peak, _ := strings.Cut(stderr.String(), fleettest.PeakMark)
 			kib, _ := strconv.Atoi(peak)
 			if kib == 0 || kib > c.most<<10 || strings.Contains(said, "goroutine") || c.most == small && err != nil {
 				t.Errorf("%s as %s: %d MiB at most, %v\n%.300s", c.name, format, kib>>10, err, said)
@@ -65,17 +64,17 @@ func TestWhatAnAnswerTakes(t *testing.T) {
 // transaction, whatever --timeout said.
 func TestAnAnswerThatNobodyReads(t *testing.T) {
 	t.Parallel()
-	db := fleetOfTimes(t, 1, demoNow.UnixMicro())
+	db := fleetOfTimes(t, 1, fleettest.Now.UnixMicro())
 	for _, format := range report.Formats {
 		reader, writer, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
 		var said bytes.Buffer
-		e := testEnv(demoNow, &said)
+		e := fleettest.Env(fleettest.Now, &said)
 		e.Stdout = writer
 		text := numbers(3) + "SELECT a.i, hex(zeroblob(450)) AS x FROM n a, n b, n c, n d, n e, n f, n g"
-		if code := Run(t.Context(), []string{"query", "--db", db, "--timeout", "1s", "--format", format, text}, e); code != ExitFailed {
+		if code := cli.Run(t.Context(), []string{"query", "--db", db, "--timeout", "1s", "--format", format, text}, e); code != cli.ExitFailed {
 			t.Errorf("%s: exit %d", format, code)
 		}
 		if !strings.Contains(said.String(), "the answer was not read to its end within --timeout 1s") {
@@ -89,7 +88,7 @@ func TestAnAnswerThatNobodyReads(t *testing.T) {
 // TestAnAnswerEndsWithASignal: it waited for its reader, too.
 func TestAnAnswerEndsWithASignal(t *testing.T) {
 	t.Parallel()
-	db := fleetOfTimes(t, 1, demoNow.UnixMicro())
+	db := fleetOfTimes(t, 1, fleettest.Now.UnixMicro())
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -99,9 +98,9 @@ func TestAnAnswerEndsWithASignal(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var said bytes.Buffer
-	e := testEnv(demoNow, &said)
+	e := fleettest.Env(fleettest.Now, &said)
 	e.Stdout = &cancelling{writer, cancel}
-	if code := Run(ctx, []string{"query", "--db", db, "--timeout", "0", "--format", "csv", numbers(1_000_000) + "SELECT i FROM n"}, e); code != ExitFailed ||
+	if code := cli.Run(ctx, []string{"query", "--db", db, "--timeout", "0", "--format", "csv", numbers(1_000_000) + "SELECT i FROM n"}, e); code != cli.ExitFailed ||
 		!strings.Contains(said.String(), "stopped by a signal") {
 		t.Errorf("exit %d\n%s", code, &said)
 	}
@@ -116,35 +115,4 @@ type cancelling struct {
 func (c *cancelling) Write(p []byte) (int, error) {
 	time.AfterFunc(10*time.Millisecond, c.cancel)
 	return c.w.Write(bytes.Repeat([]byte("x"), 1<<17))
-}
-
-// TestTheReadEndsWithTheTime: what is left of a query that nobody reads holds no
-// state of the database, and no write-ahead log with it.
-func TestTheReadEndsWithTheTime(t *testing.T) {
-	t.Parallel()
-	db := fleetOfTimes(t, 1, demoNow.UnixMicro())
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	statement, err := store.ParseStatement(numbers(1_000_000) + "SELECT i, host FROM n, host_status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	reader, writer := io.Pipe()
-	defer reader.Close()
-	u := until{ctx, writer}
-	err = store.Query{Statement: statement}.Run(ctx, db, func([]string) error { return nil }, func([]any) error { _, err := u.Write([]byte("x")); return err })
-	if !errors.Is(err, errNotRead) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v, want %v", err, errNotRead)
-	}
-	s, err := store.Open(t.Context(), db, store.Options{Now: demoNow.UnixMicro()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if _, err := s.Source(t.Context(), "another"); err != nil {
-		t.Fatal(err)
-	}
-	if left, err := s.Checkpoint(t.Context()); err != nil || left != 0 {
-		t.Errorf("%d bytes are left of the log of %s, %v", left, filepath.Base(db), err)
-	}
 }

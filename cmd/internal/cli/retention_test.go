@@ -1,4 +1,4 @@
-package cli
+package cli_test
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/store"
 )
 
@@ -68,7 +70,7 @@ func TestOnlyATrustedClockPrunes(t *testing.T) {
 			var stderr bytes.Buffer
 			arguments := append([]string{"pass", "--db", db, "--index-path", index, "--alerts-path", filepath.Join(dir, "alerts.jsonl"),
 				"--journal", "none"}, c.arguments...)
-			if code := Run(t.Context(), arguments, testEnv(c.clock, &stderr)); code != ExitOK {
+			if code := cli.Run(t.Context(), arguments, fleettest.Env(c.clock, &stderr)); code != cli.ExitOK {
 				t.Fatalf("exit %d\n%s", code, &stderr)
 			}
 			for _, ship := range []struct {
@@ -115,15 +117,15 @@ func hostHours(t *testing.T, s *store.Store) (hours []string) {
 func TestASignalBeforeAPruneStopsIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if code, said := aPass(t, t.Context(), dir); code != ExitOK {
+	if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK {
 		t.Fatalf("exit %d\n%s", code, said)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	var stderr bytes.Buffer
-	e := testEnv(time.Date(2027, 5, 1, 12, 0, 0, 0, time.UTC), &stderr)
-	code := Run(ctx, []string{"prune", "--db", filepath.Join(dir, "fleet.db"), "--before", "90d"}, e)
-	if said := stderr.String(); code != ExitOK || !strings.HasSuffix(said, "the next prune goes on from there\n") {
+	e := fleettest.Env(time.Date(2027, 5, 1, 12, 0, 0, 0, time.UTC), &stderr)
+	code := cli.Run(ctx, []string{"prune", "--db", filepath.Join(dir, "fleet.db"), "--before", "90d"}, e)
+	if said := stderr.String(); code != cli.ExitOK || !strings.HasSuffix(said, "the next prune goes on from there\n") {
 		t.Errorf("exit %d\n%s", code, said)
 	}
 }
@@ -147,63 +149,10 @@ func TestAPassPrunesNoLongerThanItMay(t *testing.T) {
 	for _, want := range []string{"INFO pruned 4000 row(s) from before 2026-01-31T12:00:00.000000+00:00; 0 KiB given back\n",
 		"INFO pruned 4000 row(s)", "INFO pruned 1000 row(s)", ""} {
 		var stderr bytes.Buffer
-		code := Run(t.Context(), []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", index,
-			"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal", "none", "--now", now.Format(time.RFC3339)}, testEnv(now, &stderr))
-		if said := stderr.String(); code != ExitOK || !strings.Contains(said, want) || strings.Contains(said, "pruned") != (want != "") {
+		code := cli.Run(t.Context(), []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", index,
+			"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal", "none", "--now", now.Format(time.RFC3339)}, fleettest.Env(now, &stderr))
+		if said := stderr.String(); code != cli.ExitOK || !strings.Contains(said, want) || strings.Contains(said, "pruned") != (want != "") {
 			t.Errorf("exit %d, want a pass that says %q:\n%s", code, want, said)
 		}
-	}
-}
-
-// TestABacklogIsNotPrunedBeforeItIsRead: while the journal had more than a pass
-// reads, pruning by size moved the horizon past the time that was read, and the rest
-// of the hour counted as pruned.
-func TestABacklogIsNotPrunedBeforeItIsRead(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC).UnixMicro()
-	begin := now - 48*store.Hour
-	for _, c := range []struct {
-		name    string
-		options passOptions
-	}{
-		{"by size", passOptions{maxSize: 1, maxSizeText: "1B", now: now}},
-		{"by age", passOptions{retentionDays: 1, now: now, nowGiven: true}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), store.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			save := func(from, to int64) store.Saved {
-				t.Helper()
-				b := &store.Batch{Source: mustSource(t, s), Now: now, Hosts: []string{"lab-1"}, Series: []store.Series{{Host: "lab-1"}},
-					Ships: []store.Ship{{ReceivedAt: now, LineHash: 1}}}
-				for at := from; at < to; at += 10 * store.Second {
-					b.Puts = append(b.Puts, store.Put{At: at, CursorHash: uint64(at), Status: 412})
-				}
-				saved, err := s.Save(t.Context(), b)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return saved
-			}
-			half := begin + 90*store.Minute
-			save(begin, half)
-			var stderr bytes.Buffer
-			e := testEnv(time.UnixMicro(now), &stderr)
-			p := &pass{o: c.options, e: e, log: newLogger(e, levelInfo), s: s, reached: now, readTo: half}
-			if err := p.prune(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if saved := save(half, half+store.Hour); saved.Puts != 360 || saved.Expired != 0 {
-				t.Errorf("of the 360 PUTs that were still to be read %d were stored, and %d taken for pruned\n%s", saved.Puts, saved.Expired, &stderr)
-			}
-			// What was read goes all the same.
-			if !strings.Contains(stderr.String(), "pruned 360 row(s)") {
-				t.Errorf("it says\n%s", &stderr)
-			}
-		})
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package cli_test
 
 import (
 	"bufio"
@@ -9,18 +9,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-func TestParseSize(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]int64{"0": 0, "16777216": 16 << 20, "16MiB": 16 << 20, "16M": 16 << 20, "16mb": 16 << 20, " 2 GiB ": 2 << 30,
-		"1.5g": 3 << 29, "0.5TiB": 1 << 39, "512 KiB": 512 << 10, "7B": 7,
-		"": -1, "GiB": -1, "-1": -1, "1e3": -1, "2GiBs": -1, "inf": -1, "NaN": -1, "1_000": -1, "9999999T": -1, "1.2.3": -1, "0x10": -1} {
-		if got, ok := parseSize(text); ok != (want >= 0) || ok && got != want {
-			t.Errorf("%q is %d, %t; want %d", text, got, ok, want)
-		}
-	}
-}
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
+)
 
 // TestAPassKeepsTheDatabaseWithinItsSize: only age had bounded it. Rows of hours
 // that went come back neither with the next pass nor from the index.
@@ -46,11 +38,11 @@ func TestAPassKeepsTheDatabaseWithinItsSize(t *testing.T) {
 	pass := func(size string) (said string, bytesUsed int64) {
 		t.Helper()
 		var stderr bytes.Buffer
-		e := testEnv(now, &stderr) // whose clock stands still: no step is left to the next pass
-		code := Run(t.Context(), []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", index,
+		e := fleettest.Env(now, &stderr) // whose clock stands still: no step is left to the next pass
+		code := cli.Run(t.Context(), []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", index,
 			"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal", "none", "--now", now.Format(time.RFC3339), "--max-database-size", size}, e)
 		info, err := os.Stat(filepath.Join(dir, "fleet.db"))
-		if code != ExitOK || err != nil {
+		if code != cli.ExitOK || err != nil {
 			t.Fatalf("exit %d, %v\n%s", code, err, &stderr)
 		}
 		return stderr.String(), info.Size()

@@ -43,7 +43,7 @@ func TestTimeZonesAreReadOrRefused(t *testing.T) {
 		"<\x1b[2J>-5":                          "",
 		"Europe/Berlin\n":                      "",
 	} {
-		e := testEnv(demoNow, &bytes.Buffer{})
+		e := still(demoNow, &bytes.Buffer{})
 		e.Getenv = func(name string) string { return map[string]string{"TZ": tz}[name] }
 		got := ""
 		zone, err := (&reading{local: true}).zone(e)

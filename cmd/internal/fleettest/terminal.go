@@ -1,5 +1,3 @@
-// Package fleettest is what the tests of the whole program share. No other room
-// may import it.
 package fleettest
 
 import (
