@@ -106,7 +106,7 @@ func runExport(ctx context.Context, e *Env, db, path string, rebuild bool) error
 		}
 	}
 	if err := report.HoldsAlerts(path); err != nil {
-		return ran(err)
+		return err
 	}
 	return underLock(ctx, e, db, func(s *store.Store) error {
 		log := newLogger(e, levelInfo)

@@ -28,13 +28,13 @@ and remove -wal and -shm beside it; the next pass reads what came since.`,
 			}
 			size, err := store.Backup(cmd.Context(), db, args[0])
 			if errors.Is(err, context.Canceled) {
-				return ran(fmt.Errorf("stopped by a signal: %s was not made", args[0]))
+				return fmt.Errorf("stopped by a signal: %s was not made", args[0])
 			}
 			if err != nil {
-				return ran(err)
+				return err
 			}
 			_, err = fmt.Fprintf(e.Stdout, "%s: %d bytes, checked\n", cell(args[0]), size)
-			return ran(err)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&db, "db", defaultDB, "the database")

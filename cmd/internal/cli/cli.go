@@ -33,7 +33,7 @@ func Run(ctx context.Context, args []string, e *Env) int {
 	root.SetUsageTemplate(root.UsageTemplate() + environmentHelp + exitHelp)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags(), e) }
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; `%s --help` has the flags", err, cmd.CommandPath())
+		return usageError{fmt.Errorf("%w; `%s --help` has the flags", err, cmd.CommandPath())}
 	})
 	root.SetOut(e.Stdout)
 	root.SetErr(e.Stderr)
@@ -57,7 +57,7 @@ func sayUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return fmt.Errorf("%w; `%s --help` tells what it takes", err, cmd.CommandPath())
+				return usageError{fmt.Errorf("%w; `%s --help` tells what it takes", err, cmd.CommandPath())}
 			}
 			return nil
 		}
@@ -79,7 +79,7 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	if at := slices.IndexFunc(rest, func(arg string) bool { return !strings.HasPrefix(arg, "-") }); at >= 0 {
 		near = nearest(rest[at], names, 2)
 	}
-	return fmt.Errorf("%w%s; `%s --help` has them all", err, didYouMean(near), root.Name())
+	return usageError{fmt.Errorf("%w%s; `%s --help` has them all", err, didYouMean(near), root.Name())}
 }
 
 // refuseUnknownTopics makes cobra's own commands fail on a name that they do not
@@ -92,8 +92,19 @@ func refuseUnknownTopics(root *cobra.Command) {
 		case "help":
 			cmd.Args = func(_ *cobra.Command, args []string) error { return unknownCommand(root, args) }
 		case "completion":
-			cmd.Args = cobra.NoArgs
+			cmd.Args = noArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArgs
+			}
 		}
 	}
+}
+
+// noArgs is cobra.NoArgs, whose error is one of usage.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return usageError{err}
+	}
+	return nil
 }

@@ -48,11 +48,11 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 	} else {
 		var err error
 		if dir, err = os.MkdirTemp("", "fleet-demo-"); err != nil {
-			return ran(err)
+			return err
 		}
 	}
 	if err := makeFleet(dir, rand.New(rand.NewPCG(seed, 0))); err != nil {
-		return ran(err)
+		return err
 	}
 	fmt.Fprintf(e.Stdout, "A fleet as of %s, in %s\n\n", demoNow.Format(time.RFC3339), dir)
 	o := passOptions{db: filepath.Join(dir, "fleet.db"), index: filepath.Join(dir, "index.jsonl"),
@@ -68,7 +68,7 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 	}
 	s, err := store.OpenReadOnly(ctx, o.db)
 	if err != nil {
-		return ran(err)
+		return err
 	}
 	defer s.Close()
 	err = s.View(ctx, func(tx *store.Tx) error {
@@ -81,7 +81,7 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 		return report.Fleet(tx, e.Stdout, style, w)
 	})
 	if err != nil {
-		return ran(err)
+		return err
 	}
 	_, err = fmt.Fprintf(e.Stdout, `
 Try next:
@@ -92,7 +92,7 @@ Try next:
   cis490-fleet-health pass --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --alerts-path %[1]s/alerts.jsonl --journal-export %[1]s/journal.export --now %[2]s
   sqlite3 -readonly %[1]s/fleet.db "SELECT hour, host, ships, puts_4xx, puts_5xx FROM host_hourly WHERE hour >= '2026-05-01T10'"
 `, shellQuoted(dir), demoNow.Format(time.RFC3339))
-	return ran(err)
+	return err
 }
 
 // shellQuoted is a path as a shell takes it for one word.

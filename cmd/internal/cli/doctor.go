@@ -42,7 +42,7 @@ Exit code 1 means that it has found a problem.`,
 			if err == nil && problems > 0 {
 				err = errSaid
 			}
-			return ran(err)
+			return err
 		},
 	}
 	f := cmd.Flags()

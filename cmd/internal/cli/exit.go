@@ -42,24 +42,24 @@ func exitCode(e *Env, err error) int {
 		return ExitFailed
 	}
 	newLogger(e, levelInfo).say(levelError, "%s", describe(err))
-	if errors.Is(err, store.ErrNewer) || errors.Is(err, store.ErrPath) || errors.Is(err, store.ErrTarget) || errors.Is(err, report.ErrAlertsPath) ||
-		errors.Is(err, ingest.ErrUnread) || errors.Is(err, errUsage) || usageOf(err) || !errors.Is(err, errRan) {
+	if isUsage(err) {
 		return ExitUsage
 	}
 	return ExitFailed
 }
 
-// errRan marks errors of a command that had begun to work.
-var errRan = errors.New("")
-
-// ran makes an error of a command count as its own, not as one of the flags.
-func ran(err error) error {
-	if err == nil {
-		return nil
+// isUsage reports whether an error is about what was typed, or about a file that was named.
+func isUsage(err error) bool {
+	for _, fault := range []error{errUsage, store.ErrNewer, store.ErrPath, store.ErrTarget, store.ErrQuery, ingest.ErrUnread,
+		report.ErrAlertsPath, report.ErrUnknownHost, report.ErrPruned, report.ErrBuckets} {
+		if errors.Is(err, fault) {
+			return true
+		}
 	}
-	return ranError{err}
+	return false
 }
 
-type ranError struct{ error }
+// usageError makes an error of cobra's an errUsage, and leaves its text as it is.
+type usageError struct{ error }
 
-func (r ranError) Unwrap() []error { return []error{r.error, errRan} }
+func (u usageError) Unwrap() []error { return []error{u.error, errUsage} }

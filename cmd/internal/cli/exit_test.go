@@ -29,16 +29,16 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{nil, ExitOK, ""},
 		{errUnread, ExitUsage, ""},
-		{ran(errors.New("no space left on device")), ExitFailed, "no space left on device"},
-		{ran(fmt.Errorf("fleet.db: %w", store.ErrLocked)), ExitFailed, "end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"},
-		{ran(fmt.Errorf("fleet.db: %w", store.ErrCorrupt)), ExitFailed, "`cis490-fleet-health rebuild` with the flags of the pass"},
-		{ran(fmt.Errorf("fleet.db: %w", store.ErrNewer)), ExitUsage, "newer version"},
-		{ran(fmt.Errorf("fleet.db: %w", store.ErrPath)), ExitUsage, "fleet.db"},
-		{ran(fmt.Errorf("index: %w", ingest.ErrUnread)), ExitUsage, "index"},
-		{ran(fmt.Errorf("alerts: %w", report.ErrAlertsPath)), ExitUsage, "alerts"},
+		{errors.New("no space left on device"), ExitFailed, "no space left on device"},
+		{fmt.Errorf("fleet.db: %w", store.ErrLocked), ExitFailed, "end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"},
+		{fmt.Errorf("fleet.db: %w", store.ErrCorrupt), ExitFailed, "`cis490-fleet-health rebuild` with the flags of the pass"},
+		{fmt.Errorf("fleet.db: %w", store.ErrNewer), ExitUsage, "newer version"},
+		{fmt.Errorf("fleet.db: %w", store.ErrPath), ExitUsage, "fleet.db"},
+		{fmt.Errorf("index: %w", ingest.ErrUnread), ExitUsage, "index"},
+		{fmt.Errorf("alerts: %w", report.ErrAlertsPath), ExitUsage, "alerts"},
 		{fmt.Errorf("%w: --x", errUsage), ExitUsage, "--x"},
-		{errors.New("unknown flag: --x"), ExitUsage, "--x"},
-		{ran(errors.New("two\nlines\x1b[2J\n")), ExitFailed, `two\nlines\x1b[2J`},
+		{usageError{errors.New("unknown flag: --x")}, ExitUsage, "--x"},
+		{errors.New("two\nlines\x1b[2J\n"), ExitFailed, `two\nlines\x1b[2J`},
 	} {
 		var stderr bytes.Buffer
 		got := exitCode(still(time.Unix(0, 0).UTC(), &stderr), c.err)

@@ -38,7 +38,7 @@ func takeLock(db string, now time.Time) (*passLock, error) {
 		return nil, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, store.Belonging(db+".lock"), out)
 	}
 	if err != nil {
-		return nil, ran(err)
+		return nil, err
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -50,7 +50,7 @@ func takeLock(db string, now time.Time) (*passLock, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, ran(fmt.Errorf("lock: %w", err))
+		return nil, fmt.Errorf("lock: %w", err)
 	}
 	return &passLock{f, true}, nil
 }
@@ -101,7 +101,7 @@ func (l *passLock) Close() error {
 // pass runs.
 func underLock(ctx context.Context, e *Env, db string, fn func(*store.Store) error) error {
 	if _, err := os.Stat(db); err != nil {
-		return ran(fmt.Errorf("%w: %w", store.ErrPath, err))
+		return fmt.Errorf("%w: %w", store.ErrPath, err)
 	}
 	lock, err := takeLock(db, e.Now())
 	if err != nil {
@@ -109,19 +109,19 @@ func underLock(ctx context.Context, e *Env, db string, fn func(*store.Store) err
 	}
 	defer lock.Close()
 	if !lock.held {
-		return ran(fmt.Errorf("%s is locked by %s: try again when it has ended", db, lock.holder()))
+		return fmt.Errorf("%s is locked by %s: try again when it has ended", db, lock.holder())
 	}
 	s, err := store.Open(ctx, db, store.Options{Now: e.Now().UnixMicro()})
 	if err != nil {
-		return ran(err)
+		return err
 	}
 	defer s.Close()
 	sayMigrated(newLogger(e, levelInfo), s)
 	if err := fn(s); err != nil {
-		return ran(err)
+		return err
 	}
 	_, err = s.Checkpoint(context.WithoutCancel(ctx))
-	return ran(err)
+	return err
 }
 
 // sayMigrated tells which schema an older database has got, and where its copy is.

@@ -57,7 +57,7 @@ func lockedBy(locks, file string) (pid string) {
 // it fails if that process has stored nothing for too long.
 func (o *passOptions) yield(ctx context.Context, e *Env, log *logger, lock *passLock) error {
 	if o.rebuild {
-		return ran(fmt.Errorf("%s is locked by %s: nothing was moved; run rebuild again when it has ended", o.db, lock.holder()))
+		return fmt.Errorf("%s is locked by %s: nothing was moved; run rebuild again when it has ended", o.db, lock.holder())
 	}
 	last := o.lastSign(ctx, e.Now())
 	if o.now-last >= report.Stale {

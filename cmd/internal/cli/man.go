@@ -23,7 +23,7 @@ func manCommand(e *Env) *cobra.Command {
 			root.DisableAutoGenTag = true // it tells the day
 			addExitCodes(root)
 			// The date of the header is that of SOURCE_DATE_EPOCH, if it is set.
-			return ran(doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "cis490-fleet-health " + versionText(e)}, args[0]))
+			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "cis490-fleet-health " + versionText(e)}, args[0])
 		},
 	}
 }

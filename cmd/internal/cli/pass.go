@@ -44,11 +44,11 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 	}
 	if o.rebuild {
 		if err := ingest.Readable(o.index); err != nil {
-			return ran(fmt.Errorf("%w; nothing was moved", err))
+			return fmt.Errorf("%w; nothing was moved", err)
 		}
 		aside, err := store.MoveAside(ctx, o.db, started)
 		if err != nil {
-			return ran(err)
+			return err
 		}
 		if aside != "" {
 			log.say(levelInfo, "the old database is %s now", aside)
@@ -60,7 +60,7 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 		return nil
 	}
 	if err != nil {
-		return ran(err)
+		return err
 	}
 	defer s.Close()
 	sayMigrated(log, s)
@@ -78,7 +78,7 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 		return nil
 	}
 	if err != nil {
-		return ran(err)
+		return err
 	}
 	if len(p.unread) > 0 {
 		return errUnread

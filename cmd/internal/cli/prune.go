@@ -108,7 +108,7 @@ func onTheHour(at int64) int64 { return max(0, at-at%store.Hour) }
 func dryPrune(ctx context.Context, o *pruneOptions, e *Env) error {
 	s, err := store.OpenReadOnly(ctx, o.db)
 	if err != nil {
-		return ran(err)
+		return err
 	}
 	defer s.Close()
 	var p store.Pruned
@@ -129,7 +129,7 @@ func dryPrune(ctx context.Context, o *pruneOptions, e *Env) error {
 	if err == nil {
 		_, err = fmt.Fprintf(e.Stdout, "%-28s %12d\n", "bytes given back, about", bytes)
 	}
-	return ran(err)
+	return err
 }
 
 // runPrune prunes under the lock of the pass, however long it takes. A signal
@@ -156,10 +156,10 @@ func runPrune(ctx context.Context, o *pruneOptions, e *Env) error {
 		newLogger(e, o.level).say(levelInfo, "stopped by a signal; what is gone is gone, and the next prune goes on from there")
 	}
 	if err := o.tell(e, "gone", pruned); err != nil {
-		return ran(err)
+		return err
 	}
 	_, err = fmt.Fprintf(e.Stdout, "%-28s %12d\n", "bytes given back", given)
-	return ran(err)
+	return err
 }
 
 // tell prints how many rows of each table an operator loses, or would.

@@ -71,7 +71,7 @@ have all of it.`,
 				return err
 			}
 			if a.list {
-				return ran(listQueries(e, style))
+				return listQueries(e, style)
 			}
 			statement, err := store.ParseStatement(text)
 			if err != nil {
@@ -141,7 +141,7 @@ var oneWord = regexp.MustCompile(`^[\pL\d_.-]+$`)
 func savedOr(text string) (string, error) {
 	saved, err := deploy.Queries()
 	if err != nil {
-		return "", ran(err)
+		return "", err
 	}
 	var names []string
 	for _, q := range saved {
@@ -228,17 +228,17 @@ func (a *asking) run(ctx context.Context, e *Env, style report.Style, q store.Qu
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return ran(errors.New("stopped by a signal"))
+		return errors.New("stopped by a signal")
 	case errors.Is(err, errNotRead):
-		return ran(fmt.Errorf("the answer was not read to its end within --timeout %s: quit the pager, write the answer to a file, or give it longer", a.timeout))
+		return fmt.Errorf("the answer was not read to its end within --timeout %s: quit the pager, write the answer to a file, or give it longer", a.timeout)
 	case errors.Is(err, context.DeadlineExceeded):
-		return ran(fmt.Errorf("no answer within --timeout %s: ask for less of the time, with a condition on a column that ends in _us, or give it longer", a.timeout))
+		return fmt.Errorf("no answer within --timeout %s: ask for less of the time, with a condition on a column that ends in _us, or give it longer", a.timeout)
 	case errors.Is(err, store.ErrMemory):
-		return ran(fmt.Errorf("%w: ask for less, or sort less", err))
+		return fmt.Errorf("%w: ask for less, or sort less", err)
 	case errors.Is(err, store.ErrWrites):
 		return err
 	case errors.Is(err, store.ErrQuery):
 		return fmt.Errorf("%w; `cis490-fleet-health schema` has the views and their columns", err)
 	}
-	return ran(err)
+	return err
 }

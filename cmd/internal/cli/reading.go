@@ -126,8 +126,8 @@ func (r *reading) window(e *Env) (w report.Window, err error) {
 func (r *reading) view(ctx context.Context, fn func(*store.Tx) error) error {
 	s, err := store.OpenReadOnly(ctx, r.db)
 	if err != nil {
-		return ran(err)
+		return err
 	}
 	defer s.Close()
-	return ran(s.View(ctx, fn))
+	return s.View(ctx, fn)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,14 +144,4 @@ func sayWholeHours(log *logger, asked, counted report.Window, kept int64) {
 		log.say(levelInfo, "before %s only whole hours are known: counted is from %s to %s", store.FormatTime(kept), store.FormatTime(counted.Since+1),
 			store.FormatTime(counted.Until+1))
 	}
-}
-
-// usageOf tells whether an error of a report is the command line's fault.
-func usageOf(err error) bool {
-	for _, fault := range []error{report.ErrUnknownHost, report.ErrPruned, report.ErrBuckets} {
-		if errors.Is(err, fault) {
-			return true
-		}
-	}
-	return false
 }

@@ -30,7 +30,7 @@ database and at all times: --db, --since and the like change nothing here.`,
 				hint := cmp.Or(didYouMean(nearest(view, views, 3)), "; there are "+strings.Join(views, ", "))
 				return fmt.Errorf("%w: there is no view %s%s", errUsage, cell(view), hint)
 			}
-			return ran(report.Schema(e.Stdout, style, view))
+			return report.Schema(e.Stdout, style, view)
 		},
 		ValidArgsFunction: cobra.FixedCompletions(report.Views(), cobra.ShellCompDirectiveNoFileComp),
 	}

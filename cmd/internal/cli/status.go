@@ -63,7 +63,7 @@ func (r *reading) check(ctx context.Context, e *Env, now, maxAge int64) error {
 		line = "unknown: " + store.Printable(describe(err))
 	}
 	if _, failed := io.WriteString(e.Stdout, line+"\n"); failed != nil && err == nil {
-		err = ran(failed)
+		err = failed
 	}
 	if err == nil && stopped {
 		err = errSaid

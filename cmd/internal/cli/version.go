@@ -22,7 +22,7 @@ func versionCommand(e *Env) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := io.WriteString(e.Stdout, "cis490-fleet-health "+versionText(e)+"\n")
-			return ran(err)
+			return err
 		},
 	}
 }
