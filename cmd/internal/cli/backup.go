@@ -23,20 +23,25 @@ To go back to a copy, stop the timer, put the copy in the place of the database
 and remove -wal and -shm beside it; the next pass reads what came since.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := refuseRoot(filepath.Dir(args[0])); err != nil {
-				return err
-			}
-			size, err := store.Backup(cmd.Context(), db, args[0])
-			if errors.Is(err, context.Canceled) {
-				return fmt.Errorf("stopped by a signal: %s was not made", args[0])
-			}
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(e.Stdout, "%s: %d bytes, checked\n", cell(args[0]), size)
-			return err
+			return runBackup(cmd.Context(), db, args[0], e)
 		},
 	}
 	cmd.Flags().StringVar(&db, "db", defaultDB, "the database")
 	return cmd
+}
+
+// runBackup copies the database to a new file.
+func runBackup(ctx context.Context, db, file string, e *Env) error {
+	if err := refuseRoot(filepath.Dir(file)); err != nil {
+		return err
+	}
+	size, err := store.Backup(ctx, db, file)
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("stopped by a signal: %s was not made", file)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.Stdout, "%s: %d bytes, checked\n", cell(file), size)
+	return err
 }

@@ -14,9 +14,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
+type doctorOptions struct {
+	reading
+	typed passOptions // files and a unit, in the place of the service's
+}
+
 func doctorCommand(e *Env) *cobra.Command {
-	var r reading
-	var typed passOptions
+	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "say what is wrong with this installation, and what to type",
@@ -32,29 +36,38 @@ service's flags name, but for those that are named here.
 Exit code 1 means that it has found a problem.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			style, w, err := r.asked(e)
-			if err != nil {
-				return err
-			}
-			d := &doctor{e: e, now: w.Until}
-			d.examine(cmd.Context(), typed)
-			problems, err := report.Checks(e.Stdout, style, d.checks)
-			if err == nil && problems > 0 {
-				err = errSaid
-			}
-			return err
+			return runDoctor(cmd.Context(), &o, e)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&r.format, "format", report.FormatTable, strings.Join(report.Formats, ", "))
-	complete(cmd, "format", report.Formats)
-	r.until = "now"
-	f.StringVar(&r.now, "now", "", "count ages from this `RFC3339` time instead of the clock's")
-	f.StringVar(&typed.db, "db", "", "the database (default that of the service)")
-	f.StringVar(&typed.index, "index-path", "", "the receiver's index (default that of the service)")
-	f.StringVar(&typed.alerts, "alerts-path", "", "where alerts are appended (default that of the service)")
-	f.StringVar(&typed.unit, "journal-unit", "", "the receiver's systemd unit (default that of the service)")
+	o.flags(cmd)
 	return cmd
+}
+
+func (o *doctorOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.format, "format", report.FormatTable, strings.Join(report.Formats, ", "))
+	complete(cmd, "format", report.Formats)
+	o.until = "now"
+	f.StringVar(&o.now, "now", "", "count ages from this `RFC3339` time instead of the clock's")
+	f.StringVar(&o.typed.db, "db", "", "the database (default that of the service)")
+	f.StringVar(&o.typed.index, "index-path", "", "the receiver's index (default that of the service)")
+	f.StringVar(&o.typed.alerts, "alerts-path", "", "where alerts are appended (default that of the service)")
+	f.StringVar(&o.typed.unit, "journal-unit", "", "the receiver's systemd unit (default that of the service)")
+}
+
+// runDoctor looks at the installation, and writes what it finds.
+func runDoctor(ctx context.Context, o *doctorOptions, e *Env) error {
+	style, w, err := o.asked(e)
+	if err != nil {
+		return err
+	}
+	d := &doctor{e: e, now: w.Until}
+	d.examine(ctx, o.typed)
+	problems, err := report.Checks(e.Stdout, style, d.checks)
+	if err == nil && problems > 0 {
+		err = errSaid
+	}
+	return err
 }
 
 // doctor collects what it finds.

@@ -23,9 +23,10 @@ const queryMemory = 192 << 20
 // which is that which SQLite takes.
 const maxSQL = 1_000_000
 
-// asking is what the command line of query says.
-type asking struct {
+type queryOptions struct {
 	reading
+	args    []string               // SQL, or the name of a saved question
+	given   func(flag string) bool // reports whether a flag was typed
 	file    string
 	list    bool
 	params  []string
@@ -33,7 +34,7 @@ type asking struct {
 }
 
 func queryCommand(e *Env) *cobra.Command {
-	var a asking
+	var o queryOptions
 	cmd := &cobra.Command{
 		Use:   "query [SQL | NAME]",
 		Short: "answer a question in SQL, or a saved one by its NAME; it cannot but read",
@@ -59,57 +60,67 @@ have all of it.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			style, err := a.style(e)
-			if err != nil {
-				return err
-			}
-			if a.timeout < 0 {
-				return fmt.Errorf("%w: --timeout %s is negative", errUsage, a.timeout)
-			}
-			text, err := a.text(e, args)
-			if err != nil {
-				return err
-			}
-			if a.list {
-				return listQueries(e, style)
-			}
-			statement, err := store.ParseStatement(text)
-			if err != nil {
-				return err
-			}
-			values, err := a.values(e, cmd, statement.Params)
-			if err != nil {
-				return err
-			}
-			if err := a.sayPruned(cmd.Context(), e, text, values["since"]); err != nil {
-				return err
-			}
-			return a.run(cmd.Context(), e, style, store.Query{Statement: statement, Args: values, Memory: queryMemory})
+			o.args, o.given = args, cmd.Flags().Changed
+			return runQuery(cmd.Context(), &o, e)
 		},
 		ValidArgsFunction: completeQueries,
 	}
-	a.flags(cmd, "24h")
-	f := cmd.Flags()
-	f.StringVar(&a.file, "file", "", "read the SQL from this `FILE`; - is standard input")
-	f.BoolVar(&a.list, "list", false, "list the saved questions")
-	f.StringArrayVar(&a.params, "param", nil, "what a parameter of the SQL stands for: `NAME=VALUE`, once for each")
-	f.DurationVar(&a.timeout, "timeout", 10*time.Second, "give up after so long, though nobody reads the answer; 0 for never")
+	o.flags(cmd)
 	return cmd
 }
 
-// text is the SQL that is asked for: typed, read, or saved. It is empty for --list.
-func (a *asking) text(e *Env, args []string) (string, error) {
-	switch {
-	case len(args) == 0 && a.file == "" && !a.list:
-		return "", fmt.Errorf("%w: there is no SQL: type some, name a saved question (--list has them), or a --file", errUsage)
-	case len(args) == 1 && (a.file != "" || a.list) || a.file != "" && a.list:
-		return "", fmt.Errorf("%w: SQL or a NAME, --file and --list exclude one another", errUsage)
-	case a.list:
-		return "", nil
-	case a.file != "":
-		return readSQL(e, a.file)
+func (o *queryOptions) flags(cmd *cobra.Command) {
+	o.reading.flags(cmd, "24h")
+	f := cmd.Flags()
+	f.StringVar(&o.file, "file", "", "read the SQL from this `FILE`; - is standard input")
+	f.BoolVar(&o.list, "list", false, "list the saved questions")
+	f.StringArrayVar(&o.params, "param", nil, "what a parameter of the SQL stands for: `NAME=VALUE`, once for each")
+	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "give up after so long, though nobody reads the answer; 0 for never")
+}
+
+// runQuery asks one question, and writes the answer.
+func runQuery(ctx context.Context, o *queryOptions, e *Env) error {
+	style, err := o.style(e)
+	if err != nil {
+		return err
 	}
-	return savedOr(args[0])
+	if o.timeout < 0 {
+		return fmt.Errorf("%w: --timeout %s is negative", errUsage, o.timeout)
+	}
+	text, err := o.text(e)
+	if err != nil {
+		return err
+	}
+	if o.list {
+		return listQueries(e, style)
+	}
+	statement, err := store.ParseStatement(text)
+	if err != nil {
+		return err
+	}
+	values, err := o.values(e, statement.Params)
+	if err != nil {
+		return err
+	}
+	if err := o.sayPruned(ctx, e, text, values["since"]); err != nil {
+		return err
+	}
+	return o.ask(ctx, e, style, store.Query{Statement: statement, Args: values, Memory: queryMemory})
+}
+
+// text is the SQL that is asked for: typed, read, or saved. It is empty for --list.
+func (o *queryOptions) text(e *Env) (string, error) {
+	switch {
+	case len(o.args) == 0 && o.file == "" && !o.list:
+		return "", fmt.Errorf("%w: there is no SQL: type some, name a saved question (--list has them), or a --file", errUsage)
+	case len(o.args) == 1 && (o.file != "" || o.list) || o.file != "" && o.list:
+		return "", fmt.Errorf("%w: SQL or a NAME, --file and --list exclude one another", errUsage)
+	case o.list:
+		return "", nil
+	case o.file != "":
+		return readSQL(e, o.file)
+	}
+	return savedOr(o.args[0])
 }
 
 // readSQL reads a file, or standard input.
@@ -185,13 +196,13 @@ func completeQueries(*cobra.Command, []string, string) (names []string, _ cobra.
 }
 
 // sayPruned says that a question asks raw rows of a time of which they are gone.
-func (a *asking) sayPruned(ctx context.Context, e *Env, text string, since any) error {
+func (o *queryOptions) sayPruned(ctx context.Context, e *Env, text string, since any) error {
 	asked, _ := since.(string)
 	from, err := time.Parse(time.RFC3339, asked)
 	if err != nil || !rawViews.MatchString(text) {
 		return nil // of no time
 	}
-	return a.view(ctx, func(tx *store.Tx) error {
+	return o.view(ctx, func(tx *store.Tx) error {
 		kept, err := tx.RawSince()
 		if err == nil && from.UnixMicro() < kept {
 			newLogger(e, levelInfo).say(levelInfo, "ship_log, put_log and rejection_log begin at %s: of the time before, host_hourly has what was counted",
@@ -204,15 +215,15 @@ func (a *asking) sayPruned(ctx context.Context, e *Env, text string, since any) 
 // rawViews are those whose rows are pruned.
 var rawViews = regexp.MustCompile(`(?i)\b(ship|put|rejection)_log\b`)
 
-// run asks, and writes the answer as it comes.
-func (a *asking) run(ctx context.Context, e *Env, style report.Style, q store.Query) error {
+// ask writes the answer as it comes.
+func (o *queryOptions) ask(ctx context.Context, e *Env, style report.Style, q store.Query) error {
 	limited, cancel := ctx, context.CancelFunc(func() {})
-	if a.timeout > 0 {
-		limited, cancel = context.WithTimeout(ctx, a.timeout)
+	if o.timeout > 0 {
+		limited, cancel = context.WithTimeout(ctx, o.timeout)
 	}
 	defer cancel()
 	var out *report.Answer
-	err := q.Run(limited, a.db, func(names []string) (err error) {
+	err := q.Run(limited, o.db, func(names []string) (err error) {
 		out, err = report.NewAnswer(until{limited, e.Stdout}, style, names)
 		return err
 	}, func(values []any) error { return out.Row(values) })
@@ -230,9 +241,9 @@ func (a *asking) run(ctx context.Context, e *Env, style report.Style, q store.Qu
 	case ctx.Err() != nil:
 		return errors.New("stopped by a signal")
 	case errors.Is(err, errNotRead):
-		return fmt.Errorf("the answer was not read to its end within --timeout %s: quit the pager, write the answer to a file, or give it longer", a.timeout)
+		return fmt.Errorf("the answer was not read to its end within --timeout %s: quit the pager, write the answer to a file, or give it longer", o.timeout)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer within --timeout %s: ask for less of the time, with a condition on a column that ends in _us, or give it longer", a.timeout)
+		return fmt.Errorf("no answer within --timeout %s: ask for less of the time, with a condition on a column that ends in _us, or give it longer", o.timeout)
 	case errors.Is(err, store.ErrMemory):
 		return fmt.Errorf("%w: ask for less, or sort less", err)
 	case errors.Is(err, store.ErrWrites):

@@ -6,15 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/spf13/cobra"
 )
 
 // values are what the parameters of a statement stand for. One that is given,
 // but that the statement does not have, is a mistake, too.
-func (a *asking) values(e *Env, cmd *cobra.Command, names []string) (map[string]any, error) {
+func (o *queryOptions) values(e *Env, names []string) (map[string]any, error) {
 	values := map[string]any{}
-	for _, param := range a.params {
+	for _, param := range o.params {
 		name, value, ok := strings.Cut(strings.TrimLeft(param, ":@$"), "=")
 		if _, twice := values[name]; !ok || name == "" || twice {
 			return nil, fmt.Errorf("%w: --param %s is not NAME=VALUE, each name once", errUsage, cell(param))
@@ -24,7 +22,7 @@ func (a *asking) values(e *Env, cmd *cobra.Command, names []string) (map[string]
 		}
 		values[name] = number(value)
 	}
-	if err := a.times(e, cmd, names, values); err != nil {
+	if err := o.times(e, names, values); err != nil {
 		return nil, err
 	}
 	for _, name := range names {
@@ -37,13 +35,13 @@ func (a *asking) values(e *Env, cmd *cobra.Command, names []string) (map[string]
 
 // times adds :since and :until, if the statement has them and no --param says
 // otherwise.
-func (a *asking) times(e *Env, cmd *cobra.Command, names []string, values map[string]any) error {
-	asked := a.reading
+func (o *queryOptions) times(e *Env, names []string, values map[string]any) error {
+	asked := o.reading
 	wants := map[string]bool{}
 	for _, flag := range []string{"since", "until"} {
 		_, given := values[flag]
 		wants[flag] = !given && slices.Contains(names, flag)
-		if !wants[flag] && cmd.Flags().Changed(flag) {
+		if !wants[flag] && o.given(flag) {
 			return fmt.Errorf("%w: --%s changes nothing here: the SQL has no :%s, or --param gives it", errUsage, flag, flag)
 		}
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,9 +12,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
+type reportOptions struct {
+	reading
+	hosts  []string
+	bucket string
+}
+
 func reportCommand(e *Env) *cobra.Command {
-	var r reading
-	var bucket string
+	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [HOST...]",
 		Short: "show the fleet, a row per host, or a host's history, a row per bucket of time",
@@ -24,46 +30,56 @@ A state is failing (PUTs are rejected), silent, unknown (no symptom, but a sourc
 was not read since the host's last ship), gone (silent for so long that it is not
 expected any more), never (it has not shipped yet) or healthy.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			style, w, err := r.asked(e)
-			if err != nil {
-				return err
-			}
-			return r.view(cmd.Context(), func(tx *store.Tx) error {
-				hosts, err := knownHosts(tx, args)
-				if err != nil {
-					return err
-				}
-				kept, err := tx.RawSince()
-				if err != nil {
-					return err
-				}
-				buckets, err := w.Buckets(bucket, style.Zone, kept)
-				if err != nil {
-					return fmt.Errorf("--bucket: %w", err)
-				}
-				log := newLogger(e, levelInfo)
-				if err := sayHowOld(tx, log, w.Until); err != nil {
-					return err
-				}
-				if len(hosts) == 0 {
-					sayWholeHours(log, w, w.Counted(kept), kept)
-					return report.Fleet(tx, e.Stdout, style, w)
-				}
-				counted, err := buckets.Counted(w, kept)
-				if err != nil {
-					return err
-				}
-				// Where the buckets begin stands in the table.
-				sayWholeHours(log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
-				return report.History(tx, e.Stdout, style, hosts, w, buckets)
-			})
+			o.hosts = args
+			return runReport(cmd.Context(), &o, e)
 		},
-		ValidArgsFunction: r.completeHosts(e),
+		ValidArgsFunction: o.completeHosts(e),
 	}
-	r.flags(cmd, "24h")
-	cmd.Flags().StringVar(&bucket, "bucket", "auto", "how long a row of a host's history is: "+strings.Join(report.BucketNames(), ", "))
-	complete(cmd, "bucket", report.BucketNames())
+	o.flags(cmd)
 	return cmd
+}
+
+func (o *reportOptions) flags(cmd *cobra.Command) {
+	o.reading.flags(cmd, "24h")
+	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "how long a row of a host's history is: "+strings.Join(report.BucketNames(), ", "))
+	complete(cmd, "bucket", report.BucketNames())
+}
+
+// runReport writes a report of the fleet, or of the hosts that are named.
+func runReport(ctx context.Context, o *reportOptions, e *Env) error {
+	style, w, err := o.asked(e)
+	if err != nil {
+		return err
+	}
+	return o.view(ctx, func(tx *store.Tx) error {
+		hosts, err := knownHosts(tx, o.hosts)
+		if err != nil {
+			return err
+		}
+		kept, err := tx.RawSince()
+		if err != nil {
+			return err
+		}
+		buckets, err := w.Buckets(o.bucket, style.Zone, kept)
+		if err != nil {
+			return fmt.Errorf("--bucket: %w", err)
+		}
+		log := newLogger(e, levelInfo)
+		if err := sayHowOld(tx, log, w.Until); err != nil {
+			return err
+		}
+		if len(hosts) == 0 {
+			sayWholeHours(log, w, w.Counted(kept), kept)
+			return report.Fleet(tx, e.Stdout, style, w)
+		}
+		counted, err := buckets.Counted(w, kept)
+		if err != nil {
+			return err
+		}
+		// Where the buckets begin stands in the table.
+		sayWholeHours(log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
+		return report.History(tx, e.Stdout, style, hosts, w, buckets)
+	})
 }
 
 // knownHosts returns the stored names of hosts that were typed, in that form or as

@@ -11,10 +11,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
+type statusOptions struct {
+	reading
+	index, maxAgeText string
+	check             bool
+}
+
 func statusCommand(e *Env) *cobra.Command {
-	var r reading
-	var index, maxAgeText string
-	var check bool
+	var o statusOptions
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "show how the program itself is: passes, positions, gaps, sizes",
@@ -27,35 +31,44 @@ a detector has been held back for more than half an hour. With --check that is a
 and the exit code is 1 if they have stopped, 2 if there is no database.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			style, w, err := r.asked(e)
-			if err != nil {
-				return err
-			}
-			maxAge, ok := parseLength(maxAgeText)
-			if !ok {
-				return fmt.Errorf("%w: --max-age %q is no length of time like 15m", errUsage, maxAgeText)
-			}
-			if check {
-				return r.check(cmd.Context(), e, w.Until, maxAge)
-			}
-			return r.view(cmd.Context(), func(tx *store.Tx) error {
-				return report.Status(tx, e.Stdout, style, w, maxAge, sizeOf(index))
-			})
+			return runStatus(cmd.Context(), &o, e)
 		},
 	}
-	r.flags(cmd, "24h")
-	cmd.Flags().BoolVar(&check, "check", false, "print only the first line, and exit with 1 if passes or detectors have stopped")
-	cmd.Flags().StringVar(&maxAgeText, "max-age", "15m", "how long no pass may have got through")
-	cmd.Flags().StringVar(&index, "index-path", defaultIndex, "the receiver's index, to tell how much of it is unread")
+	o.flags(cmd)
 	return cmd
 }
 
-// check prints one line: ok, stopped, or unknown if the database cannot be read.
+func (o *statusOptions) flags(cmd *cobra.Command) {
+	o.reading.flags(cmd, "24h")
+	cmd.Flags().BoolVar(&o.check, "check", false, "print only the first line, and exit with 1 if passes or detectors have stopped")
+	cmd.Flags().StringVar(&o.maxAgeText, "max-age", "15m", "how long no pass may have got through")
+	cmd.Flags().StringVar(&o.index, "index-path", defaultIndex, "the receiver's index, to tell how much of it is unread")
+}
+
+// runStatus writes how the program itself is.
+func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
+	style, w, err := o.asked(e)
+	if err != nil {
+		return err
+	}
+	maxAge, ok := parseLength(o.maxAgeText)
+	if !ok {
+		return fmt.Errorf("%w: --max-age %q is no length of time like 15m", errUsage, o.maxAgeText)
+	}
+	if o.check {
+		return checkStatus(ctx, o, e, w.Until, maxAge)
+	}
+	return o.view(ctx, func(tx *store.Tx) error {
+		return report.Status(tx, e.Stdout, style, w, maxAge, sizeOf(o.index))
+	})
+}
+
+// checkStatus prints one line: ok, stopped, or unknown if the database cannot be read.
 // A monitor reads no other stream.
-func (r *reading) check(ctx context.Context, e *Env, now, maxAge int64) error {
+func checkStatus(ctx context.Context, o *statusOptions, e *Env, now, maxAge int64) error {
 	var line string
 	var stopped bool
-	err := r.view(ctx, func(tx *store.Tx) (err error) {
+	err := o.view(ctx, func(tx *store.Tx) (err error) {
 		line, stopped, err = report.Stopped(tx, now, maxAge)
 		return err
 	})
