@@ -13,15 +13,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cis490/fleet-health/cmd/internal/cli"
 	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var update = flag.Bool("update", false, "write what the tests expect anew, from what they get")
+var update = flag.Bool("update", false, "write what the scripts expect anew, from what they get")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"cis490-fleet-health": main, "cis490-fleet-health-by-clock": mainByClock, "cis490-fleet-health-measured": mainMeasured})
+	testscript.Main(m, map[string]func(){"cis490-fleet-health": main})
 }
 
 // TestScripts runs the program as a user does, from the scripts in
@@ -105,8 +106,8 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: refused PATTERN argument…")
 	}
 	before := contents(ts)
-	if got := exitOf(ts, ts.Exec("cis490-fleet-health", args[1:]...)); got != exitUsage {
-		ts.Fatalf("exit %d, want %d", got, exitUsage)
+	if got := exitOf(ts, ts.Exec("cis490-fleet-health", args[1:]...)); got != cli.ExitUsage {
+		ts.Fatalf("exit %d, want %d", got, cli.ExitUsage)
 	}
 	if out := ts.ReadFile("stdout"); out != "" {
 		ts.Fatalf("something on stdout: %q", out)

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"testing"
 	"unicode/utf8"
 
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
 )
 
 // terminal runs the program with a terminal as its standard output and error,
@@ -35,7 +32,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
-	shown, err := onTerminal(cmd, width)
+	shown, err := fleettest.OnTerminal(cmd, width)
 	ts.Check(err)
 	shown = strings.ReplaceAll(strings.ReplaceAll(shown, "\r\n", "\n"), "\x1b", "ESC")
 	for line := range strings.Lines(shown) {
@@ -45,52 +42,4 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("tty"), []byte(shown), 0o666))
-}
-
-// programIn puts the program into a directory, under its name, and returns its
-// path: this test's own binary is main by that name, as in the scripts.
-func programIn(t testing.TB, dir string) string {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "cis490-fleet-health")
-	if err := os.Symlink(self, path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// onTerminal runs a command with a pseudo-terminal as its output, and returns
-// what reached it.
-func onTerminal(cmd *exec.Cmd, width int) (shown string, err error) {
-	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return "", err
-	}
-	defer ours.Close()
-	number, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: uint16(width)})
-	}
-	if err != nil {
-		return "", err
-	}
-	theirs, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return "", err
-	}
-	cmd.Stdout, cmd.Stderr = theirs, theirs
-	err = cmd.Start()
-	theirs.Close()
-	if err != nil {
-		return "", err
-	}
-	// Reading ends with EIO when nobody has the other side open any more.
-	text, _ := io.ReadAll(ours)
-	return string(text), cmd.Wait()
 }

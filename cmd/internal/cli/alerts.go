@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+type alertsOptions struct {
+	reading
+	only store.AlertFilter
+}
+
+func alertsCommand(e *Env) *cobra.Command {
+	var o alertsOptions
+	cmd := &cobra.Command{
+		Use:   "alerts",
+		Short: "show the alerts, oldest first",
+		Long: `Show the alerts, oldest first; with --host, also what to do about them, below the
+table. CSV and JSON have that of each alert.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runAlerts(cmd.Context(), &o, e)
+		},
+	}
+	o.flags(cmd, e)
+	cmd.AddCommand(exportCommand(e))
+	return cmd
+}
+
+func (o *alertsOptions) flags(cmd *cobra.Command, e *Env) {
+	symptoms := detect.Symptoms()
+	o.reading.flags(cmd, "")
+	cmd.Flags().StringVar(&o.only.Host, "host", "", "only those of this host, and what to do about them")
+	cmd.Flags().StringVar(&o.only.Symptom, "symptom", "", "only those of this symptom: "+strings.Join(symptoms[:len(symptoms)-1], ", ")+" or "+symptoms[len(symptoms)-1])
+	cmd.RegisterFlagCompletionFunc("host", o.completeHosts(e))
+	complete(cmd, "symptom", symptoms)
+}
+
+// runAlerts writes the alerts that are asked for.
+func runAlerts(ctx context.Context, o *alertsOptions, e *Env) error {
+	symptoms := detect.Symptoms()
+	if o.only.Symptom != "" && !slices.Contains(symptoms, o.only.Symptom) {
+		return fmt.Errorf("%w: --symptom %q is none of %s", errUsage, o.only.Symptom, strings.Join(symptoms, ", "))
+	}
+	style, w, err := o.asked(e)
+	if err != nil {
+		return err
+	}
+	return o.view(ctx, func(tx *store.Tx) error {
+		only := o.only
+		if only.Host, err = knownAlertHost(tx, o.only.Host); err != nil {
+			return err
+		}
+		return report.Alerts(tx, e.Stdout, style, w, only)
+	})
+}
+
+// knownAlertHost returns the stored name of a host that was typed. It refuses one
+// that neither ships nor has an alert: those that were adopted from alerts.jsonl may
+// be of hosts that are gone for long.
+func knownAlertHost(tx *store.Tx, typed string) (string, error) {
+	if typed == "" {
+		return "", nil
+	}
+	for _, name := range []string{typed, store.StoredName(typed)} {
+		n, err := tx.CountAlerts(store.AlertFilter{Host: name, Until: store.MaxTime})
+		if err != nil || n > 0 {
+			return name, err
+		}
+	}
+	known, err := knownHosts(tx, []string{typed})
+	if err != nil {
+		return "", err
+	}
+	return known[0], nil
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+func backupCommand(e *Env) *cobra.Command {
+	var db string
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "copy the database to a new FILE, while passes run",
+		Long: `Copy the database as it is now to a new FILE, and check the copy. Passes go on
+meanwhile; a copy of the file alone, made with cp, may lack what is still in the
+write-ahead log. A read-only user may make one.
+
+To go back to a copy, stop the timer, put the copy in the place of the database
+and remove -wal and -shm beside it; the next pass reads what came since.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runBackup(cmd.Context(), db, args[0], e)
+		},
+	}
+	cmd.Flags().StringVar(&db, "db", defaultDB, "the database")
+	return cmd
+}
+
+// runBackup copies the database to a new file.
+func runBackup(ctx context.Context, db, file string, e *Env) error {
+	if err := refuseRoot(filepath.Dir(file)); err != nil {
+		return err
+	}
+	size, err := store.Backup(ctx, db, file)
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("stopped by a signal: %s was not made", file)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.Stdout, "%s: %d bytes, checked\n", cell(file), size)
+	return err
+}

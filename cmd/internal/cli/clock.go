@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/ingest"
+	"github.com/cis490/fleet-health/store"
+)
+
+// judgeClock holds back the detectors of a source that cannot trust the clock,
+// and lets the others forget the facts that an earlier, wrong clock let pass. A
+// time that was asked for with --now is right, unless it is absurd.
+func (p *pass) judgeClock(tx *store.Tx) error {
+	now := p.o.now
+	if p.o.nowGiven && now >= detect.EarliestClock {
+		return nil
+	}
+	index, journal, err := tx.Stamps(now)
+	if err != nil {
+		return err
+	}
+	steady, err := tx.SteadyClock(now)
+	if err != nil {
+		return err
+	}
+	for _, one := range []struct {
+		stream     string
+		own, other store.Stamps
+		source     *detect.Source
+	}{
+		{store.StreamIndex, index, journal, &p.read.Index},
+		{store.StreamJournal, journal, index, &p.read.Journal},
+	} {
+		reason := detect.JudgeClock(now, one.own, one.other, steady)
+		switch {
+		case !reason.Trusted():
+			p.heldBack = append(p.heldBack, one.stream)
+			if one.source.Held == "" {
+				one.source.Held = fmt.Sprintf("%s: it says %s, and of the facts %d are ahead, up to %s, and %d of the last half hour agree", reason,
+					store.FormatTime(now), index.Ahead+journal.Ahead, store.FormatTime(max(index.Newest, journal.Newest)), index.Recent+journal.Recent)
+			}
+		case one.own.Newest > now+store.FutureTolerance:
+			p.log.say(levelInfo, "facts of the %s are stamped up to %s, ahead of the clock, but %s: nothing is held back for them",
+				one.stream, store.FormatTime(one.own.Newest), reason)
+			if err := tx.ForgetAhead(one.stream, now); err != nil {
+				return err
+			}
+		}
+	}
+	if len(p.heldBack) > 0 {
+		p.sayHeldBack(max(index.Newest, journal.Newest))
+	}
+	return nil
+}
+
+func (p *pass) sayHeldBack(newest int64) {
+	which := "the detectors are"
+	if len(p.heldBack) == 1 && !p.read.Journal.Off {
+		which = "the detectors of the " + p.heldBack[0] + " are"
+	}
+	p.log.say(levelWarning, "the clock says %s, the newest fact %s: %s held back until it is right",
+		store.FormatTime(p.o.now), store.FormatTime(newest), which)
+}
+
+// readSource is what the detectors may make of a source that was read as far as
+// result says. The first reading of a journal goes boot by boot, not in the order
+// of time: before its end there is no time up to which all was read.
+func readSource(result ingest.Result) detect.Source {
+	if result.Capped && result.ReadTo == 0 {
+		return detect.Source{Held: "the source holds more than one pass reads, and was not read in the order of time"}
+	}
+	return detect.Source{ReadTo: result.ReadTo}
+}

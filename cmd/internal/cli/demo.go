@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+// demoNow is the time as of which the demo's fleet is looked at.
+var demoNow = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+func demoCommand(e *Env) *cobra.Command {
+	var seed uint64
+	cmd := &cobra.Command{
+		Use:   "demo [DIR]",
+		Short: "make a small fleet with faults in DIR, run the pass on it, show what it finds",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runDemo(cmd.Context(), args, seed, e)
+		},
+	}
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "the same seed makes the same fleet")
+	return cmd
+}
+
+func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
+	dir := ""
+	if len(args) == 1 {
+		dir = args[0]
+		if err := refuseRoot(dir); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+			return fmt.Errorf("%w: %s is not an empty directory", errUsage, dir)
+		}
+	} else {
+		var err error
+		if dir, err = os.MkdirTemp("", "fleet-demo-"); err != nil {
+			return err
+		}
+	}
+	if err := makeFleet(dir, rand.New(rand.NewPCG(seed, 0))); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Stdout, "A fleet as of %s, in %s\n\n", demoNow.Format(time.RFC3339), dir)
+	o := passOptions{db: filepath.Join(dir, "fleet.db"), index: filepath.Join(dir, "index.jsonl"),
+		alerts: filepath.Join(dir, "alerts.jsonl"), unit: "cis490-receiver", export: filepath.Join(dir, "journal.export"),
+		journal: "system", journalTimeout: time.Minute, lookbackHours: 24, silentMin: 30, recentMin: 30,
+		fatalMinCount: 10, fatalRatio: 0.95, now: demoNow.UnixMicro(), nowGiven: true, level: levelError}
+	if err := runPass(ctx, o, e); err != nil {
+		return err
+	}
+	style, err := (&reading{format: report.FormatTable}).style(e)
+	if err != nil {
+		return err
+	}
+	s, err := store.OpenReadOnly(ctx, o.db)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	err = s.View(ctx, func(tx *store.Tx) error {
+		fmt.Fprintf(e.Stdout, "What to do about each alert stands in %s.\n", o.alerts)
+		w := report.Window{Since: o.now - 24*store.Hour, Until: o.now}
+		if err := report.Alerts(tx, e.Stdout, style, w, store.AlertFilter{}); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.Stdout)
+		return report.Fleet(tx, e.Stdout, style, w, detect.Silences())
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.Stdout, `
+Try next:
+  cis490-fleet-health report --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health report lab-06 --since 3h --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health query last-good --since 3h --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health status --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --now %[2]s
+  cis490-fleet-health pass --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --alerts-path %[1]s/alerts.jsonl --journal-export %[1]s/journal.export --now %[2]s
+  sqlite3 -readonly %[1]s/fleet.db "SELECT hour, host, ships, puts_4xx, puts_5xx FROM host_hourly WHERE hour >= '2026-05-01T10'"
+`, shellQuoted(dir), demoNow.Format(time.RFC3339))
+	return err
+}
+
+// shellQuoted is a path as a shell takes it for one word.
+func shellQuoted(path string) string {
+	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// demoHost is how a host of the demo behaves: minutes before the end, negative
+// is the past.
+type demoHost struct {
+	name               string
+	silentFrom, backAt int   // between these it sends nothing
+	failFrom           int   // from then on its PUTs get the codes below
+	codes              []int // in turn
+	unstamped          bool  // the codes are 400s for a missing header
+	updateAt           int   // from then on it ships from another code commit
+}
+
+var demoFleet = []demoHost{
+	{name: "lab-01"}, {name: "lab-02"}, {name: "lab-03"}, {name: "lab-04"},
+	{name: "lab-05", silentFrom: -47, backAt: 1},
+	{name: "lab-06", failFrom: -95, codes: []int{412, 412, 412, 500}, updateAt: -109},
+	{name: "lab-07", failFrom: -40, codes: []int{400}, unstamped: true},
+	{name: "lab-08", silentFrom: -300, backAt: -20},
+}
+
+// makeFleet writes index.jsonl and journal.export for a day of the demo's fleet.
+func makeFleet(dir string, r *rand.Rand) error {
+	index, err := os.Create(filepath.Join(dir, "index.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	journal, err := os.Create(filepath.Join(dir, "journal.export"))
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	ix, jr := bufio.NewWriter(index), bufio.NewWriter(journal)
+	entry := 0
+	log := func(at time.Time, message string) {
+		entry++
+		fmt.Fprintf(jr, "__CURSOR=s=%032x;i=%x\n__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%032x\n",
+			1, entry, at.UnixMicro(), entry, 2)
+		fmt.Fprintf(jr, "_SYSTEMD_UNIT=cis490-receiver.service\nPRIORITY=6\nMESSAGE=%s\n\n", message)
+	}
+	for minute := -24 * 60; minute < 0; minute += 2 {
+		for i, h := range demoFleet {
+			if h.silentFrom != 0 && minute >= h.silentFrom && minute < h.backAt {
+				continue
+			}
+			at := demoNow.Add(time.Duration(minute)*time.Minute + time.Duration(i*10)*time.Second + time.Duration(r.IntN(9_000_000))*time.Microsecond)
+			status := 200
+			if h.failFrom != 0 && minute >= h.failFrom {
+				status = h.codes[(minute-h.failFrom)/2%len(h.codes)]
+			}
+			commit := "4f1c2a9"
+			if h.updateAt != 0 && minute >= h.updateAt {
+				commit = "8be20d1"
+			}
+			if status == 200 {
+				fmt.Fprintf(ix, `{"host_id": %q, "received_at_wall": %q, "code_commit": %q, "episode": "ep-%06d", "bytes": %d}`+"\n",
+					h.name, store.FormatTime(at.UnixMicro()), commit, entry, 40_000+r.IntN(9_000_000))
+			}
+			if h.unstamped && status == 400 {
+				log(at, fmt.Sprintf("WARNING rejected PUT host=%s, missing X-Cis490-Code-Commit", h.name))
+			}
+			log(at, fmt.Sprintf(`INFO:     10.0.0.%d:50000 - "PUT /v1/episodes/%s/ep-%06d.tar.zst HTTP/1.1" %d`, i+1, h.name, entry, status))
+		}
+	}
+	if err := ix.Flush(); err != nil {
+		return err
+	}
+	return jr.Flush()
+}

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os/user"
+	"strings"
+
+	"github.com/cis490/fleet-health/deploy"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+type doctorOptions struct {
+	reading
+	typed passOptions // files and a unit, in the place of the service's
+}
+
+func doctorCommand(e *Env) *cobra.Command {
+	var o doctorOptions
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "say what is wrong with this installation, and what to type",
+		Long: `Look at each part of this installation, and say what is wrong with it and what to
+type: the units, the flags in ` + deploy.DefaultsFile + `, the user and its
+groups, the clock, the index, the journal, the state directory, the database (all
+of it is read), passes, alerts, the disk. It changes nothing.
+
+Run it as root: it looks at what only root may ask, and then goes on as the user
+of the service, whose permissions are what counts. Files are those that the
+service's flags name, but for those that are named here.
+
+Exit code 1 means that it has found a problem.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runDoctor(cmd.Context(), &o, e)
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *doctorOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.format, "format", report.FormatTable, strings.Join(report.Formats, ", "))
+	complete(cmd, "format", report.Formats)
+	o.until = "now"
+	f.StringVar(&o.now, "now", "", "count ages from this `RFC3339` time instead of the clock's")
+	f.StringVar(&o.typed.db, "db", "", "the database (default that of the service)")
+	f.StringVar(&o.typed.index, "index-path", "", "the receiver's index (default that of the service)")
+	f.StringVar(&o.typed.alerts, "alerts-path", "", "where alerts are appended (default that of the service)")
+	f.StringVar(&o.typed.unit, "journal-unit", "", "the receiver's systemd unit (default that of the service)")
+}
+
+// runDoctor looks at the installation, and writes what it finds.
+func runDoctor(ctx context.Context, o *doctorOptions, e *Env) error {
+	style, w, err := o.asked(e)
+	if err != nil {
+		return err
+	}
+	d := &doctor{e: e, now: w.Until}
+	d.examine(ctx, o.typed)
+	problems, err := report.Checks(e.Stdout, style, d.checks)
+	if err == nil && problems > 0 {
+		err = errSaid
+	}
+	return err
+}
+
+// doctor collects what it finds.
+type doctor struct {
+	e         *Env
+	now       int64 // microseconds
+	o         passOptions
+	service   deploy.Unit // nil without systemd
+	user      *user.User  // of the service; nil if there is none
+	groups    []int       // of the service
+	foreign   bool        // this is not the service's user, and may have other permissions
+	installed bool
+	checks    []report.Check
+}
+
+// found notes a check. do is what to type; a state but ok without it has no way
+// out but what seen says.
+func (d *doctor) found(name, state, do, format string, args ...any) {
+	d.checks = append(d.checks, report.Check{Name: name, State: state, Seen: fmt.Sprintf(format, args...), Do: do})
+}
+
+func (d *doctor) ok(name, format string, args ...any) {
+	d.found(name, report.CheckOK, "", format, args...)
+}
+
+func (d *doctor) problem(name, do, format string, args ...any) {
+	d.found(name, report.CheckProblem, do, format, args...)
+}
+
+// examine looks at one thing after the other, what others rest upon first.
+func (d *doctor) examine(ctx context.Context, typed passOptions) {
+	d.ok("program", "%s, SQLite %s", cmp.Or(versionText(d.e), "without a version"), store.SQLiteVersion)
+	d.systemd(ctx)
+	d.flags()
+	for _, o := range []struct{ path, typed *string }{{&d.o.db, &typed.db}, {&d.o.index, &typed.index},
+		{&d.o.alerts, &typed.alerts}, {&d.o.unit, &typed.unit}} {
+		*o.path = cmp.Or(*o.typed, *o.path)
+	}
+	if d.installed {
+		d.units(ctx)
+		d.account()
+	}
+	d.receiver(ctx)
+	d.clock()
+	d.become()
+	d.index()
+	d.journal(ctx)
+	if d.state() {
+		d.disk()
+		d.database(ctx)
+	}
+}
+
+// flags are those that the service gives the pass.
+func (d *doctor) flags() {
+	given, err := deploy.Flags(deploy.DefaultsFile)
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	d.o.flags(f)
+	if err == nil {
+		err = f.Parse(given)
+	}
+	if err == nil && f.NArg() > 0 {
+		err = fmt.Errorf("%q is no flag", f.Arg(0))
+	}
+	if err == nil {
+		err = d.o.check(d.e)
+	}
+	switch {
+	case err != nil:
+		d.problem("flags", "sudoedit "+deploy.DefaultsFile, "%s: %s", deploy.DefaultsFile, err)
+	case len(given) > 0:
+		d.ok("flags", "%s", strings.Join(given, " "))
+	}
+}
+
+// sudo is how a command is typed that must run as the service's user.
+func (d *doctor) sudo(command string) string {
+	if d.user == nil {
+		return command
+	}
+	return "sudo -u " + d.user.Username + " " + command
+}
+
+// withPaths is a command of this program on the same files.
+func (d *doctor) withPaths(command string, flags ...string) string {
+	text := "cis490-fleet-health " + command
+	for _, f := range flags {
+		switch {
+		case f == "db" && d.o.db != defaultDB:
+			text += " --db " + shellQuoted(d.o.db)
+		case f == "index-path" && d.o.index != defaultIndex:
+			text += " --index-path " + shellQuoted(d.o.index)
+		case f == "alerts-path" && d.o.alerts != defaultAlerts:
+			text += " --alerts-path " + shellQuoted(d.o.alerts)
+		}
+	}
+	return d.sudo(text)
+}

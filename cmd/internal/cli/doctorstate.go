@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/cis490/fleet-health/deploy"
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/ingest"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"golang.org/x/sys/unix"
+)
+
+// foreignUser notes that a check says nothing about the service.
+func (d *doctor) foreignUser(name string) {
+	d.found(name, report.CheckUnknown, "sudo cis490-fleet-health doctor", "what %s may do only root can find out", d.user.Username)
+}
+
+func (d *doctor) index() {
+	err := ingest.Readable(d.o.index)
+	switch {
+	case err != nil && d.foreign:
+		d.foreignUser("index")
+	case errors.Is(err, fs.ErrNotExist):
+		d.problem("index", "systemctl status "+shellQuoted(d.o.unit), "%s: has the receiver made it, and is the path right?", err)
+	case errors.Is(err, fs.ErrPermission):
+		d.problem("index", "namei -l "+shellQuoted(d.o.index), "%s; its group must be able to read it, and the service be in that group", err)
+	case err != nil:
+		d.problem("index", "", "%s", err)
+	default:
+		d.ok("index", "%s can be read%s", d.o.index, d.changed(d.o.index))
+	}
+}
+
+// changed tells when a file was written to last.
+func (d *doctor) changed(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return ", last written " + report.Age(d.now-info.ModTime().UnixMicro()) + " ago"
+}
+
+func (d *doctor) journal(ctx context.Context) {
+	if d.o.journal == "none" || d.o.export != "" {
+		return
+	}
+	at, leftOut, err := ingest.NewestEntry(ctx, ingest.JournalOptions{Unit: d.o.unit, Directory: d.o.directory, Timeout: d.o.journalTimeout})
+	switch {
+	case (err != nil || at == 0) && d.foreign:
+		d.foreignUser("journal")
+	case errors.Is(err, fs.ErrPermission):
+		d.problem("journal", "sudo usermod -a -G systemd-journal "+d.whom(), "%s", err)
+	case err != nil:
+		d.problem("journal", "journalctl --verify", "%s", err)
+	case leftOut != nil:
+		d.found("journal", report.CheckWarning, "journalctl --verify", "%s", leftOut)
+	case at == 0:
+		d.found("journal", report.CheckWarning, "systemctl status "+shellQuoted(d.o.unit), "it has no entry of %s: is the name right?", d.o.unit)
+	default:
+		d.ok("journal", "can be read, the newest entry of %s is from %s ago", d.o.unit, report.Age(d.now-at))
+	}
+}
+
+func (d *doctor) whom() string {
+	if d.user == nil {
+		return "$USER"
+	}
+	return d.user.Username
+}
+
+// state looks at the directory of the database, and whose its files are. there is
+// false if nothing in it can be looked at.
+func (d *doctor) state() (there bool) {
+	dir := filepath.Dir(d.o.db)
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrPermission) && d.foreign:
+		d.problem("state", "sudo usermod -a -G "+deploy.User+" $USER", "%s; after that command log in again", err)
+		return false
+	case err != nil:
+		d.problem("state", "sudo systemd-tmpfiles --create cis490-fleet-health.conf", "%s", err)
+		return false
+	case !info.IsDir():
+		d.problem("state", "", "%s is no directory", dir)
+		return false
+	}
+	owner := uint32(os.Geteuid())
+	if d.foreign {
+		fmt.Sscan(d.user.Uid, &owner)
+	}
+	var others []string
+	for _, path := range []string{dir, d.o.db, d.o.db + "-wal", d.o.db + "-shm", d.o.db + ".lock", d.o.alerts} {
+		if info, err := os.Lstat(path); err == nil && info.Sys().(*syscall.Stat_t).Uid != owner && !slices.Contains(others, shellQuoted(path)) {
+			others = append(others, shellQuoted(path))
+		}
+	}
+	switch {
+	case len(others) > 0 && d.user != nil:
+		d.problem("state", "sudo chown -h "+d.user.Username+": "+strings.Join(others, " "), "not all of it belongs to %s: a command was run as another user", d.user.Username)
+	case !d.foreign && errors.Is(unix.Access(dir, unix.W_OK), unix.EACCES):
+		d.problem("state", "ls -ld "+shellQuoted(dir), "%s cannot be written to", dir)
+	case !d.foreign && errors.Is(unix.Access(dir, unix.W_OK), unix.EROFS):
+		d.problem("state", "dmesg | tail", "the file system of %s is read-only", dir)
+	default:
+		d.ok("state", "%s, mode %04o", dir, info.Mode().Perm())
+	}
+	return true
+}
+
+// Free space, in bytes, below which passes fail soon, and with which they fail:
+// one writes less than 1 MiB, but more in a backlog.
+const (
+	littleSpace = 64 << 20
+	noSpace     = 4 << 20
+)
+
+func (d *doctor) disk() {
+	dir := filepath.Dir(d.o.db)
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		d.found("disk", report.CheckUnknown, "", "%s: %s", dir, err)
+		return
+	}
+	free := int64(fs.Bavail) * int64(fs.Bsize)
+	size := max(sizeOf(d.o.db), 0)
+	prune := d.withPaths("prune --before 30d --dry-run", "db")
+	switch {
+	case free < noSpace || fs.Files > 0 && fs.Ffree == 0:
+		d.problem("disk", prune, "%s free below %s: passes fail", report.Bytes(free), dir)
+	case free < littleSpace:
+		d.problem("disk", prune, "%s free below %s: passes will fail soon", report.Bytes(free), dir)
+	case free < size:
+		d.found("disk", report.CheckWarning, prune, "%s free below %s: no room for the copy of %s that an upgrade makes", report.Bytes(free), dir, report.Bytes(size))
+	default:
+		d.ok("disk", "%s free, the database has %s", report.Bytes(free), report.Bytes(size))
+	}
+}
+
+// database reads all of it, and asks it how passes go.
+func (d *doctor) database(ctx context.Context) {
+	s, err := store.OpenReadOnly(ctx, d.o.db)
+	if err == nil {
+		defer s.Close()
+		err = s.Check(ctx)
+	}
+	switch {
+	case errors.Is(err, store.ErrCorrupt):
+		d.problem("database", d.withPaths("rebuild", "db", "index-path", "alerts-path"), "%s", err)
+		return
+	case errors.Is(err, store.ErrPath):
+		d.problem("database", "sudo systemctl start "+deploy.Service, "%s", err)
+		return
+	case err != nil:
+		d.problem("database", "", "%s", err)
+		return
+	}
+	err = s.View(ctx, func(tx *store.Tx) error { return d.content(tx) })
+	if err != nil {
+		d.problem("database", "", "%s", err)
+	}
+}
+
+// heldBack says which symptoms nobody judges, and whether the clock is why.
+func (d *doctor) heldBack(tx *store.Tx) error {
+	index, journal, err := tx.Stamps(d.now)
+	if err != nil {
+		return err
+	}
+	steady, err := tx.SteadyClock(d.now)
+	if err != nil {
+		return err
+	}
+	byIndex, byJournal := detect.JudgeClock(d.now, index, journal, steady), detect.JudgeClock(d.now, journal, index, steady)
+	if d.now >= detect.EarliestClock && !(byIndex.Trusted() && byJournal.Trusted()) {
+		d.problem("clock", "timedatectl", "it is behind the newest fact, of %s: symptoms are held back",
+			store.FormatTime(max(index.Newest, journal.Newest)))
+	}
+	list, err := tx.HeldBack()
+	for _, h := range list {
+		state := report.CheckWarning
+		if d.now-h.Since > report.HeldTooLong {
+			state = report.CheckProblem
+		}
+		d.found(h.Symptom, state, readLog, "held back for %s: %s", report.Age(d.now-h.Since), h.Reason)
+	}
+	return err
+}
+
+// content asks a database that is sound.
+func (d *doctor) content(tx *store.Tx) error {
+	status, err := tx.Status()
+	if err != nil {
+		return err
+	}
+	d.ok("database", "sound; schema %d, %d hosts, %d alerts", status.SchemaVersion, status.Hosts, status.Alerts)
+	if status.WALBytes > maxWAL {
+		d.found("log", report.CheckWarning, "sudo fuser -v "+shellQuoted(d.o.db), "%s: a reader keeps the database open", report.Bytes(status.WALBytes))
+	}
+	if err := d.heldBack(tx); err != nil {
+		return err
+	}
+	line, stopped, err := report.Stopped(tx, d.now, report.Stale)
+	if err != nil {
+		return err
+	}
+	_, said, _ := strings.Cut(line, ": ")
+	if stopped {
+		d.problem("passes", "sudo systemctl start "+deploy.Service+"; "+readLog, "%s", said)
+	} else {
+		d.ok("passes", "%s", said)
+	}
+	_, err = os.Lstat(d.o.alerts)
+	switch {
+	case status.NotExported > 0:
+		d.problem("alerts", d.withPaths("alerts export", "db", "alerts-path"), "%d of %d are not in %s", status.NotExported, status.Alerts, d.o.alerts)
+	case status.Alerts > 0 && errors.Is(err, fs.ErrNotExist):
+		d.found("alerts", report.CheckWarning, d.withPaths("alerts export --rebuild", "db", "alerts-path"), "%s is not there: if it was not rotated away, the %d alerts in it are to be written anew", d.o.alerts, status.Alerts)
+	default:
+		d.ok("alerts", "all have been written to %s", d.o.alerts)
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/cis490/fleet-health/ingest"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+)
+
+// Exit codes.
+const (
+	ExitOK     = 0
+	ExitFailed = 1
+	ExitUsage  = 2
+)
+
+const exitHelp = `
+Exit codes:
+  0  it worked; finding a fault in the fleet is a pass that worked
+  1  it failed: disk full, database locked or corrupt, a write that failed
+  2  bad flags, or an input that cannot be read; what else could be done was done
+`
+
+// errUsage: the command line is wrong.
+var errUsage = errors.New("bad usage")
+
+// What has been said already; only the exit code is left.
+var (
+	errUnread = errors.New("a source could not be read") // exit 2
+	errSaid   = errors.New("something is wrong")         // exit 1
+)
+
+// exitCode says an error, once, and turns it into the exit code.
+func exitCode(e *Env, err error) int {
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.Is(err, errUnread):
+		return ExitUsage
+	case errors.Is(err, errSaid):
+		return ExitFailed
+	}
+	newLogger(e, levelInfo).say(levelError, "%s", describe(err))
+	if isUsage(err) {
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+// isUsage reports whether an error is about what was typed, or about a file that was named.
+func isUsage(err error) bool {
+	for _, fault := range []error{errUsage, store.ErrNewer, store.ErrPath, store.ErrTarget, store.ErrQuery, ingest.ErrUnread,
+		report.ErrAlertsPath, report.ErrUnknownHost, report.ErrPruned, report.ErrBuckets} {
+		if errors.Is(err, fault) {
+			return true
+		}
+	}
+	return false
+}
+
+// usageError makes an error of cobra's an errUsage, and leaves its text as it is.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() []error { return []error{u.error, errUsage} }

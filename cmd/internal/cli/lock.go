@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/cis490/fleet-health/store"
+	"golang.org/x/sys/unix"
+)
+
+// passLock is the open lock file of a pass, beside its database. Only its owner may
+// read it: flock asks for no more than that, and a reader could stop all passes.
+type passLock struct {
+	*os.File
+	held bool // by this process; otherwise by another one
+}
+
+// takeLock opens the lock file, and takes the lock unless another process holds it.
+// The time of the file says then when that was.
+func takeLock(db string, now time.Time) (*passLock, error) {
+	dir := filepath.Dir(db)
+	if err := refuseRoot(dir); err != nil {
+		return nil, err
+	}
+	f, err := openLock(db + ".lock")
+	if errors.Is(err, fs.ErrPermission) {
+		owner, _ := store.Whose(dir)
+		out := "put `sudo -u " + shellQuoted(owner) + "` before the command"
+		if uid, _, ok := store.OwnerOf(dir); ok && int(uid) == os.Geteuid() {
+			out = fmt.Sprintf("type `sudo chown -h %s: %s`", shellQuoted(owner), shellQuoted(db+".lock"))
+		}
+		return nil, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, store.Belonging(db+".lock"), out)
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return &passLock{f, false}, nil
+	}
+	if err == nil {
+		at := unix.NsecToTimeval(now.UnixNano())
+		err = unix.Futimes(int(f.Fd()), []unix.Timeval{at, at})
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return &passLock{f, true}, nil
+}
+
+// openLock opens or makes a lock file. Another user's is fs.ErrPermission. The mode
+// is changed by descriptor: older versions let the group read the file.
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	for _, odd := range []error{unix.ELOOP, unix.EISDIR, unix.ENXIO, unix.ENODEV} {
+		if errors.Is(err, odd) {
+			return nil, notALock(path)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = notALock(path)
+	case int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid():
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.EACCES}
+	case info.Mode().Perm() != 0o600:
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func notALock(path string) error {
+	return fmt.Errorf("%w: the lock file %s is not a regular file; type `sudo rm -r %s`", errUsage, path, shellQuoted(path))
+}
+
+// Close gives the lock back, if this process holds it. Closing alone would leave it to
+// a child that is just being started.
+func (l *passLock) Close() error {
+	if l.held {
+		unix.Flock(int(l.Fd()), unix.LOCK_UN)
+	}
+	return l.File.Close()
+}
+
+// underLock runs fn on a database that is there, opened for writing, while no
+// pass runs.
+func underLock(ctx context.Context, e *Env, db string, fn func(*store.Store) error) error {
+	if _, err := os.Stat(db); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrPath, err)
+	}
+	lock, err := takeLock(db, e.Now())
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if !lock.held {
+		return fmt.Errorf("%s is locked by %s: try again when it has ended", db, lock.holder())
+	}
+	s, err := store.Open(ctx, db, store.Options{Now: e.Now().UnixMicro()})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	sayMigrated(newLogger(e, levelInfo), s)
+	if err := fn(s); err != nil {
+		return err
+	}
+	_, err = s.Checkpoint(context.WithoutCancel(ctx))
+	return err
+}
+
+// sayMigrated tells which schema an older database has got, and where its copy is.
+func sayMigrated(log *logger, s *store.Store) {
+	m := s.Migrated()
+	if m.Restored {
+		text := "the database was restored from a dump: it is marked as this program's again"
+		if m.Grows {
+			text += ", but keeps its size when rows are pruned, until you run `PRAGMA auto_vacuum = 2; VACUUM;` in sqlite3"
+		}
+		log.say(levelInfo, "%s", text)
+	}
+	if m.To == 0 {
+		return
+	}
+	text := fmt.Sprintf("migrated the database from schema %d to %d", m.From, m.To)
+	if m.Copy != "" {
+		text += "; a copy from before is " + m.Copy
+	}
+	log.say(levelInfo, "%s", text)
+}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"golang.org/x/sys/unix"
+)
+
+// holder names the process that holds the lock. The kernel lists locks by device and
+// inode, but not in the sandbox of the service.
+func (l *passLock) holder() string {
+	const unknown = "another process (`sudo lslocks` has its name)"
+	info, err := l.Stat()
+	if err != nil {
+		return unknown
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	locks, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		return unknown
+	}
+	pid := lockedBy(string(locks), fmt.Sprintf("%02x:%02x:%d", unix.Major(stat.Dev), unix.Minor(stat.Dev), stat.Ino))
+	if pid == "" {
+		return unknown
+	}
+	name, err := os.ReadFile("/proc/" + pid + "/comm")
+	if err != nil {
+		return "process " + pid
+	}
+	return fmt.Sprintf("process %s (%s)", pid, cell(strings.TrimSuffix(string(name), "\n")))
+}
+
+// lockedBy finds in the lines of /proc/locks the process that holds a flock on a
+// file, "" if there is none. Those that wait for one have an arrow.
+func lockedBy(locks, file string) (pid string) {
+	for line := range strings.Lines(locks) {
+		f := strings.Fields(line)
+		if len(f) < 6 || f[1] != "FLOCK" || f[5] != file {
+			continue
+		}
+		if n, err := strconv.Atoi(f[4]); err == nil && n > 0 { // not one of another namespace
+			return f[4]
+		}
+	}
+	return ""
+}
+
+// yield leaves the work to the process that holds the lock, as long as that works:
+// it fails if that process has stored nothing for too long.
+func (o *passOptions) yield(ctx context.Context, e *Env, log *logger, lock *passLock) error {
+	if o.rebuild {
+		return fmt.Errorf("%s is locked by %s: nothing was moved; run rebuild again when it has ended", o.db, lock.holder())
+	}
+	last := o.lastSign(ctx, e.Now())
+	if o.now-last >= report.Stale {
+		// It may have taken the lock at this moment, and not set the time yet.
+		time.Sleep(100 * time.Millisecond)
+		last = o.lastSign(ctx, e.Now())
+	}
+	if o.now-last >= report.Stale {
+		log.say(levelWarning, "no pass since %s: %s has locked %s, and has stored nothing for %s; end it",
+			store.FormatTime(last), lock.holder(), o.db, report.Age(o.now-last))
+		return errSaid
+	}
+	log.say(levelInfo, "another pass is running on %s; this one leaves it the work", o.db)
+	return nil
+}
+
+// lastSign is when a pass last took the lock or wrote to the database, in
+// microseconds on the clock of --now; now if the files do not tell. Readers change
+// none of these times, and a pass that works through a backlog does all the while.
+func (o *passOptions) lastSign(ctx context.Context, clock time.Time) int64 {
+	var last time.Time
+	for _, suffix := range []string{"", "-wal", ".lock"} {
+		// After the clock went back, older times are to come: they say nothing.
+		if info, err := os.Stat(o.db + suffix); err == nil && info.ModTime().After(last) && info.ModTime().Before(clock.Add(time.Minute)) {
+			last = info.ModTime()
+		}
+	}
+	if last.IsZero() {
+		return o.now
+	}
+	ahead := o.now - clock.UnixMicro()
+	if o.nowGiven {
+		if s, err := store.OpenReadOnly(ctx, o.db); err == nil {
+			defer s.Close()
+			s.View(ctx, func(tx *store.Tx) error {
+				p, ok, err := tx.LastPass()
+				if ok {
+					ahead = p.AsOf - p.StartedAt
+				}
+				return err
+			})
+		}
+	}
+	return last.UnixMicro() + ahead
+}

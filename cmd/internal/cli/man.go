@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+)
+
+// manCommand writes the manual for those who build a package.
+func manCommand(e *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:    "man DIR",
+		Short:  "write the manual's pages into a directory",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseRoot(args[0]); err != nil {
+				return err
+			}
+			root := cmd.Root()
+			root.DisableAutoGenTag = true // it tells the day
+			addExitCodes(root)
+			// The date of the header is that of SOURCE_DATE_EPOCH, if it is set.
+			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "cis490-fleet-health " + versionText(e)}, args[0])
+		},
+	}
+}
+
+// addExitCodes puts at the end of each command's text what its help ends with:
+// four blanks make it stay as it is in markdown.
+func addExitCodes(cmd *cobra.Command) {
+	title, codes, _ := strings.Cut(strings.Trim(exitHelp, "\n"), "\n")
+	cmd.Long = cmp.Or(cmd.Long, cmd.Short) + "\n\n" + title + "\n\n    " + strings.ReplaceAll(codes, "\n", "\n    ")
+	for _, below := range cmd.Commands() {
+		addExitCodes(below)
+	}
+}

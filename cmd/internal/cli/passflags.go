@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+type passOptions struct {
+	db, index, alerts        string
+	unit, directory, export  string
+	journal                  string
+	journalTimeout           time.Duration
+	lookbackHours, silentMin int
+	recentMin, fatalMinCount int
+	fatalRatio               float64
+	nowText, logLevel        string
+	retentionDays            int
+	maxSizeText              string
+	maxSize                  int64 // bytes of the database, 0 for no limit
+	rebuild                  bool
+	now                      int64
+	nowGiven                 bool
+	level                    int
+}
+
+func passCommand(e *Env) *cobra.Command {
+	return passLike(e, &cobra.Command{
+		Use:   "pass",
+		Short: "read what is new, run the detectors, write alerts",
+	}, false)
+}
+
+func rebuildCommand(e *Env) *cobra.Command {
+	return passLike(e, &cobra.Command{
+		Use:   "rebuild",
+		Short: "move the database aside, and make it anew from the index, the journal and alerts.jsonl",
+		Long: `Move the database aside, with its -wal and -shm, and do a pass into a new one.
+
+The pass reads the whole index and what was rotated away from it (index.jsonl.1,
+index.jsonl.2.gz, …), the journal as far back as it goes, and takes the alerts
+that stand in alerts.jsonl and alerts.jsonl.1 as its own, so that none fires twice.
+Nothing is deleted.`,
+	}, true)
+}
+
+// passLike gives a command the flags of the pass, and its work.
+func passLike(e *Env, cmd *cobra.Command, rebuild bool) *cobra.Command {
+	o := passOptions{rebuild: rebuild}
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := o.check(e); err != nil {
+			return err
+		}
+		return runPass(cmd.Context(), o, e)
+	}
+	o.flags(cmd.Flags())
+	return cmd
+}
+
+// flags adds the flags of a pass, with their defaults.
+func (o *passOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.db, "db", defaultDB, "the database")
+	f.StringVar(&o.index, "index-path", defaultIndex, "the receiver's index")
+	f.StringVar(&o.alerts, "alerts-path", defaultAlerts, "where alerts are appended")
+	f.StringVar(&o.unit, "journal-unit", "cis490-receiver", "the receiver's systemd unit")
+	f.StringVar(&o.directory, "journal-directory", "", "read the journal files in this directory (journalctl -D)")
+	f.StringVar(&o.export, "journal-export", "", "read a `FILE` made by journalctl -o export instead; - is standard input")
+	f.StringVar(&o.journal, "journal", "system", "`KIND` of journal: system, or none if there is none here")
+	f.DurationVar(&o.journalTimeout, "journal-timeout", 30*time.Second, "kill journalctl if it gives nothing for so long")
+	f.IntVar(&o.lookbackHours, "lookback-hours", 24, "a host that has not shipped for so long is not expected to")
+	f.IntVar(&o.silentMin, "silent-threshold-min", 30, "minutes without a ship that make a host silent")
+	f.IntVar(&o.recentMin, "recent-window-min", 30, "minutes of PUTs that fatal-only and unstamped look at")
+	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "part of PUTs that must have failed for fatal-only, 0 to 1")
+	f.IntVar(&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections below which a host is not judged")
+	f.IntVar(&o.retentionDays, "retention-days", 90, "days that each ship, PUT and rejection is kept, 0 for ever; hourly counts stay")
+	f.StringVar(&o.maxSizeText, "max-database-size", "2GiB", "`SIZE` of the database, at least 16MiB, above which the oldest rows go before their time; 0 for no limit")
+	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
+	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
+}
+
+// check turns what was typed into values, or says what is wrong with it.
+func (o *passOptions) check(e *Env) error {
+	now, err := parseNow(o.nowText, e)
+	if err != nil {
+		return err
+	}
+	o.now, o.nowGiven = now, o.nowText != ""
+	if err := o.checkPaths(); err != nil {
+		return err
+	}
+	for _, n := range []struct {
+		flag string
+		v    int
+	}{{"lookback-hours", o.lookbackHours}, {"silent-threshold-min", o.silentMin},
+		{"recent-window-min", o.recentMin}, {"fatal-min-count", o.fatalMinCount}} {
+		if n.v < 1 || n.v > 1_000_000 {
+			return fmt.Errorf("%w: --%s %d is not between 1 and 1000000", errUsage, n.flag, n.v)
+		}
+	}
+	if err := o.checkRetention(); err != nil {
+		return err
+	}
+	if math.IsNaN(o.fatalRatio) || o.fatalRatio < 0 || o.fatalRatio > 1 {
+		return fmt.Errorf("%w: --fatal-ratio-threshold %v is not between 0 and 1", errUsage, o.fatalRatio)
+	}
+	if o.journal != "system" && o.journal != "none" {
+		return fmt.Errorf("%w: --journal %q is neither system nor none", errUsage, o.journal)
+	}
+	if o.unit == "" || strings.ContainsAny(o.unit, "*?[") {
+		return fmt.Errorf("%w: --journal-unit %q is not the name of one unit", errUsage, o.unit)
+	}
+	if o.export != "" && (o.journal == "none" || o.directory != "") {
+		return fmt.Errorf("%w: --journal-export excludes --journal none and --journal-directory", errUsage)
+	}
+	if o.directory != "" && o.journal == "none" {
+		return fmt.Errorf("%w: --journal-directory excludes --journal none", errUsage)
+	}
+	if o.journalTimeout <= 0 {
+		return fmt.Errorf("%w: --journal-timeout %s is not positive", errUsage, o.journalTimeout)
+	}
+	o.level, err = parseLevel(o.logLevel)
+	return err
+}
+
+// parseLevel reads --log-level.
+func parseLevel(text string) (int, error) {
+	level, ok := levels[strings.ToLower(text)]
+	if !ok {
+		return 0, fmt.Errorf("%w: --log-level %q is none of error, warning, info, debug", errUsage, text)
+	}
+	return level, nil
+}
+
+// checkPaths refuses a path that is missing, and one that is given twice: an
+// alert appended to the index would be read as an episode.
+func (o *passOptions) checkPaths() error {
+	flags := map[string]string{}
+	if db, err := filepath.Abs(o.db); err == nil {
+		for _, suffix := range []string{"-wal", "-shm", ".lock"} {
+			flags[db+suffix] = "db"
+		}
+	}
+	infos := map[string]os.FileInfo{}
+	for _, p := range []struct{ flag, path string }{{"db", o.db}, {"index-path", o.index}, {"alerts-path", o.alerts},
+		{"journal-export", o.export}} {
+		if p.path == "" && p.flag != "journal-export" {
+			return fmt.Errorf("%w: --%s is empty", errUsage, p.flag)
+		}
+		if p.path == "" || p.path == "-" {
+			continue
+		}
+		path, err := filepath.Abs(p.path)
+		if err != nil {
+			return fmt.Errorf("%w: --%s %s: %w", errUsage, p.flag, p.path, err)
+		}
+		other, taken := flags[path]
+		if info, err := os.Stat(path); err == nil {
+			for flag, known := range infos {
+				if os.SameFile(info, known) {
+					other, taken = flag, true
+				}
+			}
+			infos[p.flag] = info
+		}
+		if taken {
+			return fmt.Errorf("%w: --%s and --%s are the same file %s", errUsage, other, p.flag, p.path)
+		}
+		flags[path] = p.flag
+	}
+	return nil
+}
+
+// fromEnvironment sets --db and --now, where they are not given, from
+// FLEET_HEALTH_DB and FLEET_HEALTH_NOW.
+func fromEnvironment(flags *pflag.FlagSet, e *Env) error {
+	for name, variable := range map[string]string{"db": "FLEET_HEALTH_DB", "now": "FLEET_HEALTH_NOW"} {
+		flag, value := flags.Lookup(name), e.Getenv(variable)
+		if flag == nil || flag.Changed || value == "" {
+			continue
+		}
+		if name == "now" {
+			if _, err := parseNow(value, e); err != nil {
+				return fmt.Errorf("%s: %w", variable, err)
+			}
+		}
+		if err := flags.Set(name, value); err != nil {
+			return fmt.Errorf("%w: %s: %w", errUsage, variable, err)
+		}
+	}
+	return nil
+}
+
+// parseNow reads --now; without it, it is the clock's time.
+func parseNow(text string, e *Env) (int64, error) {
+	if text == "" {
+		return e.Now().UnixMicro(), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.UnixMicro() < 0 || t.UnixMicro() > store.MaxTime {
+		return 0, fmt.Errorf("%w: --now %q is not an RFC 3339 time like 2026-05-01T06:37:53Z", errUsage, text)
+	}
+	return t.UnixMicro(), nil
+}

@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// Env is what a command has of the world.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Now            func() time.Time
+	Version        string        // of the release; "" is Go's own stamp of the checkout
+	BusyTimeout    time.Duration // how long a pass waits for another process's write; 0 is the store's own
+}
+
+// Main is the program, from the arguments of this process to its exit code.
+func Main(version string) (code int) {
+	syscall.Umask(0o027) // the group may read what is written, others may not
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends a pass that cannot stop, because it waits for input.
+	context.AfterFunc(ctx, stop)
+	return Run(ctx, os.Args[1:], &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now, Version: version})
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// reading is what all commands that only read have in common.
+type reading struct {
+	db, format        string
+	since, until, now string
+	local             bool
+	span              int64 // microseconds from --since to --until if --since is not given; 0 for all that there is
+}
+
+// Where files lie: the receiver's, and those of this program, in the directory
+// that the package makes.
+const (
+	defaultIndex  = "/var/lib/cis490/index.jsonl"
+	stateDir      = "/var/lib/cis490-fleet-health/"
+	defaultDB     = stateDir + "fleet.db"
+	defaultAlerts = stateDir + "alerts.jsonl"
+)
+
+// flags adds them to a command. span is how long the window is if --since is not
+// given, like 24h, "" for all that there is.
+func (r *reading) flags(cmd *cobra.Command, span string) {
+	f := cmd.Flags()
+	otherwise := "everything"
+	if length, ok := parseLength(span); ok {
+		r.span, otherwise = length, span+" before --until"
+	}
+	f.StringVar(&r.db, "db", defaultDB, "the database")
+	f.StringVar(&r.since, "since", "", "start of the window: `TIME` is how long ago (90m, 24h, 7d), a day (2026-05-01, yesterday), a time, or RFC 3339 (default "+otherwise+")")
+	f.StringVar(&r.until, "until", "now", "end of the window, a `TIME` like that of --since")
+	f.StringVar(&r.format, "format", report.FormatTable, strings.Join(report.Formats, ", "))
+	f.BoolVar(&r.local, "local", false, "take and show times in this machine's time zone instead of UTC; CSV and JSON stay UTC")
+	f.StringVar(&r.now, "now", "", "count ages, and lengths of time in --since and --until, from this `RFC3339` time instead of the clock's")
+	complete(cmd, "format", report.Formats)
+}
+
+// complete offers the values of a flag to the shell.
+func complete(cmd *cobra.Command, flag string, values []string) {
+	cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// style tells how to write to standard output.
+func (r *reading) style(e *Env) (report.Style, error) {
+	if !slices.Contains(report.Formats, r.format) {
+		return report.Style{}, fmt.Errorf("%w: --format %q is none of %s", errUsage, r.format, strings.Join(report.Formats, ", "))
+	}
+	zone, err := r.zone(e)
+	if err != nil {
+		return report.Style{}, err
+	}
+	s := report.Style{Format: r.format, Zone: zone}
+	if isTerminal(e.Stdout) {
+		s.Width = terminalWidth(e)
+		s.Colour = e.Getenv("NO_COLOR") == "" && e.Getenv("TERM") != "dumb"
+	}
+	return s, nil
+}
+
+// terminalWidth is that which COLUMNS says, or the terminal itself; 80 if
+// neither does.
+func terminalWidth(e *Env) int {
+	if n, err := strconv.Atoi(e.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if f, ok := e.Stdout.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
+}
+
+// asked is how to write, and of which time.
+func (r *reading) asked(e *Env) (s report.Style, w report.Window, err error) {
+	if s, err = r.style(e); err == nil {
+		w, err = r.window(e)
+	}
+	return s, w, err
+}
+
+// window is the time that is asked for. Since is 0 if none is given.
+func (r *reading) window(e *Env) (w report.Window, err error) {
+	now, err := parseNow(r.now, e)
+	if err != nil {
+		return w, err
+	}
+	zone, err := r.zone(e)
+	if err != nil {
+		return w, err
+	}
+	clock := time.UnixMicro(now)
+	if w.Until, err = parseTime(r.until, clock, zone); err != nil {
+		return w, fmt.Errorf("--until: %w", err)
+	}
+	if r.since == "" {
+		if r.span > 0 {
+			w.Since = max(w.Until-r.span, 0)
+		}
+		return w, nil
+	}
+	if w.Since, err = parseTime(r.since, clock, zone); err != nil {
+		return w, fmt.Errorf("--since: %w", err)
+	}
+	if w.Since >= w.Until {
+		return w, fmt.Errorf("%w: --since %s is not before --until %s", errUsage, r.since, r.until)
+	}
+	return w, nil
+}
+
+// view runs fn on one state of the database, beside a running pass.
+func (r *reading) view(ctx context.Context, fn func(*store.Tx) error) error {
+	s, err := store.OpenReadOnly(ctx, r.db)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.View(ctx, fn)
+}

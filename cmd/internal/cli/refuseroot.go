@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// refuseRoot refuses root where a directory is another user's. That user could not
+// write to what root leaves there, and could lead root to any other place meanwhile.
+func refuseRoot(dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if uid, _, ok := store.OwnerOf(dir); ok && uid != 0 {
+		owner, _ := store.Whose(dir)
+		return fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: put `sudo -u %s` before the command",
+			errUsage, dir, owner, shellQuoted(owner))
+	}
+	if path := strangeParent(dir); path != "" {
+		return fmt.Errorf("%w: other users than root may change %s, and could lead root elsewhere from there: name a directory that only root may write to, up to /", errUsage, path)
+	}
+	return nil
+}
+
+// strangeParent returns the first directory or link on the way to dir that another
+// user than root may change; "" if there is none. In a sticky directory, as /tmp is,
+// nobody renames the files of others.
+func strangeParent(dir string) string {
+	top, _, _ := store.OwnerOf("/") // not 0 where root is not root outside
+	named, err := filepath.Abs(dir)
+	if err != nil {
+		return dir
+	}
+	paths := []string{named}
+	if real, err := filepath.EvalSymlinks(named); err == nil {
+		paths = append(paths, real)
+	}
+	for _, path := range paths {
+		for ; ; path = filepath.Dir(path) {
+			if info, err := os.Lstat(path); err == nil {
+				uid, mode := info.Sys().(*syscall.Stat_t).Uid, info.Mode()
+				shared := mode.IsDir() && mode.Perm()&0o022 != 0 && mode&os.ModeSticky == 0
+				if uid != 0 && uid != top || shared {
+					return path
+				}
+			}
+			if path == filepath.Dir(path) {
+				break
+			}
+		}
+	}
+	return ""
+}

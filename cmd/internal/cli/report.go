@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+type reportOptions struct {
+	reading
+	hosts  []string
+	bucket string
+}
+
+func reportCommand(e *Env) *cobra.Command {
+	var o reportOptions
+	cmd := &cobra.Command{
+		Use:   "report [HOST...]",
+		Short: "show the fleet, a row per host, or a host's history, a row per bucket of time",
+		Long: `Without HOST, show the fleet: a row per host, troubled hosts first. With HOST, show
+its history: a row per bucket, and one that sums them up.
+
+A state is failing (PUTs are rejected), silent, unknown (no symptom, but a source
+was not read since the host's last ship), gone (silent for so long that it is not
+expected any more), never (it has not shipped yet) or healthy.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.hosts = args
+			return runReport(cmd.Context(), &o, e)
+		},
+		ValidArgsFunction: o.completeHosts(e),
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *reportOptions) flags(cmd *cobra.Command) {
+	o.reading.flags(cmd, "24h")
+	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "how long a row of a host's history is: "+strings.Join(report.BucketNames(), ", "))
+	complete(cmd, "bucket", report.BucketNames())
+}
+
+// runReport writes a report of the fleet, or of the hosts that are named.
+func runReport(ctx context.Context, o *reportOptions, e *Env) error {
+	style, w, err := o.asked(e)
+	if err != nil {
+		return err
+	}
+	return o.view(ctx, func(tx *store.Tx) error {
+		hosts, err := knownHosts(tx, o.hosts)
+		if err != nil {
+			return err
+		}
+		kept, err := tx.RawSince()
+		if err != nil {
+			return err
+		}
+		buckets, err := w.Buckets(o.bucket, style.Zone, kept)
+		if err != nil {
+			return fmt.Errorf("--bucket: %w", err)
+		}
+		log := newLogger(e, levelInfo)
+		if err := sayHowOld(tx, log, w.Until); err != nil {
+			return err
+		}
+		if len(hosts) == 0 {
+			sayWholeHours(log, w, w.Counted(kept), kept)
+			return report.Fleet(tx, e.Stdout, style, w, detect.Silences())
+		}
+		counted, err := buckets.Counted(w, kept)
+		if err != nil {
+			return err
+		}
+		// Where the buckets begin stands in the table.
+		sayWholeHours(log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
+		return report.History(tx, e.Stdout, style, hosts, w, buckets)
+	})
+}
+
+// knownHosts returns the stored names of hosts that were typed, in that form or as
+// they call themselves, each once. It refuses one that the database does not know.
+func knownHosts(tx *store.Tx, typed []string) (hosts []string, err error) {
+	if len(typed) == 0 {
+		return nil, nil
+	}
+	names, err := tx.HostNames()
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, name := range names {
+		known[name] = true
+	}
+	for _, host := range typed {
+		name := host
+		if !known[name] {
+			name = store.StoredName(host)
+		}
+		if !known[name] {
+			return nil, fmt.Errorf("%w %s%s", report.ErrUnknownHost, cell(host), didYouMean(nearest(host, names, 3)))
+		}
+		if !slices.Contains(hosts, name) {
+			hosts = append(hosts, name)
+		}
+	}
+	return hosts, nil
+}
+
+// completeHosts offers the hosts of the database to the shell, but for those
+// whose names are more to it than words: bash evaluates the line that it completes
+// (cobra pull request 2334), and anybody may PUT as a host `reboot`, or as -rf.
+func (r *reading) completeHosts(e *Env) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+		err := fromEnvironment(cmd.Flags(), e)
+		if err == nil {
+			err = r.view(cmd.Context(), func(tx *store.Tx) error {
+				all, err := tx.HostNames()
+				for _, name := range all {
+					if store.PlainHost(name) {
+						names = append(names, name)
+					}
+				}
+				return err
+			})
+		}
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError | cobra.ShellCompDirectiveNoFileComp
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// sayHowOld warns of a report whose facts are not those of the present.
+func sayHowOld(tx *store.Tx, log *logger, now int64) error {
+	last, ok, err := tx.LastPass()
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		log.say(levelWarning, "no pass has been made yet")
+	case !last.Outcome.Valid && now-last.AsOf < report.Stale:
+		log.say(levelInfo, "a pass is running: what it has not stored yet is not shown")
+	case last.Outcome.String != store.OutcomeOK:
+		log.say(levelWarning, "the last pass, as of %s, did not get through: %s %s", store.FormatTime(last.AsOf), cmp.Or(last.Outcome.String, "unfinished"), last.Error.String)
+	case now-last.AsOf > report.Stale:
+		log.say(levelWarning, "the last pass was made as of %s, %s ago: symptoms are those that it found", store.FormatTime(last.AsOf), report.Age(now-last.AsOf))
+	}
+	return nil
+}
+
+// sayWholeHours says what is counted instead of what was asked for, where a
+// window begins or ends within an hour of which only the whole is known.
+func sayWholeHours(log *logger, asked, counted report.Window, kept int64) {
+	if asked.Since-counted.Since > 1 || counted.Until > asked.Until {
+		log.say(levelInfo, "before %s only whole hours are known: counted is from %s to %s", store.FormatTime(kept), store.FormatTime(counted.Since+1),
+			store.FormatTime(counted.Until+1))
+	}
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
+)
+
+type statusOptions struct {
+	reading
+	index, maxAgeText string
+	check             bool
+}
+
+func statusCommand(e *Env) *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "show how the program itself is: passes, positions, gaps, sizes",
+		Long: `Show how the program itself is: its passes, detectors that are held back and why, how
+far each source has been read and how old the newest fact of it is, gaps, quarantined
+lines, and sizes. --since and --until say which passes and gaps count.
+
+It begins with whether passes get through: stopped if none has for --max-age, or if
+a detector has been held back for more than half an hour. With --check that is all,
+and the exit code is 1 if they have stopped, 2 if there is no database.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runStatus(cmd.Context(), &o, e)
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *statusOptions) flags(cmd *cobra.Command) {
+	o.reading.flags(cmd, "24h")
+	cmd.Flags().BoolVar(&o.check, "check", false, "print only the first line, and exit with 1 if passes or detectors have stopped")
+	cmd.Flags().StringVar(&o.maxAgeText, "max-age", "15m", "how long no pass may have got through")
+	cmd.Flags().StringVar(&o.index, "index-path", defaultIndex, "the receiver's index, to tell how much of it is unread")
+}
+
+// runStatus writes how the program itself is.
+func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
+	style, w, err := o.asked(e)
+	if err != nil {
+		return err
+	}
+	maxAge, ok := parseLength(o.maxAgeText)
+	if !ok {
+		return fmt.Errorf("%w: --max-age %q is no length of time like 15m", errUsage, o.maxAgeText)
+	}
+	if o.check {
+		return checkStatus(ctx, o, e, w.Until, maxAge)
+	}
+	return o.view(ctx, func(tx *store.Tx) error {
+		return report.Status(tx, e.Stdout, style, w, maxAge, sizeOf(o.index))
+	})
+}
+
+// checkStatus prints one line: ok, stopped, or unknown if the database cannot be read.
+// A monitor reads no other stream.
+func checkStatus(ctx context.Context, o *statusOptions, e *Env, now, maxAge int64) error {
+	var line string
+	var stopped bool
+	err := o.view(ctx, func(tx *store.Tx) (err error) {
+		line, stopped, err = report.Stopped(tx, now, maxAge)
+		return err
+	})
+	if err != nil {
+		line = "unknown: " + store.Printable(describe(err))
+	}
+	if _, failed := io.WriteString(e.Stdout, line+"\n"); failed != nil && err == nil {
+		err = failed
+	}
+	if err == nil && stopped {
+		err = errSaid
+	}
+	return err
+}
+
+// sizeOf is a regular file's size in bytes, -1 if it cannot be told.
+func sizeOf(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return -1
+	}
+	return info.Size()
+}

@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"io"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// versionText is what the release was built as, or Go's own stamp of the checkout.
+func versionText(e *Env) string {
+	if info, ok := debug.ReadBuildInfo(); ok && e.Version == "" {
+		return info.Main.Version
+	}
+	return e.Version
+}
+
+func versionCommand(e *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := io.WriteString(e.Stdout, "cis490-fleet-health "+versionText(e)+"\n")
+			return err
+		},
+	}
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/cis490/fleet-health/ingest"
+	"github.com/cis490/fleet-health/report"
+	"github.com/cis490/fleet-health/store"
+	"golang.org/x/term"
+)
+
+// Levels of a log line, as syslog numbers them.
+const (
+	levelError   = 3
+	levelWarning = 4
+	levelInfo    = 6
+	levelDebug   = 7
+)
+
+var levels = map[string]int{"error": levelError, "warning": levelWarning, "warn": levelWarning, "info": levelInfo, "debug": levelDebug}
+
+var levelNames = map[int]string{levelError: "ERROR", levelWarning: "WARNING", levelInfo: "INFO", levelDebug: "DEBUG"}
+
+// logger writes one line a message to stderr: with a <N> priority if stderr is
+// the journal, with a time and a level elsewhere.
+type logger struct {
+	w       io.Writer
+	level   int
+	journal bool
+	shown   bool // a line that the next one takes the place of
+	e       *Env
+}
+
+func newLogger(e *Env, level int) *logger {
+	return &logger{w: e.Stderr, level: level, e: e, journal: toJournal(e)}
+}
+
+// toJournal tells whether stderr is the stream that JOURNAL_STREAM names.
+func toJournal(e *Env) bool {
+	f, ok := e.Stderr.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && e.Getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
+}
+
+func (l *logger) say(level int, format string, args ...any) {
+	if level > l.level {
+		return
+	}
+	// A line break would let a host's name begin a line of its own, with a
+	// priority of its own.
+	text := store.Printable(fmt.Sprintf(format, args...))
+	if l.shown {
+		fmt.Fprint(l.w, "\r\x1b[K")
+		l.shown = false
+	}
+	if l.journal {
+		fmt.Fprintf(l.w, "<%d>%s\n", level, text)
+		return
+	}
+	fmt.Fprintf(l.w, "%s %s %s\n", l.e.Now().UTC().Format("2006-01-02 15:04:05Z"), levelNames[level], text)
+}
+
+// show puts a line on the terminal that the next one takes the place of.
+func (l *logger) show(text string) {
+	if levelInfo <= l.level {
+		fmt.Fprintf(l.w, "\r%s\x1b[K", text)
+		l.shown = true
+	}
+}
+
+// cell is a host's name or another value from outside as a line shows it: one word,
+// or in quotes. A name that is stored in quotes has them already.
+func cell(s string) string {
+	shown := report.Cell(s)
+	if strings.ContainsAny(shown, ` "`) && !inQuotes(shown) {
+		return store.Quote(s)
+	}
+	return shown
+}
+
+// inQuotes reports whether a text is one that store.Quote has written.
+func inQuotes(s string) bool {
+	raw := store.RawName(s)
+	return raw != s && store.Quote(raw) == s
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// describe adds the way out to errors that have one.
+func describe(err error) string {
+	text := strings.TrimSuffix(err.Error(), "\n")
+	var denied *fs.PathError
+	switch {
+	case errors.Is(err, store.ErrCorrupt):
+		text += "; `cis490-fleet-health rebuild` with the flags of the pass moves it aside and reads the index and the journal anew"
+	case errors.Is(err, store.ErrForeign):
+		text += "; name another file with --db"
+	case errors.Is(err, store.ErrFull) || errors.Is(err, syscall.ENOSPC):
+		text += "; make room, and run it again: a pass goes on from where the last one stopped"
+	case errors.Is(err, store.ErrDisk) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EROFS):
+		text += "; `df` and `dmesg` tell what the disk has; what was stored before is not lost, and the next pass goes on from there"
+	case errors.Is(err, store.ErrLocked):
+		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
+	case errors.Is(err, ingest.ErrUnread) && errors.As(err, &denied) && errors.Is(denied, fs.ErrPermission):
+		text += store.Belonging(denied.Path)
+	}
+	return text
+}

@@ -1,0 +1,206 @@
+package deployed
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
+)
+
+const (
+	units   = "../../../deploy/systemd/"
+	service = "cis490-fleet-health.service"
+	// maxExposure is ten times what systemd-analyze security may say.
+	maxExposure = "5"
+)
+
+// unitsHere copies the units, with the program where it is: verify looks for it.
+func unitsHere(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	program := fleettest.ProgramIn(t, dir)
+	for _, name := range []string{service, "cis490-fleet-health.timer"} {
+		text := strings.ReplaceAll(readText(t, units+name), "/usr/bin/cis490-fleet-health", program)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestTheUnitsKeepOnTrying: a pass that hangs does not stop the timer for good,
+// a power cut costs one pass at most, and each comes at its time.
+func TestTheUnitsKeepOnTrying(t *testing.T) {
+	t.Parallel()
+	for name, lines := range map[string][]string{
+		service:                     {"Type=oneshot", "TimeoutStartSec=10min", "StartLimitIntervalSec=0"},
+		"cis490-fleet-health.timer": {"OnCalendar=*:0/5", "Persistent=true", "AccuracySec=1s", "StartLimitIntervalSec=0"},
+	} {
+		text := readText(t, units+name)
+		for _, line := range lines {
+			if !strings.Contains(text, "\n"+line+"\n") {
+				t.Errorf("%s has no line %s", name, line)
+			}
+		}
+	}
+}
+
+// TestTheUnitsAreSound: systemd says an unknown key or a bad value of one, and
+// nothing else.
+func TestTheUnitsAreSound(t *testing.T) {
+	t.Parallel()
+	fleettest.Need(t, "/usr/bin/systemd-analyze")
+	dir := unitsHere(t)
+	verify := func(names ...string) (string, error) {
+		cmd := exec.Command("/usr/bin/systemd-analyze", append([]string{"verify", "--man=no", "--recursive-errors=no"}, names...)...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := verify("./"+service, "./cis490-fleet-health.timer"); err != nil || out != "" {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+	wrong := readText(t, filepath.Join(dir, service)) + "NoNewPrivilege=yes\n"
+	if err := os.WriteFile(filepath.Join(dir, "wrong.service"), []byte(wrong), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := verify("./wrong.service"); !strings.Contains(out, "NoNewPrivilege") {
+		t.Errorf("a misspelt key passed: %q", out)
+	}
+}
+
+func TestTheServiceIsSandboxed(t *testing.T) {
+	t.Parallel()
+	fleettest.Need(t, "/usr/bin/systemd-analyze")
+	cmd := exec.Command("/usr/bin/systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold="+maxExposure, "./"+service)
+	cmd.Dir = unitsHere(t)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("exposed to more than 0.%s: %v\n%s", maxExposure, err, out)
+	}
+	t.Logf("%s", out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:])
+}
+
+// TestTheUnitsFlagsExist runs the unit's command line, in a directory of its
+// own, and the one that the defaults file suggests.
+func TestTheUnitsFlagsExist(t *testing.T) {
+	t.Parallel()
+	_, line, _ := strings.Cut(readText(t, units+service), "\nExecStart=")
+	line, _, _ = strings.Cut(line, "\n")
+	suggested := regexp.MustCompile(`(?m)^#FLEET_HEALTH_FLAGS="(.*)"$`).FindStringSubmatch(readText(t, units+"cis490-fleet-health.default"))
+	if suggested == nil {
+		t.Fatal("the defaults file suggests no flags")
+	}
+	dir := t.TempDir()
+	index := filepath.Join(dir, "index.jsonl")
+	if err := os.WriteFile(index, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range []string{"", suggested[1]} {
+		args := strings.Fields(strings.ReplaceAll(line, "$FLEET_HEALTH_FLAGS", flags))[1:]
+		var stderr bytes.Buffer
+		args = append(args, "--db", filepath.Join(dir, "fleet.db"), "--alerts-path", filepath.Join(dir, "alerts.jsonl"),
+			"--index-path", index, "--journal", "none")
+		if code := cli.Run(t.Context(), args, fleettest.Env(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), &stderr)); code != cli.ExitOK {
+			t.Errorf("%v: exit %d\n%s", args, code, &stderr)
+		}
+	}
+}
+
+// TestTheScriptsParse: dash and bash run them, shellcheck reads them.
+func TestTheScriptsParse(t *testing.T) {
+	t.Parallel()
+	fleettest.Need(t, "/usr/bin/shellcheck")
+	scripts, err := filepath.Glob("../../../deploy/*.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts = append(scripts, "../../../deploy/debian/postinst", "../../../deploy/debian/prerm", "../../../deploy/debian/postrm",
+		"../../../.ci/run", "../../../.ci/nightly", "../../../.ci/mutations", "../../../.ci/corpus", "../../../.ci/e2e", "../../../.ci/e2e.d/reader")
+	for _, script := range scripts {
+		shell, _, _ := strings.Cut(filepath.Base(strings.TrimPrefix(strings.Split(readText(t, script), "\n")[0], "#!")), "\n")
+		shell = strings.TrimPrefix(shell, "env ")
+		if out, err := exec.Command(shell, "-n", script).CombinedOutput(); err != nil {
+			t.Errorf("%s -n %s: %v\n%s", shell, script, err, out)
+		}
+		if info, err := os.Stat(script); err != nil || info.Mode()&0o111 != 0o111 {
+			t.Errorf("%s is not executable (%v)", script, err)
+		}
+	}
+	if out, err := exec.Command("/usr/bin/shellcheck", append([]string{"-x"}, scripts...)...).CombinedOutput(); err != nil {
+		t.Errorf("shellcheck: %v\n%s", err, out)
+	}
+}
+
+// TestEachCommandHasAPage that mandoc can read, with its flags and exit codes.
+func TestEachCommandHasAPage(t *testing.T) {
+	t.Parallel()
+	fleettest.Need(t, "/usr/bin/mandoc")
+	dir := t.TempDir()
+	e := fleettest.Env(time.Time{}, os.Stderr)
+	if code := cli.Run(t.Context(), []string{"man", dir}, e); code != cli.ExitOK {
+		t.Fatalf("exit %d", code)
+	}
+	for name, has := range map[string]string{"": "cis490-fleet-health-pass(1)", "-pass": "--silent-threshold-min=30", "-report": "--bucket=",
+		"-alerts-export": "--rebuild", "-query": "query failing --since 2h", "-status": "1  it failed: disk full"} {
+		page := filepath.Join(dir, "cis490-fleet-health"+name+".1")
+		if said, err := exec.Command("/usr/bin/mandoc", "-T", "lint", "-W", "error", page).CombinedOutput(); err != nil {
+			t.Errorf("mandoc: %v\n%s", err, said)
+		}
+		text, err := exec.Command("/usr/bin/mandoc", "-T", "ascii", page).Output()
+		if plain := overstruck.ReplaceAllString(string(text), ""); err != nil || !strings.Contains(plain, has) {
+			t.Errorf("%s has no %q (%v):\n%s", page, has, err, plain)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "cis490-fleet-health-man.1")); err == nil {
+		t.Error("the hidden command has a page")
+	}
+}
+
+// overstruck is how a page makes a letter bold: it is printed twice.
+var overstruck = regexp.MustCompile(`.\x08`)
+
+// TestTheStagedFilesAreThose that the units and the scripts name.
+func TestTheStagedFilesAreThose(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	program := fleettest.ProgramIn(t, dir)
+	root := filepath.Join(dir, "root")
+	cmd := exec.Command("../../../deploy/install.sh", "--stage", root, program)
+	cmd.Stderr = io.Discard
+	if out, err := cmd.Output(); err != nil {
+		t.Fatalf("install.sh --stage: %v\n%s", err, out)
+	}
+	for path, mode := range map[string]os.FileMode{
+		"usr/bin/cis490-fleet-health":                               0o755,
+		"usr/lib/cis490-fleet-health/setup":                         0o755,
+		"usr/lib/systemd/system/" + service:                         0o644,
+		"usr/lib/sysusers.d/cis490-fleet-health.conf":               0o644,
+		"etc/default/cis490-fleet-health":                           0o644,
+		"usr/share/bash-completion/completions/cis490-fleet-health": 0o644,
+		"usr/share/man/man1/cis490-fleet-health-pass.1.gz":          0o644,
+		"usr/share/cis490-fleet-health/queries/last-good.sql":       0o644,
+	} {
+		info, err := os.Stat(filepath.Join(root, path))
+		if err != nil || info.Mode() != mode || info.Size() == 0 {
+			t.Errorf("%s: %v, %v, want mode %v and something in it", path, info, err, mode)
+		}
+	}
+}

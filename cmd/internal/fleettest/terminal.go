@@ -1,0 +1,60 @@
+package fleettest
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// ProgramIn puts the program into a directory, under its name, and returns its
+// path: a test's own binary is the program when it is called by that name.
+func ProgramIn(t testing.TB, dir string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "cis490-fleet-health")
+	if err := os.Symlink(self, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// OnTerminal runs a command with a pseudo-terminal as its output, and returns
+// what reached it.
+func OnTerminal(cmd *exec.Cmd, width int) (shown string, err error) {
+	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return "", err
+	}
+	defer ours.Close()
+	number, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: uint16(width)})
+	}
+	if err != nil {
+		return "", err
+	}
+	theirs, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return "", err
+	}
+	cmd.Stdout, cmd.Stderr = theirs, theirs
+	err = cmd.Start()
+	theirs.Close()
+	if err != nil {
+		return "", err
+	}
+	// Reading ends with EIO when nobody has the other side open any more.
+	text, _ := io.ReadAll(ours)
+	return string(text), cmd.Wait()
+}

@@ -1,0 +1,169 @@
+package histories
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
+)
+
+// happening is one of the things that may happen to a machine.
+type happening struct {
+	name   string
+	weight int // how often
+	do     func(*machine)
+}
+
+var happenings = []happening{
+	{"ship", 10, (*machine).ship},
+	{"begin a line", 3, (*machine).beginLine},
+	{"ship to a file that was rotated away", 2, (*machine).shipLate},
+	{"rotate the index", 4, (*machine).rotate},
+	{"compress a rotated index", 2, (*machine).compress},
+	{"copy the index and truncate it", 2, (*machine).copyTruncate},
+	{"copy the index", 2, (*machine).copyIndex},
+	{"truncate the index", 1, (*machine).cut},
+	{"rewrite the index", 2, (*machine).rewrite},
+	{"remove a rotated index", 1, (*machine).removeRotated},
+	{"log", 10, (*machine).log},
+	{"rotate the journal", 3, (*machine).rotateJournal},
+	{"renumber the journal", 2, (*machine).renumberJournal},
+	{"vacuum the journal", 2, (*machine).vacuum},
+	{"reboot", 1, (*machine).reboot},
+	{"step the clock", 2, (*machine).stepClock},
+	{"delete alerts.jsonl", 1, (*machine).deleteAlerts},
+	{"edit alerts.jsonl", 2, (*machine).editAlerts},
+	{"rotate alerts.jsonl", 1, (*machine).rotateAlerts},
+	{"truncate alerts.jsonl", 1, (*machine).truncateAlerts},
+	{"pass", 8, (*machine).pass},
+	{"two passes", 2, (*machine).twoPasses},
+	{"killed pass", 3, (*machine).killedPass},
+	{"pass without the index", 1, (*machine).passWithoutIndex},
+	{"pass without a journal file", 2, (*machine).passWithoutJournalFile},
+	{"pass beside a reader", 2, (*machine).passBesideReader},
+	{"pass beside a writer", 1, (*machine).passBesideWriter},
+	{"upgrade", 1, (*machine).upgrade},
+}
+
+// step is a happening with a seed of its own: it stays what it is when other
+// steps of its history are left out.
+type step struct {
+	happening
+	seed uint64
+}
+
+// randomSteps makes a history. It begins with rows and ends with a good pass.
+func randomSteps(seed uint64) (steps []step) {
+	r := rand.New(rand.NewPCG(seed, 5))
+	var deck []happening
+	named := map[string]happening{}
+	for _, h := range happenings {
+		deck = append(deck, slices.Repeat([]happening{h}, h.weight)...)
+		named[h.name] = h
+	}
+	steps = append(steps, step{named["ship"], r.Uint64()}, step{named["log"], r.Uint64()})
+	for range 10 + r.IntN(16) {
+		steps = append(steps, step{deck[r.IntN(len(deck))], r.Uint64()})
+	}
+	return append(steps, step{named["pass"], r.Uint64()})
+}
+
+// happen lets a history happen to a new machine, and returns what is wrong then,
+// "" for nothing, and how many passes were killed.
+func happen(t *testing.T, scratch string, steps []step) (wrong string, kills int) {
+	dir, err := os.MkdirTemp(scratch, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	i := -1
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case fault:
+			wrong = fmt.Sprintf("after step %d, %s: %s", i, steps[i].name, string(r))
+		default:
+			panic(r)
+		}
+	}()
+	m := newMachine(t, dir)
+	m.index.naming = int(steps[len(steps)-1].seed % 3)
+	defer m.letGo()
+	defer func() { kills = m.kills }()
+	for i = range steps {
+		m.r = rand.New(rand.NewPCG(steps[i].seed, 6))
+		m.wait()
+		steps[i].do(m)
+	}
+	return "", 0
+}
+
+// shrink leaves out steps for as long as the history stays wrong.
+func shrink(t *testing.T, scratch string, steps []step, wrong string) ([]step, string) {
+	for i := len(steps) - 2; i >= 0; i-- {
+		fewer := slices.Delete(slices.Clone(steps), i, i+1)
+		if still, _ := happen(t, scratch, fewer); still != "" {
+			steps, wrong = fewer, still
+		}
+	}
+	return steps, wrong
+}
+
+// TestAnyHistoryLeavesEachFactAndAlertOnce lets random things happen to a
+// receiver and to its passes: its files are rotated, cut and rewritten, its clock
+// steps, passes are killed. After each good pass a plain model, which knows what
+// was written and what was deleted, and the database agree.
+func TestAnyHistoryLeavesEachFactAndAlertOnce(t *testing.T) {
+	t.Parallel()
+	fleettest.Need(t, fleettest.Strace)
+	fleettest.Need(t, fleettest.JournalRemote)
+	first, count := uint64(0), 300
+	switch {
+	case fleettest.RaceDetector:
+		count = 30
+	case fleettest.Nightly():
+		count = 5000
+	}
+	atLeast, atLeastKilled := int64(count)*15, int64(count)/5 // steps, passes
+	if one, err := strconv.ParseUint(os.Getenv("FLEET_HEALTH_HISTORY"), 10, 64); err == nil {
+		first, count, atLeast, atLeastKilled = one, 1, 0, 0
+	}
+	scratch, begun := fleettest.MemoryDir(t), time.Now()
+	var tried, taken, killed atomic.Int64
+	t.Cleanup(func() {
+		t.Logf("histories: %d, of %d steps and %d killed passes in all, from seed %d on, in %s", tried.Load(), taken.Load(), killed.Load(), first, time.Since(begun).Round(time.Second))
+		if tried.Load() < int64(count) || taken.Load() < atLeast || killed.Load() < atLeastKilled {
+			t.Errorf("that is not the %d histories of %d steps and %d killed passes that it should be", count, atLeast, atLeastKilled)
+		}
+	})
+	const parts = 4
+	for part := range parts {
+		t.Run(fmt.Sprint("part ", part), func(t *testing.T) {
+			t.Parallel()
+			for i := part; i < count; i += parts {
+				seed := first + uint64(i)
+				steps := randomSteps(seed)
+				wrong, kills := happen(t, scratch, steps)
+				tried.Add(1)
+				taken.Add(int64(len(steps)))
+				killed.Add(int64(kills))
+				if wrong == "" {
+					continue
+				}
+				steps, wrong = shrink(t, scratch, steps, wrong)
+				var story strings.Builder
+				for _, s := range steps {
+					fmt.Fprintf(&story, "%s; ", s.name)
+				}
+				t.Errorf("seed %d: %s\n%s", seed, story.String(), wrong)
+			}
+		})
+	}
+}

@@ -1,0 +1,164 @@
+package histories
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
+	"github.com/cis490/fleet-health/store"
+)
+
+// journalFile is a file of the journal, with real entries in it.
+type journalFile struct {
+	path    string
+	entries []*record
+}
+
+// journalModel is what is known of the journal.
+type journalModel struct {
+	files     []*journalFile // the oldest first
+	made      int
+	boot      int
+	monotonic int64
+	unwritten []*record // entries of the newest file that are not in it yet
+	read      *record   // the last entry that a good pass has read
+	unsteady  bool      // the clock has stepped, or the machine was booted: which entry is the last is for journald to say
+	unsure    bool      // a pass was killed that may have read on, and none has read an entry since
+}
+
+func (j *journalModel) newest() *journalFile { return j.files[len(j.files)-1] }
+
+func (m *machine) newJournalFile() {
+	j := &m.journal
+	j.made++
+	j.files = append(j.files, &journalFile{path: fmt.Sprintf("%s/journal/%03d.journal", m.dir, j.made)})
+}
+
+// log writes entries, most of which are of PUTs.
+func (m *machine) log() {
+	for range 1 + m.r.IntN(12) {
+		m.logOne(m.host())
+	}
+	if m.r.IntN(3) == 0 { // one host fails for a while
+		host := m.host()
+		for range 11 {
+			m.logOne(host)
+		}
+	}
+}
+
+func (m *machine) logOne(host string) {
+	j := &m.journal
+	e := &record{table: "puts", at: m.stamp(), host: host, whole: true}
+	unit, message := "cis490-receiver.service", ""
+	switch m.r.IntN(12) {
+	case 0:
+		e.table, e.what = "rejections", "unstamped"
+		message = "WARNING host=" + host + " missing X-Cis490-Code-Commit"
+	case 1:
+		e.table, e.what = "rejections", "other"
+		message = "WARNING host=" + host + " the disk is slow"
+	case 2:
+		e.table, unit, message = "", "other.service", "nothing"
+	default:
+		e.what = []string{"200", "412", "412", "412", "412", "500"}[m.r.IntN(6)]
+		message = fmt.Sprintf(`10.0.0.1:5 - "PUT /v1/episodes/%s/e%d HTTP/1.1" %s`, host, e.at, e.what)
+	}
+	extra := ""
+	if m.r.IntN(60) == 0 {
+		e.table, e.what, unit, message = "", "dropped", "cis490-receiver.service", "Suppressed 12 messages"
+		extra = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\nN_DROPPED=12\nOBJECT_SYSTEMD_UNIT=cis490-receiver.service\n"
+	}
+	j.monotonic += 1 + m.r.Int64N(store.Second)
+	e.text = fleettest.JournalEntry(e.at, j.monotonic, j.boot, "_SYSTEMD_UNIT="+unit+"\n"+extra+"MESSAGE="+message)
+	m.written = append(m.written, e)
+	j.unwritten = append(j.unwritten, e)
+}
+
+// flush puts the entries into the newest file.
+func (m *machine) flush() {
+	j := &m.journal
+	if len(j.unwritten) == 0 {
+		return
+	}
+	m.writeJournal(j.newest(), j.unwritten)
+	j.unwritten = nil
+}
+
+func (m *machine) writeJournal(f *journalFile, entries []*record) {
+	var b bytes.Buffer
+	for _, e := range entries {
+		b.WriteString(e.text)
+	}
+	fleettest.WriteJournal(m.t, f.path, b.Bytes())
+	f.entries = append(f.entries, entries...)
+}
+
+// renumberJournal is what journald does when it goes from /run to /var: it copies
+// what there is to another file.
+func (m *machine) renumberJournal() {
+	m.flush()
+	if old := m.journal.newest(); len(old.entries) > 0 {
+		m.journal.files = m.journal.files[:len(m.journal.files)-1]
+		m.newJournalFile()
+		m.writeJournal(m.journal.newest(), old.entries)
+		m.check(os.Remove(old.path))
+	}
+}
+
+func (m *machine) rotateJournal() {
+	m.flush()
+	if len(m.journal.newest().entries) > 0 {
+		m.newJournalFile()
+	}
+}
+
+// vacuum deletes the oldest files, whether they were read or not.
+func (m *machine) vacuum() {
+	m.flush()
+	j := &m.journal
+	for range m.r.IntN(len(j.files)) {
+		m.check(os.Remove(j.files[0].path))
+		j.files = j.files[1:]
+	}
+}
+
+func (m *machine) reboot() {
+	m.rotateJournal()
+	m.journal.boot++
+	m.journal.monotonic = store.Second
+	m.journal.unsteady = true
+}
+
+// stepClock sets the clock wrong, or right again.
+func (m *machine) stepClock() {
+	m.flush()
+	m.stepped, m.journal.unsteady = true, true
+	switch m.r.IntN(4) {
+	case 0:
+		m.clock = m.rightClock
+	case 1:
+		m.clock += m.r.Int64N(600*24*store.Hour) - 100*24*store.Hour
+	default:
+		m.clock += m.r.Int64N(8*store.Hour) - 5*store.Hour
+	}
+}
+
+// has tells whether the journal still holds an entry.
+func (j *journalModel) has(e *record) bool {
+	return slices.ContainsFunc(j.files, func(f *journalFile) bool { return slices.Contains(f.entries, e) })
+}
+
+// unread are the entries of the unit behind the one that was read last.
+func (j *journalModel) unread() (entries []*record) {
+	for _, f := range j.files {
+		for _, e := range f.entries {
+			if !e.needed && (e.table != "" || e.what == "dropped") {
+				entries = append(entries, e)
+			}
+		}
+	}
+	return entries
+}

@@ -1,0 +1,343 @@
+package histories
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/store"
+)
+
+// passRead is what a pass that ended by itself has done.
+type passRead struct {
+	now    int64
+	index  bool // it has read the index
+	noPuts bool // it has said that no PUT is understood
+}
+
+// passed compares the database with the model after a pass that must be good.
+func (m *machine) passed(code int, said string) {
+	if code != cli.ExitOK {
+		m.failf("exit %d\n%s", code, said)
+	}
+	m.compare(passRead{m.clock, true, strings.Contains(said, "was understood as a PUT")})
+}
+
+// killed notes what a pass may have done that was killed.
+func (m *machine) killed() {
+	m.kills++
+	m.unclean, m.journal.unsure = true, true
+	m.killedAt = max(m.killedAt, m.clock)
+	for _, l := range m.index.files() {
+		m.index.guesses = append(m.index.guesses, l.guess())
+	}
+	for i := range 4 {
+		for _, symptom := range []string{"silent", "fatal-only", "unstamped"} {
+			m.alerts.allowed[alertKey(fmt.Sprintf("lab-%d", i), symptom, m.clock)] = true
+		}
+	}
+}
+
+// compare compares the database with the model after a pass.
+func (m *machine) compare(p passRead) {
+	s, err := store.OpenReadOnly(m.t.Context(), m.db())
+	m.check(err)
+	defer s.Close()
+	m.check(s.View(m.t.Context(), func(tx *store.Tx) error {
+		m.view = tx
+		m.compareView(p)
+		return nil
+	}))
+}
+
+// rows runs a query whose rows have one text each.
+func (m *machine) rows(query string) (list []string) {
+	m.check(m.view.Select(&list, query))
+	return list
+}
+
+func (m *machine) compareView(p passRead) {
+	x, j := &m.index, &m.journal
+	may, must := m.gapsExpected(p)
+	unread := j.unread()
+	for _, l := range x.files() {
+		read := l == x.current || !l.copied && x.reads(l)
+		l.held = l.held && (read || !p.index) // what was not read is not known
+		for _, line := range l.lines {
+			line.needed = line.needed || p.index && !line.lost && read
+		}
+	}
+	for _, f := range j.files {
+		for _, e := range f.entries {
+			e.needed = true
+		}
+	}
+	m.checkFacts()
+	m.checkRollups()
+	m.checkGaps(may, must, p, len(unread) > 0)
+	m.checkHosts(p)
+	m.expectAlerts(p, m.checkHeldBack(p))
+	m.checkAlerts()
+	if p.index {
+		m.checkPositions()
+		x.guesses = []guess{x.current.guess()}
+	}
+	if len(unread) > 0 {
+		j.read, j.unsure = unread[len(unread)-1], false
+	}
+	m.unclean, m.older, m.killedAt = false, false, 0
+}
+
+// factQueries give the raw rows as records show themselves.
+var factQueries = map[string]string{
+	"ships":      "SELECT received_at || ' ' || host || ' ' || code_commit FROM ship_log ORDER BY 1",
+	"puts":       "SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1",
+	"rejections": "SELECT at || ' ' || host || ' ' || reason FROM rejection_log ORDER BY 1",
+}
+
+// facts are all raw rows.
+func (m *machine) facts() (all []string) {
+	for _, table := range []string{"ships", "puts", "rejections"} {
+		for _, row := range m.rows(factQueries[table]) {
+			all = append(all, table+" "+row)
+		}
+	}
+	return all
+}
+
+// checkFacts makes sure that each record which could be read is stored once, and
+// nothing that was never written.
+func (m *machine) checkFacts() {
+	stored := map[string]int{}
+	for _, row := range m.facts() {
+		if stored[row]++; stored[row] > 1 {
+			m.failf("%s is stored twice", row)
+		}
+	}
+	m.stored = m.stored[:0]
+	for _, r := range m.written {
+		if r.table == "" || !r.whole {
+			continue
+		}
+		name := r.table + " " + r.String()
+		switch {
+		case stored[name] > 0:
+			m.stored = append(m.stored, r)
+		case r.needed:
+			m.failf("%s is missing", name)
+		}
+		delete(stored, name)
+	}
+	for name := range stored {
+		m.failf("%s was never written", name)
+	}
+}
+
+// checkRollups counts the raw rows by hour and host.
+func (m *machine) checkRollups() {
+	type count struct{ ships, ok, refused, broken, unstamped int }
+	counts := map[string]*count{}
+	var ships []*record
+	for _, r := range m.stored {
+		key := wall(r.at / store.Hour * store.Hour)[:19] + "Z " + r.host
+		if counts[key] == nil {
+			counts[key] = &count{}
+		}
+		c := counts[key]
+		switch {
+		case r.table == "ships":
+			c.ships++
+			ships = append(ships, r)
+		case r.what == "unstamped":
+			c.unstamped++
+		case r.what[0] == '2':
+			c.ok++
+		case r.what[0] == '4':
+			c.refused++
+		case r.what[0] == '5':
+			c.broken++
+		}
+	}
+	var want []string
+	for key, c := range counts {
+		want = append(want, fmt.Sprint(key, " ", c.ships, " ", c.ok, " ", c.refused, " ", c.broken, " ", c.unstamped))
+	}
+	m.same("host_hourly", want, m.rows(`SELECT hour || ' ' || host || ' ' || ships || ' ' || puts_2xx || ' ' || puts_4xx || ' ' || puts_5xx
+		|| ' ' || unstamped FROM host_hourly`))
+	m.same("ship_hours", shipHours(ships), m.rows(`SELECT s.hour || ' ' || h.name || ' ' || first_at || ' ' || last_at || ' ' || longest_gap || ' ' || commit_changes
+		FROM ship_hours AS s JOIN hosts AS h ON h.id = host_id`))
+}
+
+// shipHours says of each hour and host when its first and last ship came, the
+// longest time between two, and how often the commit changed.
+func shipHours(ships []*record) (rows []string) {
+	ships = slices.Clone(ships)
+	slices.SortFunc(ships, func(a, b *record) int {
+		if c := strings.Compare(a.host, b.host); c != 0 {
+			return c
+		}
+		return int(a.at - b.at)
+	})
+	for i := 0; i < len(ships); {
+		first, longest, changes, k := ships[i], int64(0), 0, i+1
+		for ; k < len(ships) && ships[k].host == first.host && ships[k].at/store.Hour == first.at/store.Hour; k++ {
+			longest = max(longest, ships[k].at-ships[k-1].at)
+			if ships[k].what != ships[k-1].what {
+				changes++
+			}
+		}
+		rows = append(rows, fmt.Sprint(first.at/store.Hour, " ", first.host, " ", first.at, " ", ships[k-1].at, " ", longest, " ", changes))
+		i = k
+	}
+	return rows
+}
+
+// hostModel bounds when a host has shipped last, as far as the clock knew.
+type hostModel struct{ least, most int64 }
+
+// checkHosts: a ship counts as a host's last once the clock of a pass has
+// reached it.
+func (m *machine) checkHosts(p passRead) {
+	for _, s := range m.stored {
+		if s.table != "ships" {
+			continue
+		}
+		h := m.hosts[s.host]
+		if h == nil {
+			h = &hostModel{}
+			m.hosts[s.host] = h
+		}
+		if s.at <= p.now {
+			h.least = max(h.least, s.at)
+		}
+		if s.at <= max(p.now, m.killedAt) {
+			h.most = max(h.most, s.at, h.least)
+		}
+	}
+	for _, row := range m.rows("SELECT host || ' ' || COALESCE(last_ship_at, '') FROM host_status") {
+		host, last, _ := strings.Cut(row, " ")
+		h := m.hosts[host]
+		if h == nil {
+			h = &hostModel{}
+		}
+		at, _ := time.Parse(time.RFC3339, last)
+		us := at.UnixMicro()
+		if last == "" {
+			us = 0
+		}
+		if us < h.least || us > h.most {
+			m.failf("%s has shipped last at %q, want %s to %s", host, last, wall(h.least), wall(h.most))
+		}
+		h.least, h.most = us, us
+	}
+}
+
+// alertKey is the dedup key of an alert.
+func alertKey(host, symptom string, now int64) string {
+	sum := sha256.Sum256([]byte(host + "|" + symptom + "|" + time.UnixMicro(now).UTC().Format("2006-01-02T15")))
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+// expectAlerts finds the hosts in trouble, by the raw rows, but for the symptoms
+// that are held back.
+func (m *machine) expectAlerts(p passRead, held map[string]bool) {
+	last, failed, accepted, unstamped := map[string]int64{}, map[string]int{}, map[string]int{}, map[string]int{}
+	for _, r := range m.stored {
+		recent := r.at <= p.now && r.at >= p.now-30*store.Minute
+		switch {
+		case r.table == "ships" && r.at <= p.now:
+			last[r.host] = max(last[r.host], r.at)
+		case r.table == "puts" && recent && r.what[0] == '2':
+			accepted[r.host]++
+		case r.table == "puts" && recent:
+			failed[r.host]++
+		case r.what == "unstamped" && recent:
+			unstamped[r.host]++
+		}
+	}
+	if p.noPuts {
+		m.checkNoPuts(p)
+	}
+	var open []string
+	blind, newest := m.indexBlind(p.now), int64(0)
+	for _, at := range last {
+		newest = max(newest, at)
+	}
+	for i := range 4 {
+		host := fmt.Sprintf("lab-%d", i)
+		var symptoms []string
+		if failed[host] >= 10 && accepted[host] == 0 {
+			symptoms = append(symptoms, "fatal-only")
+		}
+		seen := last[host] > blind || newest > blind && p.now-blind > 30*store.Minute
+		if age := p.now - last[host]; seen && age > 30*store.Minute && age <= 24*store.Hour {
+			symptoms = append(symptoms, "silent")
+		}
+		if unstamped[host] >= 10 {
+			symptoms = append(symptoms, "unstamped")
+		}
+		for _, symptom := range symptoms {
+			if held[symptom] {
+				continue
+			}
+			found := m.alerts.required
+			if p.noPuts && symptom != "silent" {
+				found = m.alerts.allowed // unstamped is judged if a rejection was understood
+			}
+			found[alertKey(host, symptom, p.now)] = true
+		}
+		if len(symptoms) > 0 {
+			open = append(open, host+" "+strings.Join(symptoms, " "))
+		}
+	}
+	if len(held) == 0 && !p.noPuts {
+		m.same("open symptoms", open, m.rows("SELECT host || ' ' || open_symptoms FROM host_status WHERE open_symptoms IS NOT NULL"))
+	}
+}
+
+// indexBlind is when the last gap ended in which ships may be missing. checkGaps
+// has seen that it is right.
+func (m *machine) indexBlind(now int64) (end int64) {
+	for _, row := range m.rows(`SELECT from_at || ' ' || to_at FROM gaps JOIN sources ON id = source_id
+		WHERE stream = 'index' AND recovered_at IS NULL`) {
+		var from, to int64
+		fmt.Sscan(row, &from, &to)
+		switch {
+		case to <= now:
+			end = max(end, to)
+		case from <= now:
+			end = max(end, from) // by a clock that was ahead
+		}
+	}
+	return end
+}
+
+// checkNoPuts: hosts have shipped since the last PUT. Here, unlike on a receiver,
+// ships come without a PUT.
+func (m *machine) checkNoPuts(p passRead) {
+	lastPut, ships := int64(0), 0
+	for _, r := range m.stored {
+		if r.table == "puts" && r.at <= p.now {
+			lastPut = max(lastPut, r.at)
+		}
+	}
+	for _, r := range m.stored {
+		if r.table == "ships" && r.at > lastPut && r.at <= p.now {
+			ships++
+		}
+	}
+	const manyShips = 10 // from which on the pass says so
+	if ships < manyShips {
+		m.failf("%d ships since the last PUT, and the pass says that it understands none", ships)
+	}
+}
+
+// checkPositions: what was read to its end has its position there.
+func (m *machine) checkPositions() {
+	got := m.rows(`SELECT json_extract(c.state, '$.offset') FROM cursors AS c JOIN sources AS s ON s.id = c.source_id WHERE s.stream = 'index'`)
+	m.same("the position in the index", []string{fmt.Sprint(m.index.current.size())}, got)
+}

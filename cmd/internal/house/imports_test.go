@@ -1,0 +1,104 @@
+// Package house proves that each room imports only what it may, and that the linked
+// libraries are those that were tested together.
+//
+//	go test ./cmd/internal/house
+package house
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/cis490/fleet-health/"
+
+// testRoom has what tests share. No other room may import it.
+const testRoom = "cmd/internal/fleettest"
+
+// roomsOf says which rooms of the program each room may import.
+var roomsOf = map[string][]string{
+	"migrations":              {},
+	"store":                   {"migrations"},
+	"ingest":                  {"store"},
+	"detect":                  {"store"},
+	"report":                  {"store"},
+	"deploy":                  {},
+	"cmd/internal/cli":        {"store", "ingest", "detect", "report", "deploy"},
+	"cmd/cis490-fleet-health": {"cmd/internal/cli"},
+	testRoom:                  {"store", "cmd/internal/cli"},
+}
+
+// confined says where alone a dependency may be imported: a room, or one file.
+var confined = map[string]string{
+	"github.com/jmoiron/sqlx":           "store/",
+	"github.com/pressly/goose":          "store/",
+	"modernc.org/sqlite":                "store/",
+	"github.com/olekukonko/tablewriter": "report/",
+	"github.com/spf13/cobra":            "cmd/internal/cli/",
+}
+
+// mainOnly are the calls that only main.go and process.go may make: the clock and
+// the environment enter there, and the process ends there.
+var mainOnly = []string{"time.Now", "time.Since", "time.Until", "os.Exit", "os.Getenv", "os.LookupEnv", "os.Environ", "os.Args"}
+
+// TestRoomsImportOnlyWhatTheyMay reads every Go file that is not a test.
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	err := filepath.WalkDir("../../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		path = filepath.ToSlash(strings.TrimPrefix(path, "../../../"))
+		room := filepath.Dir(path)
+		allowed, known := roomsOf[room]
+		if !known {
+			t.Errorf("%s: the design has no room %s", path, room)
+		}
+		seen[room] = true
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if other, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(allowed, other) {
+				t.Errorf("%s imports %s", path, other)
+			}
+			for dependency, place := range confined {
+				if strings.HasPrefix(imported, dependency) && !strings.HasPrefix(path, place) {
+					t.Errorf("%s imports %s, which stays in %s", path, imported, place)
+				}
+			}
+		}
+		if room == testRoom || path == "cmd/cis490-fleet-health/main.go" || path == "cmd/internal/cli/process.go" {
+			return nil
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if selector, ok := n.(*ast.SelectorExpr); ok {
+				if from, ok := selector.X.(*ast.Ident); ok && slices.Contains(mainOnly, from.Name+"."+selector.Sel.Name) {
+					t.Errorf("%s uses %s.%s", path, from.Name, selector.Sel.Name)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room := range roomsOf {
+		if !seen[room] {
+			t.Errorf("nothing was read of room %s", room)
+		}
+	}
+}

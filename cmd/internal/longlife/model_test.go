@@ -1,0 +1,197 @@
+package longlife
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/store"
+)
+
+// hostHour is an hour of a host, and what is counted of it.
+type hostHour struct {
+	host string
+	hour int64
+}
+
+type counted struct{ ships, puts2xx, puts4xx, puts5xx, unstamped int }
+
+func (l *life) count(h *labHost, at int64) *counted {
+	key := hostHour{h.name, at / store.Hour}
+	if l.hours[key] == nil {
+		l.hours[key] = &counted{}
+	}
+	return l.hours[key]
+}
+
+// expect notes which alerts the pass at hand must have made, by the thresholds
+// that are the defaults. One that was disturbed may have made them, or not; a
+// detector whose source could not be read has made none.
+func (l *life) expect() {
+	if l.fault == databaseLocked {
+		return
+	}
+	for _, h := range l.hosts {
+		for symptom, found := range map[string]bool{
+			"silent":     l.fault != indexMissing && l.silent(h),
+			"fatal-only": l.fault != dumpTorn && l.fatalOnly(h),
+			"unstamped":  l.fault != dumpTorn && len(recent(&h.unstamped, l.now.UnixMicro())) >= 10,
+		} {
+			if !found {
+				continue
+			}
+			key := detect.Key(h.name, symptom, l.now.UnixMicro())
+			l.maybe[key] = symptom
+			if l.fault != passKilled && l.fault != passCancelled {
+				l.surely[key] = symptom
+			}
+		}
+	}
+}
+
+func (l *life) silent(h *labHost) bool {
+	since := l.now.UnixMicro() - h.lastShip
+	return since <= 24*store.Hour && since > 30*store.Minute
+}
+
+func (l *life) fatalOnly(h *labHost) bool {
+	return len(recent(&h.failed, l.now.UnixMicro())) >= 10 && len(recent(&h.accepted, l.now.UnixMicro())) == 0
+}
+
+// recent forgets what is older than the window of the detectors, and returns the rest.
+func recent(times *[]int64, now int64) []int64 {
+	for len(*times) > 0 && (*times)[0] < now-30*store.Minute {
+		*times = (*times)[1:]
+	}
+	return *times
+}
+
+// rows returns the one column of a query.
+func (l *life) rows(query string) []string {
+	l.t.Helper()
+	text := strings.TrimPrefix(fleettest.Asked(l.t, l.dir, query), "--\n")
+	if strings.Contains(text, "fleet.db") {
+		l.t.Fatal(text)
+	}
+	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+}
+
+func (l *life) number(query string) int64 {
+	l.t.Helper()
+	n, err := strconv.ParseInt(l.rows(query)[0], 10, 64)
+	l.check(err)
+	return n
+}
+
+// countsAreRight compares what is counted of each hour of each host with what
+// was written of it.
+func (l *life) countsAreRight() {
+	l.t.Helper()
+	stored := map[string]bool{}
+	for _, row := range l.rows(`SELECT host || ' ' || hour_number || ' ' || ships || ' ' || puts_2xx || ' ' || puts_4xx || ' ' || puts_5xx || ' ' || unstamped
+		FROM host_hourly`) {
+		stored[row] = true
+	}
+	if len(stored) != len(l.hours) {
+		l.t.Errorf("%d hours of hosts are counted, and %d were written", len(stored), len(l.hours))
+	}
+	wrong := 0
+	for key, c := range l.hours {
+		want := fmt.Sprint(key.host, " ", key.hour, " ", c.ships, " ", c.puts2xx, " ", c.puts4xx, " ", c.puts5xx, " ", c.unstamped)
+		if stored[want] {
+			continue
+		}
+		if wrong++; wrong < 5 {
+			l.t.Errorf("nothing counts %q", want)
+		}
+	}
+	if wrong > 0 {
+		l.t.Errorf("%d of %d hours of hosts are counted wrong", wrong, len(l.hours))
+	}
+}
+
+// alertsAreRight: each alert that a pass must have made, and none that none may
+// have made, stands once in the database and once in all files of alerts.
+func (l *life) alertsAreRight() {
+	l.t.Helper()
+	stored := map[string]int{}
+	for _, key := range l.rows("SELECT dedup_key FROM alert_log") {
+		stored[key]++
+	}
+	inFiles := map[string]int{}
+	paths, err := filepath.Glob(l.path("alerts*"))
+	l.check(err)
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		l.check(err)
+		for line := range strings.Lines(string(content)) {
+			var alert struct {
+				Key string `json:"dedup_key"`
+			}
+			l.check(json.Unmarshal([]byte(line), &alert))
+			inFiles[alert.Key]++
+		}
+	}
+	symptoms := map[string]int{}
+	for key, symptom := range l.surely {
+		if symptoms[symptom]++; stored[key] != 1 {
+			l.t.Errorf("%s alert %s is stored %d times", symptom, key, stored[key])
+		}
+	}
+	for key, n := range stored {
+		if l.maybe[key] == "" || n != 1 || inFiles[key] != 1 {
+			l.t.Errorf("%s alert %s is stored %d times, and %d times in the files", l.maybe[key], key, n, inFiles[key])
+		}
+	}
+	for key := range inFiles {
+		if stored[key] == 0 {
+			l.t.Errorf("alert %s stands in a file, and not in the database", key)
+		}
+	}
+	if len(symptoms) != 3 {
+		l.t.Errorf("of three symptoms, there were %v", symptoms)
+	}
+}
+
+// oldRowsAreGone: what is younger than the retention is there, and what is older
+// is not, but for what the passes of eight hours and the hour at hand delay.
+func (l *life) oldRowsAreGone() {
+	l.t.Helper()
+	begin := (l.now.UnixMicro()/store.Hour - int64(l.retention)*24)
+	ships := 0
+	for key, c := range l.hours {
+		if key.hour >= begin {
+			ships += c.ships
+		}
+	}
+	if n := l.number(fmt.Sprintf("SELECT COUNT(*) FROM ships WHERE received_at >= %d", begin*store.Hour)); n != int64(ships) {
+		l.t.Errorf("%d ships of the last %d days are there, and %d were written", n, l.retention, ships)
+	}
+	oldest := l.number("SELECT MIN((SELECT MIN(received_at) FROM ships), (SELECT MIN(at) FROM puts), (SELECT MIN(at) FROM rejections))")
+	if late := begin - oldest/store.Hour; late > 10 {
+		l.t.Errorf("the oldest row should have been pruned %d hours ago", late)
+	}
+}
+
+// held is how large the database is, and what of.
+type held struct {
+	file, raw, rollups, others int64 // bytes
+	hostHours                  int64
+}
+
+func (l *life) held() (h held) {
+	l.t.Helper()
+	info, err := os.Stat(l.path("fleet.db"))
+	l.check(err)
+	size := "SELECT COALESCE(SUM(pgsize), 0) FROM dbstat WHERE aggregate = 1 AND name "
+	h.file, h.hostHours = info.Size(), int64(len(l.hours))
+	h.raw = l.number(size + "IN ('ships', 'puts', 'rejections')")
+	h.rollups = l.number(size + "IN ('ship_hours', 'put_hours', 'rejection_hours')")
+	h.others = l.number(size+"IS NOT NULL") - h.raw - h.rollups
+	return h
+}

@@ -1,0 +1,221 @@
+package longlife
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cis490/fleet-health/cmd/internal/cli"
+	"github.com/cis490/fleet-health/cmd/internal/fleettest"
+	"golang.org/x/sys/unix"
+)
+
+const passesADay = 24 * 12
+
+// TestAYear lets the timer run for a year, a pass every five minutes, on a fleet
+// whose hosts fall silent or get nothing but errors for hours, whose files are
+// rotated, and whose passes are disturbed in turn. At its end every fact is
+// counted in its hour and every alert exists once, whatever happened, the
+// database is as large as the retention allows, and a pass costs what it did
+// when the retention first took effect. The ordinary run is of a few days.
+func TestAYear(t *testing.T) {
+	t.Parallel()
+	fleettest.NeedStrace(t)
+	days, retention, faultsADay := 4, 1, 24.0
+	if fleettest.Nightly() {
+		days, retention, faultsADay = 365, 30, 4
+	}
+	// The kernel counts what a thread writes: so no other test's is among it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	begun := time.Now()
+	l := newLife(t, retention, max(1, days/52))
+	steady, costs := held{}, [2]cost{}
+	for day := range days {
+		for step := range passesADay {
+			last := day == days-1 && step > passesADay-12 // of them, none is disturbed: they heal what is left
+			l.live(faultsADay/passesADay, last)
+			switch day {
+			case retention + 1: // rows have been pruned for half a day
+				costs[0].add(l)
+			case days - 1:
+				costs[1].add(l)
+			}
+		}
+		if day == retention+1 {
+			steady = l.held()
+		}
+	}
+	l.countsAreRight()
+	l.alertsAreRight()
+	l.oldRowsAreGone()
+	end := l.held()
+	grown := end.rollups - steady.rollups
+	bytesAnHour := float64(grown) / float64(end.hostHours-steady.hostHours)
+	if most := steady.file + grown + (end.others - steady.others) + steady.raw/4 + 1<<20; end.file > most || bytesAnHour > 120 {
+		t.Errorf("the database has %d bytes and not the %d that the retention allows; %.0f for a host's hour", end.file, most, bytesAnHour)
+	}
+	written, cpu := costs[1].written.middle()/costs[0].written.middle(), costs[1].cpu.middle()/costs[0].cpu.middle()
+	if n := min(len(costs[0].written), len(costs[1].written)); written > 1.5 || n < passesADay/4 {
+		t.Errorf("of %d passes that count, one of the last day writes %.2f times as much as one of the first steady day", n, written)
+	}
+	if fleettest.Nightly() && cpu > 2 {
+		t.Errorf("a pass of the last day takes %.2f times the CPU time of one of the first steady day", cpu)
+	}
+	t.Logf("a year: %d days, %d passes in %.1f min, %d disturbed (%s), %d ships, %d PUTs, %d alerts, database %.1f MiB (%.1f after the first retention, %.0f bytes a host's hour), "+
+		"last day to first steady day: %.2f of the bytes written (%.0f KiB a pass), %.2f of the CPU time (%.1f ms)",
+		days, l.passes, time.Since(begun).Minutes(), l.disturbed(), l.faults, l.ships, l.puts, len(l.surely), mib(end.file), mib(steady.file), bytesAnHour,
+		written, costs[1].written.middle()/1024, cpu, costs[1].cpu.middle()*1000)
+}
+
+func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+// cost is what the undisturbed passes of a day took of the thread.
+type cost struct{ written, cpu samples }
+
+type samples []float64
+
+func (c *cost) add(l *life) {
+	if l.fault == "" && l.written > 0 {
+		c.written, c.cpu = append(c.written, l.written), append(c.cpu, l.cpu)
+	}
+}
+
+func (s samples) middle() float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	return sorted[len(sorted)/2]
+}
+
+// pass makes the pass of the timer, disturbed by the fault at hand, and holds it
+// to its exit code.
+func (l *life) pass() {
+	l.t.Helper()
+	l.passes++
+	l.written = 0
+	want, ctx := cli.ExitOK, l.t.Context()
+	switch l.fault {
+	case passKilled:
+		l.killedPass()
+		return
+	case databaseLocked:
+		want = cli.ExitFailed
+		defer l.operatorWrites()()
+	case indexMissing, dumpTorn:
+		want = cli.ExitUsage
+	case passCancelled:
+		f := newFuse(ctx, 1+l.random.IntN(60))
+		ctx = f
+		defer func() {
+			if f.left.Load() > 0 { // longer than the pass
+				l.fault = ""
+			}
+		}()
+	}
+	var stderr bytes.Buffer
+	e := fleettest.Env(l.now, &stderr)
+	e.BusyTimeout = time.Millisecond
+	written, cpu := l.thread()
+	code := cli.Run(ctx, append(l.passArgs(), "--retention-days", strconv.Itoa(l.retention), "--log-level", "error"), e)
+	writtenThen, cpuThen := l.thread()
+	l.written, l.cpu = writtenThen-written, cpuThen-cpu
+	if said := stderr.String(); code != want || (said != "") != (want != cli.ExitOK) {
+		l.t.Fatalf("%s, disturbed by %q: exit %d, want %d\n%s", l.now, l.fault, code, want, said)
+	}
+}
+
+func (l *life) passArgs() []string {
+	return []string{"pass", "--db", l.path("fleet.db"), "--index-path", l.path("index.jsonl"), "--alerts-path", l.path("alerts.jsonl"),
+		"--journal-export", l.path("journal.export")}
+}
+
+// killedPass kills a pass with SIGKILL at one of its first writes of a file.
+func (l *life) killedPass() {
+	l.t.Helper()
+	path := []string{"fleet.db", "fleet.db-wal", "alerts.jsonl"}[l.random.IntN(3)]
+	args := append(l.passArgs(), "--now", l.now.Format(time.RFC3339), "--log-level", "warning")
+	_, code, said := fleettest.UnderStrace(l.t, l.dir+".strace", args, "-e", "trace=write,pwrite64", "-P", l.path(path), "-e",
+		fmt.Sprintf("inject=write,pwrite64:signal=KILL:when=%d", 1+l.random.IntN(15)))
+	switch code {
+	case -1:
+	case cli.ExitOK: // it wrote less often
+		l.fault = ""
+	default:
+		l.t.Fatalf("%s, to be killed: exit %d\n%s", l.now, code, said)
+	}
+}
+
+// operatorWrites begins a transaction on the database, and returns what ends it.
+func (l *life) operatorWrites() (end func()) {
+	l.t.Helper()
+	db, err := sql.Open("sqlite", l.path("fleet.db"))
+	l.check(err)
+	db.SetMaxOpenConns(1)
+	_, err = db.Exec("BEGIN IMMEDIATE")
+	l.check(err)
+	return func() {
+		_, err := db.Exec("ROLLBACK")
+		l.check(errors.Join(err, db.Close()))
+	}
+}
+
+// fuse is a context that ends when it has been looked at so many times: at the
+// same point of the pass, whenever the test runs.
+type fuse struct {
+	context.Context
+	cancel context.CancelFunc
+	left   atomic.Int64
+}
+
+func newFuse(ctx context.Context, looks int) *fuse {
+	ctx, cancel := context.WithCancel(ctx)
+	f := &fuse{Context: ctx, cancel: cancel}
+	f.left.Store(int64(looks))
+	return f
+}
+
+func (f *fuse) Done() <-chan struct{} { f.burn(); return f.Context.Done() }
+func (f *fuse) Err() error            { f.burn(); return f.Context.Err() }
+
+func (f *fuse) burn() {
+	if f.left.Add(-1) <= 0 {
+		f.cancel()
+	}
+}
+
+// thread returns the bytes that this thread has written to files, on disk or in
+// memory, and its CPU time in seconds.
+func (l *life) thread() (written, cpu float64) {
+	l.t.Helper()
+	io, err := os.ReadFile("/proc/thread-self/io")
+	l.check(err)
+	_, rest, _ := strings.Cut(string(io), "wchar: ")
+	line, _, _ := strings.Cut(rest, "\n")
+	written, err = strconv.ParseFloat(line, 64)
+	l.check(err)
+	var used unix.Rusage
+	l.check(unix.Getrusage(unix.RUSAGE_THREAD, &used))
+	return written, float64(used.Utime.Nano()+used.Stime.Nano()) / 1e9
+}
+
+func (l *life) path(name string) string { return filepath.Join(l.dir, name) }
+
+func (l *life) check(err error) {
+	if err != nil {
+		l.t.Helper()
+		l.t.Fatal(err)
+	}
+}
