@@ -101,19 +101,21 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 		return result, r.save(ctx, r.place(), !result.Capped)
 	}
 	if errors.Is(err, ErrUnread) {
-		// What was parsed counts. The gap stays open until a pass gets through.
-		from, to, detail := r.at.At, opts.Now, "the journal could not be read to its end"
+		// What was parsed counts. The gap stays open until a pass gets through. Where
+		// only files are left out, all else was read, and their gap is the only one.
+		g := store.Gap{Reason: store.GapUnread, From: r.at.At, To: opts.Now, Detail: "the journal could not be read to its end"}
+		onlyMissed := result.MissedTo > 0
 		if m := r.at.Missed; len(m.files()) > 0 {
-			from, detail = m.Since, m.String()
+			g.Detail = m.String()
+			if onlyMissed {
+				g.From, g.To = m.Since, result.MissedTo
+			}
 		}
-		if result.MissedTo > 0 {
-			to = result.MissedTo
+		if g.From == 0 || g.From > g.To {
+			g.From = g.To
 		}
-		if from == 0 || from > to {
-			from = to
-		}
-		r.gap(store.Gap{Reason: store.GapUnread, From: from, To: to, Detail: detail})
-		if saveErr := r.save(ctx, r.place(), false); saveErr != nil {
+		r.gap(g)
+		if saveErr := r.save(ctx, r.place(), onlyMissed && !result.Capped); saveErr != nil {
 			return result, saveErr
 		}
 	}

@@ -489,3 +489,44 @@ func TestTheCursorsFileIsDeletedWhileAnotherIsLeftOut(t *testing.T) {
 		expect(t, "gaps", gapsOf(t, s), gaps)
 	}
 }
+
+// TestAnOutageBesideAFileThatIsLeftOut: the gap of a file that was damaged months
+// ago grew over the outage, and never ended.
+func TestAnOutageBesideAFileThatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	j, s := newJournalFiles(t), mustOpen(t)
+	old := time.UnixMicro(now - 60*24*store.Hour)
+	mustDo(t, os.WriteFile(j.path("old"), []byte("short"), 0o600))
+	mustDo(t, os.Chtimes(j.path("old"), old, old))
+	j.write("one", put(now-3*store.Hour, 0, "a", 200))
+	opts := j.options()
+	gaps := func(want string) {
+		t.Helper()
+		expect(t, "gaps", strings.Join(rows(t, s, `
+			SELECT CASE WHEN recovered_at IS NULL THEN '' ELSE 'read ' END || substr(from_at, 6, 11) || ' ' || substr(to_at, 6, 11)
+			FROM gap_log
+			ORDER BY from_at`), ", "), want)
+	}
+	pass := func(command string, at int64) {
+		t.Helper()
+		opts.Command, opts.Now = command, at
+		if _, err := journalErr(t, s, opts); !errors.Is(err, ingest.ErrUnread) {
+			t.Fatalf("got error %v, want ErrUnread", err)
+		}
+	}
+	pass("", now)
+	gaps("03-02T12:00 03-02T12:00")
+	pass("/nonexistent/journalctl", now+10*store.Minute)
+	pass("/nonexistent/journalctl", now+20*store.Minute)
+	gaps("03-02T12:00 03-02T12:00, 05-01T09:00 05-01T12:20")
+	pass("", now+30*store.Minute)
+	gaps("03-02T12:00 03-02T12:00, read 05-01T09:00 05-01T12:20")
+	mustDo(t, os.Remove(j.path("old")))
+	opts.Now = now + 40*store.Minute
+	if _, err := journalErr(t, s, opts); err != nil {
+		t.Fatal(err)
+	}
+	if got := rows(t, s, "SELECT COUNT(*) FROM gap_log WHERE recovered_at IS NULL AND reason = 'source-unread'"); got[0] != "0" {
+		t.Errorf("%s gaps are open", got[0])
+	}
+}

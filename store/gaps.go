@@ -117,7 +117,7 @@ UPDATE gaps INDEXED BY gaps_open
 SET
   to_at = MAX(to_at, ?),
   detail = ?
-WHERE source_id = ? AND reason = ? AND recovered_at IS NULL`
+WHERE source_id = ? AND reason = ? AND recovered_at IS NULL AND to_at >= ?`
 )
 
 // saveGaps adds gaps, joined with those of the same reason that are stored. An
@@ -205,10 +205,15 @@ func (tx *Tx) joinGaps(source int64, g *Gap) error {
 	}
 }
 
-// growUnread lets the open gap of an unread source, if there is one, grow: a
-// source that stays unreadable is one gap, not one for each pass.
+// growUnread lets the open gap of an unread source grow if it reaches up to g: a
+// source that stays unreadable has one gap, not one for each pass. A gap that
+// ended long before, of a journal file that was never read, stays as it is.
 func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
-	result, err := tx.Exec(growOpenGap, g.To, Printable(g.Detail), source, g.Reason)
+	reaches := g.From - Adjacent
+	if g.From == g.To {
+		reaches = 0 // the source was never read: g begins with this pass
+	}
+	result, err := tx.Exec(growOpenGap, g.To, Printable(g.Detail), source, g.Reason, reaches)
 	if err != nil {
 		return false, err
 	}

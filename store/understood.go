@@ -5,7 +5,7 @@ package store
 type PutEvidence struct {
 	LastPut       int64 `db:"last_put"`
 	LastRejection int64 `db:"last_rejection"`
-	FollowedSince int64 `db:"followed_since"` // as of the earliest of the recent passes that succeeded
+	FollowedSince int64 `db:"followed_since"` // as of the earliest recent pass that came to its end; what it could not read, a later one has read
 	GapFrom       int64 `db:"gap_from"`       // start of the newest GapNotUnderstood
 }
 
@@ -22,14 +22,14 @@ func (tx *Tx) PutEvidence(source, now int64) (e PutEvidence, err error) {
 		  COALESCE((
 		    SELECT MIN(as_of)
 		    FROM (SELECT as_of, outcome FROM passes ORDER BY id DESC LIMIT ?)
-		    WHERE outcome = ?
+		    WHERE outcome IN (?, ?)
 		  ), 0) AS followed_since,
 		  COALESCE((
 		    SELECT MAX(from_at)
 		    FROM gaps INDEXED BY gaps_open
 		    WHERE source_id = ? AND reason = ? AND recovered_at IS NULL
 		  ), 0) AS gap_from`,
-		now, now, recentPasses, OutcomeOK, source, GapNotUnderstood)
+		now, now, recentPasses, OutcomeOK, OutcomeUnread, source, GapNotUnderstood)
 	return e, err
 }
 

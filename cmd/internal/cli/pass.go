@@ -190,7 +190,7 @@ func (p *pass) ingest(ctx context.Context) error {
 	if result.Capped {
 		p.readTo = result.ReadTo
 	}
-	if err == nil && !result.Capped {
+	if p.read.Journal.Held == "" && !result.Capped {
 		return p.judgePuts(ctx, result, shipped, known)
 	}
 	return nil
