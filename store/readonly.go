@@ -48,7 +48,7 @@ func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool,
 	if !exists {
 		what := "there is no such file"
 		if _, err := os.Lstat(path); err == nil {
-			what = "it is an empty file, not a database yet; the next pass with this --db makes it one"
+			what = "it is an empty file, not a database yet"
 		}
 		return nil, false, fmt.Errorf("%s: %w: %s", path, ErrPath, what)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 type doctorOptions struct {
@@ -123,15 +122,7 @@ func (d *doctor) examine(ctx context.Context, typed passOptions) {
 
 // flags are those that the service gives the pass.
 func (d *doctor) flags() {
-	given, err := deploy.Flags(deploy.DefaultsFile)
-	f := pflag.NewFlagSet("", pflag.ContinueOnError)
-	d.o.flags(f)
-	if err == nil {
-		err = f.Parse(given)
-	}
-	if err == nil && f.NArg() > 0 {
-		err = fmt.Errorf("%q is no flag", f.Arg(0))
-	}
+	given, err := d.o.readDefaults()
 	if err == nil {
 		err = d.o.check(d.e)
 	}

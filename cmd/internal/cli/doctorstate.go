@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -83,8 +84,7 @@ func (d *doctor) state() (there bool) {
 	dir := filepath.Dir(d.o.db)
 	info, err := os.Stat(dir)
 	switch {
-	case errors.Is(err, fs.ErrPermission) && d.foreign:
-		d.problem("state", "sudo usermod -a -G "+deploy.User+" $USER", "%s; after that command log in again", err)
+	case d.shutOut(dir):
 		return false
 	case err != nil:
 		d.problem("state", "sudo systemd-tmpfiles --create cis490-fleet-health.conf", "%s", err)
@@ -116,6 +116,45 @@ func (d *doctor) state() (there bool) {
 	return true
 }
 
+// shutOut reports whether this user, who is not the service's, may not read the
+// database.
+func (d *doctor) shutOut(dir string) bool {
+	if d.user != nil && !d.foreign {
+		return false
+	}
+	closed := dir
+	if !errors.Is(unix.Access(dir, unix.R_OK|unix.X_OK), unix.EACCES) {
+		closed = d.o.db
+		if !errors.Is(unix.Access(closed, unix.R_OK), unix.EACCES) {
+			return false
+		}
+	}
+	me := "$USER"
+	if u, err := user.Current(); err == nil {
+		me = u.Username
+	}
+	if group := readers(closed); group != "" {
+		d.problem("state", "sudo usermod -aG "+group+" "+me, "%s may not read %s; after that command log in again", me, closed)
+	} else {
+		d.problem("state", "sudo cis490-fleet-health doctor", "%s may not read %s", me, closed)
+	}
+	return true
+}
+
+// readers returns the group that may read a path: that of the package, if the path
+// cannot be looked at, and "" if only its owner or root's group may.
+func readers(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return deploy.User
+	}
+	_, group := store.Whose(path)
+	if info.Mode().Perm()&0o040 == 0 || group == "root" {
+		return ""
+	}
+	return group
+}
+
 // Free space, in bytes, below which passes fail soon, and with which they fail:
 // one writes less than 1 MiB, but more in a backlog.
 const (
@@ -131,7 +170,7 @@ func (d *doctor) disk() {
 		return
 	}
 	free := int64(fs.Bavail) * int64(fs.Bsize)
-	size := max(sizeOf(d.o.db), 0)
+	size := sizeOf(d.o.db)
 	prune := d.withPaths("prune --before 30d --dry-run", "db")
 	switch {
 	case free < noSpace || fs.Files > 0 && fs.Ffree == 0:
@@ -140,6 +179,8 @@ func (d *doctor) disk() {
 		d.problem("disk", prune, "%s free below %s: passes will fail soon", report.Bytes(free), dir)
 	case free < size:
 		d.found("disk", report.CheckWarning, prune, "%s free below %s: no room for the copy of %s that an upgrade makes", report.Bytes(free), dir, report.Bytes(size))
+	case size < 0:
+		d.ok("disk", "%s free", report.Bytes(free))
 	default:
 		d.ok("disk", "%s free, the database has %s", report.Bytes(free), report.Bytes(size))
 	}

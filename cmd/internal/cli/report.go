@@ -52,7 +52,7 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 	if err != nil {
 		return err
 	}
-	return o.view(ctx, func(tx *store.Tx) error {
+	err = o.view(ctx, func(tx *store.Tx) error {
 		hosts, err := knownHosts(tx, o.hosts)
 		if err != nil {
 			return err
@@ -66,7 +66,7 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 			return fmt.Errorf("--bucket: %w", err)
 		}
 		log := newLogger(e, levelInfo)
-		if err := sayHowOld(tx, log, w.Until); err != nil {
+		if err := o.sayHowOld(ctx, tx, log, w.Until); err != nil {
 			return err
 		}
 		if len(hosts) == 0 {
@@ -81,6 +81,7 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		sayWholeHours(log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
 		return report.History(tx, e.Stdout, style, hosts, w, buckets)
 	})
+	return beforeFirstPass(ctx, o.db, err)
 }
 
 // knownHosts returns the stored names of hosts that were typed, in that form or as
@@ -137,13 +138,13 @@ func (r *reading) completeHosts(e *Env) cobra.CompletionFunc {
 }
 
 // sayHowOld warns of a report whose facts are not those of the present.
-func sayHowOld(tx *store.Tx, log *logger, now int64) error {
+func (o *reportOptions) sayHowOld(ctx context.Context, tx *store.Tx, log *logger, now int64) error {
 	last, ok, err := tx.LastPass()
 	switch {
 	case err != nil:
 		return err
 	case !ok:
-		log.say(levelWarning, "no pass has been made yet")
+		log.say(levelWarning, "%s", noPassYet(ctx, o.db))
 	case !last.Outcome.Valid && now-last.AsOf < report.Stale:
 		log.say(levelInfo, "a pass is running: what it has not stored yet is not shown")
 	case last.Outcome.String != store.OutcomeOK:
