@@ -13,11 +13,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const environmentHelp = `
+// environmentHelp is a template: a command names the variables of its flags, and the
+// program all of them.
+const environmentHelp = `{{$all := not .HasParent}}{{if or $all (.LocalFlags.Lookup "db")}}
 Environment:
-  FLEET_HEALTH_DB   the value of --db, where it is not given
-  FLEET_HEALTH_NOW  the value of --now, where it is not given
-`
+  FLEET_HEALTH_DB   default of --db{{if or $all (.LocalFlags.Lookup "now")}}
+  FLEET_HEALTH_NOW  default of --now{{end}}
+{{end}}`
 
 // Run is the whole program: it returns the exit code.
 func Run(ctx context.Context, args []string, e *Env) int {

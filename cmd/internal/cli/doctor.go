@@ -44,8 +44,7 @@ Exit code 1 means that it has found a problem.`,
 
 func (o *doctorOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.format, "format", report.FormatTable, strings.Join(report.Formats, ", "))
-	complete(cmd, "format", report.Formats)
+	o.formatFlag(cmd)
 	o.until = "now"
 	f.StringVar(&o.now, "now", "", "count ages from this `RFC3339` time instead of the clock's")
 	f.StringVar(&o.typed.db, "db", "", "the database (default that of the service)")

@@ -17,11 +17,10 @@ func schemaCommand(e *Env) *cobra.Command {
 		Short: "list the views that SQL can ask, with their columns, units and examples",
 		Long: `List the columns of the views that query and sqlite3 -readonly can ask. Views keep
 their columns; the tables beneath them may change. A condition on a column that
-ends in _us, or on hour_number, is the quick one. They are the same in every
-database and at all times: --db, --since and the like change nothing here.`,
+ends in _us, or on hour_number, is the quick one.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			style, _, err := r.asked(e)
+			style, err := r.style(e)
 			if err != nil {
 				return err
 			}
@@ -34,6 +33,6 @@ database and at all times: --db, --since and the like change nothing here.`,
 		},
 		ValidArgsFunction: cobra.FixedCompletions(report.Views(), cobra.ShellCompDirectiveNoFileComp),
 	}
-	r.flags(cmd, "")
+	r.formatFlag(cmd)
 	return cmd
 }
