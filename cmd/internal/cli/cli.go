@@ -44,11 +44,12 @@ func Run(ctx context.Context, args []string, e *Env) int {
 		statusCommand(e), queryCommand(e), schemaCommand(e), manCommand(e), versionCommand(e))
 	sayUsage(root)
 	refuseUnknownTopics(root)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if unknown := unknownCommand(root, args); err != nil && unknown != nil {
 		err = unknown
 	}
-	return exitCode(e, err)
+	sayError(e, cmd, err)
+	return exitCode(err)
 }
 
 // sayUsage makes each command that refuses its arguments say where to look.

@@ -31,18 +31,12 @@ var (
 	errSaid   = errors.New("something is wrong")         // exit 1
 )
 
-// exitCode says an error, once, and turns it into the exit code.
-func exitCode(e *Env, err error) int {
+// exitCode returns the exit code that an error means.
+func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return ExitOK
-	case errors.Is(err, errUnread):
-		return ExitUsage
-	case errors.Is(err, errSaid):
-		return ExitFailed
-	}
-	newLogger(e, levelInfo).say(levelError, "%s", describe(err))
-	if isUsage(err) {
+	case errors.Is(err, errUnread), isUsage(err):
 		return ExitUsage
 	}
 	return ExitFailed

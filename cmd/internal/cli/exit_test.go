@@ -12,6 +12,7 @@ import (
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
 )
 
 // still is an environment whose clock stands still.
@@ -41,7 +42,8 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("two\nlines\x1b[2J\n"), ExitFailed, `two\nlines\x1b[2J`},
 	} {
 		var stderr bytes.Buffer
-		got := exitCode(still(time.Unix(0, 0).UTC(), &stderr), c.err)
+		sayError(still(time.Unix(0, 0).UTC(), &stderr), &cobra.Command{}, c.err)
+		got := exitCode(c.err)
 		if said := stderr.String(); got != c.want || !strings.Contains(said, c.says) || strings.Count(said, "\n") != min(len(c.says), 1) {
 			t.Errorf("%v: exit %d, want %d; said %q, want one line with %q", c.err, got, c.want, said, c.says)
 		}

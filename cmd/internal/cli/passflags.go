@@ -55,6 +55,7 @@ Nothing is deleted.`,
 func passLike(e *Env, cmd *cobra.Command, rebuild bool) *cobra.Command {
 	o := passOptions{rebuild: rebuild}
 	cmd.Args = cobra.NoArgs
+	cmd.Annotations = map[string]string{writesLog: ""}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := o.check(e); err != nil {
 			return err

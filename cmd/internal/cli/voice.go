@@ -12,6 +12,7 @@ import (
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
@@ -53,6 +54,22 @@ func toJournal(e *Env) bool {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && e.Getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
+}
+
+// writesLog is the annotation of a command whose errors belong to a log.
+const writesLog = "log"
+
+// sayError says how a command failed, unless it has said so itself: in its log, or to
+// the person who typed it.
+func sayError(e *Env, cmd *cobra.Command, err error) {
+	if err == nil || errors.Is(err, errUnread) || errors.Is(err, errSaid) {
+		return
+	}
+	if _, log := cmd.Annotations[writesLog]; log || toJournal(e) {
+		newLogger(e, levelInfo).say(levelError, "%s", describe(err))
+		return
+	}
+	fmt.Fprintf(e.Stderr, "error: %s\n", store.Printable(describe(err)))
 }
 
 func (l *logger) say(level int, format string, args ...any) {
