@@ -1,7 +1,7 @@
 // Package cli is the command line: a file a command, with its options, their flags
 // and what it does. It imports all other rooms, and nothing imports it but main and
 // the tests. The clock, the environment and the arguments enter in process.go; exit
-// codes leave by exit.go; what is said to people goes through voice.go.
+// codes leave by exit.go; people are spoken to through voice.go, the log is log.go.
 package cli
 
 import (

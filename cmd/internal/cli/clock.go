@@ -41,8 +41,8 @@ func (p *pass) judgeClock(tx *store.Tx) error {
 					store.FormatTime(now), index.Ahead+journal.Ahead, store.FormatTime(max(index.Newest, journal.Newest)), index.Recent+journal.Recent)
 			}
 		case one.own.Newest > now+store.FutureTolerance:
-			p.log.say(levelInfo, "facts of the %s are stamped up to %s, ahead of the clock, but %s: nothing is held back for them",
-				one.stream, store.FormatTime(one.own.Newest), reason)
+			p.log.Info(fmt.Sprintf("facts of the %s are stamped up to %s, ahead of the clock, but %s: nothing is held back for them",
+				one.stream, store.FormatTime(one.own.Newest), reason))
 			if err := tx.ForgetAhead(one.stream, now); err != nil {
 				return err
 			}
@@ -59,8 +59,8 @@ func (p *pass) sayHeldBack(newest int64) {
 	if len(p.heldBack) == 1 && !p.read.Journal.Off {
 		which = "the detectors of the " + p.heldBack[0] + " are"
 	}
-	p.log.say(levelWarning, "the clock says %s, the newest fact %s: %s held back until it is right",
-		store.FormatTime(p.o.now), store.FormatTime(newest), which)
+	p.log.Warn(fmt.Sprintf("the clock says %s, the newest fact %s: %s held back until it is right",
+		store.FormatTime(p.o.now), store.FormatTime(newest), which))
 }
 
 // readSource is what the detectors may make of a source that was read as far as

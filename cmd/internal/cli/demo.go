@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -59,7 +60,7 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 	o := passOptions{db: filepath.Join(dir, "fleet.db"), index: filepath.Join(dir, "index.jsonl"),
 		alerts: filepath.Join(dir, "alerts.jsonl"), unit: "cis490-receiver", export: filepath.Join(dir, "journal.export"),
 		journal: "system", journalTimeout: time.Minute, lookbackHours: 24, silentMin: 30, recentMin: 30,
-		fatalMinCount: 10, fatalRatio: 0.95, now: demoNow.UnixMicro(), nowGiven: true, level: levelError}
+		fatalMinCount: 10, fatalRatio: 0.95, now: demoNow.UnixMicro(), nowGiven: true, level: slog.LevelError}
 	if err := runPass(ctx, o, e); err != nil {
 		return err
 	}

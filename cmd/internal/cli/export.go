@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -59,7 +60,7 @@ func runExport(ctx context.Context, o *exportOptions, e *Env) error {
 		return err
 	}
 	return underLock(ctx, e, o.db, func(s *store.Store) error {
-		log := newLogger(e, levelInfo)
+		log := newLogger(e, slog.LevelInfo)
 		n, kept, found, err := 0, "", report.Reconciled{}, error(nil)
 		if o.rebuild {
 			n, kept, err = report.Rewrite(ctx, s, path, now)
@@ -71,19 +72,19 @@ func runExport(ctx context.Context, o *exportOptions, e *Env) error {
 			_, err = io.WriteString(e.Stdout, fmt.Sprintf("%d alert(s) written to %s\n", n, cell(path)))
 		}
 		if err == nil && kept != "" {
-			log.say(levelWarning, "%s had lines that are no alerts of the database: it is kept as %s", cell(path), cell(kept))
+			log.Warn(fmt.Sprintf("%s had lines that are no alerts of the database: it is kept as %s", cell(path), cell(kept)))
 		}
 		if err == nil && sizeOf(path) < 0 {
-			log.say(levelWarning, "%s is not there: if it was not rotated away, --rebuild writes all alerts of the database to it", cell(path))
+			log.Warn(fmt.Sprintf("%s is not there: if it was not rotated away, --rebuild writes all alerts of the database to it", cell(path)))
 		}
 		return err
 	})
 }
 
 // sayIgnored says that a file has lines that could have stopped alerts.
-func sayIgnored(log *logger, found report.Reconciled, path string) {
+func sayIgnored(log *slog.Logger, found report.Reconciled, path string) {
 	if found.Ignored > 0 {
-		log.say(levelWarning, "ignored %d alert(s) in %s: each has the dedup_key of another alert, or an hour that has not begun", found.Ignored, path)
+		log.Warn(fmt.Sprintf("ignored %d alert(s) in %s: each has the dedup_key of another alert, or an hour that has not begun", found.Ignored, path))
 	}
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -14,7 +15,7 @@ const maxFloods = 5
 
 // sayFloods warns of hosts whose PUTs or rejections were over quota, in one line:
 // once for each host and hour.
-func sayFloods(log *logger, floods []store.Flood) {
+func sayFloods(log *slog.Logger, floods []store.Flood) {
 	type hostHour struct {
 		host string
 		hour int64
@@ -51,6 +52,6 @@ func sayFloods(log *logger, floods []store.Flood) {
 	if more := len(hosts) - len(said); more > 0 {
 		said = append(said, fmt.Sprintf("and %d more host(s)", more))
 	}
-	log.say(levelWarning, "%d PUTs or rejections beyond %d a minute were counted without a row of their own (%s): see surplus_log",
-		total, store.RowsPerMinute, strings.Join(said, ", "))
+	log.Warn(fmt.Sprintf("%d PUTs or rejections beyond %d a minute were counted without a row of their own (%s): see surplus_log",
+		total, store.RowsPerMinute, strings.Join(said, ", ")))
 }

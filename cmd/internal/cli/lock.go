@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -116,7 +117,7 @@ func underLock(ctx context.Context, e *Env, db string, fn func(*store.Store) err
 		return err
 	}
 	defer s.Close()
-	sayMigrated(newLogger(e, levelInfo), s)
+	sayMigrated(newLogger(e, slog.LevelInfo), s)
 	if err := fn(s); err != nil {
 		return err
 	}
@@ -125,14 +126,14 @@ func underLock(ctx context.Context, e *Env, db string, fn func(*store.Store) err
 }
 
 // sayMigrated tells which schema an older database has got, and where its copy is.
-func sayMigrated(log *logger, s *store.Store) {
+func sayMigrated(log *slog.Logger, s *store.Store) {
 	m := s.Migrated()
 	if m.Restored {
 		text := "the database was restored from a dump: it is marked as this program's again"
 		if m.Grows {
 			text += ", but keeps its size when rows are pruned, until you run `PRAGMA auto_vacuum = 2; VACUUM;` in sqlite3"
 		}
-		log.say(levelInfo, "%s", text)
+		log.Info(text)
 	}
 	if m.To == 0 {
 		return
@@ -141,5 +142,5 @@ func sayMigrated(log *logger, s *store.Store) {
 	if m.Copy != "" {
 		text += "; a copy from before is " + m.Copy
 	}
-	log.say(levelInfo, "%s", text)
+	log.Info(text)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -55,7 +56,7 @@ func lockedBy(locks, file string) (pid string) {
 
 // yield leaves the work to the process that holds the lock, as long as that works:
 // it fails if that process has stored nothing for too long.
-func (o *passOptions) yield(ctx context.Context, e *Env, log *logger, lock *passLock) error {
+func (o *passOptions) yield(ctx context.Context, e *Env, log *slog.Logger, lock *passLock) error {
 	if o.rebuild {
 		return fmt.Errorf("%s is locked by %s: nothing was moved; run rebuild again when it has ended", o.db, lock.holder())
 	}
@@ -66,11 +67,11 @@ func (o *passOptions) yield(ctx context.Context, e *Env, log *logger, lock *pass
 		last = o.lastSign(ctx, e.Now())
 	}
 	if o.now-last >= report.Stale {
-		log.say(levelWarning, "no pass since %s: %s has locked %s, and has stored nothing for %s; end it",
-			store.FormatTime(last), lock.holder(), o.db, report.Age(o.now-last))
+		log.Warn(fmt.Sprintf("no pass since %s: %s has locked %s, and has stored nothing for %s; end it",
+			store.FormatTime(last), lock.holder(), o.db, report.Age(o.now-last)))
 		return errSaid
 	}
-	log.say(levelInfo, "another pass is running on %s; this one leaves it the work", o.db)
+	log.Info(fmt.Sprintf("another pass is running on %s; this one leaves it the work", o.db))
 	return nil
 }
 

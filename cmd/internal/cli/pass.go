@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"path/filepath"
 	"runtime/debug"
@@ -51,12 +52,12 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 			return err
 		}
 		if aside != "" {
-			log.say(levelInfo, "the old database is %s now", aside)
+			log.Info(fmt.Sprintf("the old database is %s now", aside))
 		}
 	}
 	s, err := store.Open(ctx, o.db, store.Options{Now: started.UnixMicro(), BusyTimeout: e.BusyTimeout})
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		log.say(levelInfo, "stopped by a signal before anything was read")
+		log.Info("stopped by a signal before anything was read")
 		return nil
 	}
 	if err != nil {
@@ -71,10 +72,10 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 	if wal, checkErr := s.Checkpoint(context.WithoutCancel(ctx)); checkErr != nil && err == nil {
 		err = checkErr
 	} else if wal > maxWAL {
-		log.say(levelWarning, "the write-ahead log has %d MiB: a reader has kept the database open; end it to give the space back", wal>>20)
+		log.Warn(fmt.Sprintf("the write-ahead log has %d MiB: a reader has kept the database open; end it to give the space back", wal>>20))
 	}
 	if interrupted && err == nil {
-		log.say(levelInfo, "stopped by a signal between two batches; the next pass goes on from there")
+		log.Info("stopped by a signal between two batches; the next pass goes on from there")
 		return nil
 	}
 	if err != nil {
@@ -90,7 +91,7 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 type pass struct {
 	o        passOptions
 	e        *Env
-	log      *logger
+	log      *slog.Logger
 	s        *store.Store
 	started  time.Time
 	row      store.Pass
@@ -118,7 +119,7 @@ func (p *pass) run(ctx context.Context) error {
 		p.sayUnread(err)
 	}
 	if found.Adopted > 0 {
-		p.log.say(levelInfo, "adopted %d alert(s) that stood in %s", found.Adopted, p.o.alerts)
+		p.log.Info(fmt.Sprintf("adopted %d alert(s) that stood in %s", found.Adopted, p.o.alerts))
 	}
 	sayIgnored(p.log, found, p.o.alerts)
 	if err := p.detect(ctx); err != nil {
@@ -151,7 +152,7 @@ func (p *pass) ingest(ctx context.Context) error {
 	// A rebuild that was killed before its first batch is the next pass's to finish.
 	rotated := p.o.rebuild || store.MovedAside(p.o.db)
 	p.readTo = math.MaxInt64
-	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Rotated: rotated, Now: p.o.now, Progress: p.progress("index")})
+	result, err := ingest.Index(ctx, p.s, ingest.IndexOptions{Path: p.o.index, Rotated: rotated, Now: p.o.now, Progress: p.progress(ctx, "index")})
 	p.row.IndexRows, p.row.Quarantined = result.Saved.Ships, result.Quarantined
 	if p.note(result); errors.Is(err, ingest.ErrUnread) {
 		p.sayUnread(err)
@@ -166,11 +167,11 @@ func (p *pass) ingest(ctx context.Context) error {
 		return nil
 	case p.o.export != "":
 		result, err = ingest.Dump(ctx, p.s, ingest.DumpOptions{Path: p.o.export, Stdin: p.e.Stdin, Unit: p.o.unit, Now: p.o.now,
-			Progress: p.progress("journal")})
+			Progress: p.progress(ctx, "journal")})
 		known = min(known, result.Heard.Newest)
 	default:
 		result, err = ingest.Journal(ctx, p.s, ingest.JournalOptions{Unit: p.o.unit, Directory: p.o.directory, Now: p.o.now, Timeout: p.o.journalTimeout,
-			Progress: p.progress("journal")})
+			Progress: p.progress(ctx, "journal")})
 		if err == nil && result.Read == 0 && result.Heard.Entries == 0 && shipped >= manyShips && result.Quiet == "" {
 			result.Quiet = fmt.Sprintf("the index has %d new rows, but the journal not one entry of unit %s: "+
 				"is the name right, and may this user still read the system's journal?", shipped, p.o.unit)
@@ -204,7 +205,7 @@ func (p *pass) missedIsOld(r ingest.Result) bool {
 
 func (p *pass) sayUnread(err error) {
 	p.unread = append(p.unread, err)
-	p.log.say(levelError, "%s", describe(err))
+	p.log.Error(describe(err))
 }
 
 // note says what was odd about a source.
@@ -215,32 +216,32 @@ func (p *pass) note(r ingest.Result) {
 	p.counts.future += r.Saved.Future
 	for _, g := range r.Gaps {
 		if g.Reason != store.GapUnread {
-			p.log.say(levelWarning, "gap (%s) from %s to %s: %s", g.Reason, store.FormatTime(g.From), store.FormatTime(g.To), g.Detail)
+			p.log.Warn(fmt.Sprintf("gap (%s) from %s to %s: %s", g.Reason, store.FormatTime(g.From), store.FormatTime(g.To), g.Detail))
 		}
 	}
 	if r.Quarantined > 0 {
-		p.log.say(levelWarning, "%d line(s) could not be read as facts and were quarantined: the view quarantine_log has samples", r.Quarantined)
+		p.log.Warn(fmt.Sprintf("%d line(s) could not be read as facts and were quarantined: the view quarantine_log has samples", r.Quarantined))
 	}
 	if r.Saved.Future > 0 {
-		p.log.say(levelWarning, "%d fact(s) are stamped more than 5 minutes ahead of the clock", r.Saved.Future)
+		p.log.Warn(fmt.Sprintf("%d fact(s) are stamped more than 5 minutes ahead of the clock", r.Saved.Future))
 	}
 	sayFloods(p.log, r.Saved.Floods)
 	if r.Saved.Expired > 0 {
-		p.log.say(levelInfo, "%d fact(s) from before %s were left out: the rows of that time are pruned, and may have held them",
-			r.Saved.Expired, store.FormatTime(r.Saved.ExpiredBefore))
+		p.log.Info(fmt.Sprintf("%d fact(s) from before %s were left out: the rows of that time are pruned, and may have held them",
+			r.Saved.Expired, store.FormatTime(r.Saved.ExpiredBefore)))
 	}
 	if r.Torn != "" && p.o.now-r.TornAt > store.Hour {
-		p.log.say(levelWarning, "the last line of %s has been without its end for %d min", r.Torn, (p.o.now-r.TornAt)/store.Minute)
+		p.log.Warn(fmt.Sprintf("the last line of %s has been without its end for %d min", r.Torn, (p.o.now-r.TornAt)/store.Minute))
 	}
 	if r.Quiet != "" {
-		p.log.say(levelWarning, "%s", r.Quiet)
+		p.log.Warn(r.Quiet)
 	}
 	switch {
 	case r.Capped && r.ReadTo != 0:
-		p.log.say(levelInfo, "the journal holds more than one pass reads; the next pass goes on, and until then its detectors judge as of %s",
-			store.FormatTime(r.ReadTo))
+		p.log.Info(fmt.Sprintf("the journal holds more than one pass reads; the next pass goes on, and until then its detectors judge as of %s",
+			store.FormatTime(r.ReadTo)))
 	case r.Capped:
-		p.log.say(levelInfo, "the journal holds more than one pass reads; the next pass goes on, and until its end its detectors are held back")
+		p.log.Info("the journal holds more than one pass reads; the next pass goes on, and until its end its detectors are held back")
 	}
 }
 
@@ -278,7 +279,7 @@ func (p *pass) sayAlerts(ctx context.Context) error {
 	return p.s.View(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		return tx.EachNotExported(func(a store.Alert) error {
 			if a.PassID.Int64 == p.row.ID {
-				p.log.say(levelWarning, "ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix)
+				p.log.Warn(fmt.Sprintf("ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix))
 			}
 			return nil
 		})
@@ -297,7 +298,7 @@ func (p *pass) thresholds() detect.Thresholds {
 
 // progress shows how a big backlog comes along: a bar on a terminal, a line
 // every few seconds elsewhere, nothing for a pass that is done at once.
-func (p *pass) progress(source string) ingest.Progress {
+func (p *pass) progress(ctx context.Context, source string) ingest.Progress {
 	begun := p.e.Now()
 	last := begun
 	terminal := isTerminal(p.e.Stderr)
@@ -312,11 +313,10 @@ func (p *pass) progress(source string) ingest.Progress {
 		if total > 0 {
 			text = fmt.Sprintf("%s, %.0f%% of the file", text, share)
 		}
-		if !terminal {
-			p.log.say(levelInfo, "%s", text)
-			return
+		if terminal {
+			text = fmt.Sprintf("[%-30s] %s", bar(share), text)
 		}
-		p.log.show(fmt.Sprintf("[%-30s] %s", bar(share), text))
+		p.log.Log(ctx, levelProgress, text)
 	}
 }
 
@@ -352,9 +352,9 @@ func (p *pass) finish(ctx context.Context, err error, interrupted bool) error {
 		}
 	}
 	if err == nil && !interrupted {
-		p.log.say(levelInfo, "%d hosts; index: %d new rows; journal: %d entries, %d PUTs, %d rejections; %d new alert(s); %s",
+		p.log.Info(fmt.Sprintf("%d hosts; index: %d new rows; journal: %d entries, %d PUTs, %d rejections; %d new alert(s); %s",
 			p.row.Hosts, p.counts.ships, p.row.JournalEntries, p.counts.puts, p.counts.rejections, p.row.NewAlerts,
-			finished.Sub(time.UnixMicro(p.row.StartedAt)).Round(time.Millisecond))
+			finished.Sub(time.UnixMicro(p.row.StartedAt)).Round(time.Millisecond)))
 	}
 	return err
 }

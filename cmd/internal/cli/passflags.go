@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ type passOptions struct {
 	rebuild                  bool
 	now                      int64
 	nowGiven                 bool
-	level                    int
+	level                    slog.Level
 }
 
 func passCommand(e *Env) *cobra.Command {
@@ -132,7 +133,7 @@ func (o *passOptions) check(e *Env) error {
 }
 
 // parseLevel reads --log-level.
-func parseLevel(text string) (int, error) {
+func parseLevel(text string) (slog.Level, error) {
 	level, ok := levels[strings.ToLower(text)]
 	if !ok {
 		return 0, fmt.Errorf("%w: --log-level %q is none of error, warning, info, debug", errUsage, text)

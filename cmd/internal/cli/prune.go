@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
@@ -22,7 +23,7 @@ type pruneOptions struct {
 	dryRun                   bool
 	before                   int64 // microseconds, on the hour
 	ago                      int64 // --before as a length of time in microseconds, 0 for a date
-	level                    int
+	level                    slog.Level
 }
 
 func pruneCommand(e *Env) *cobra.Command {
@@ -97,7 +98,7 @@ func (o *pruneOptions) count(e *Env, tx *store.Tx) error {
 	}
 	o.before = onTheHour(newest - o.ago)
 	if newest < e.Now().UnixMicro()-youngest {
-		newLogger(e, o.level).say(levelInfo, "--before %s counts from the newest fact, of %s, not from the clock", o.beforeText, store.FormatTime(newest))
+		newLogger(e, o.level).Info(fmt.Sprintf("--before %s counts from the newest fact, of %s, not from the clock", o.beforeText, store.FormatTime(newest)))
 	}
 	return nil
 }
@@ -153,7 +154,7 @@ func runPrune(ctx context.Context, o *pruneOptions, e *Env) error {
 		return err
 	}
 	if stopped {
-		newLogger(e, o.level).say(levelInfo, "stopped by a signal; what is gone is gone, and the next prune goes on from there")
+		newLogger(e, o.level).Info("stopped by a signal; what is gone is gone, and the next prune goes on from there")
 	}
 	if err := o.tell(e, "gone", pruned); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"regexp"
 	"time"
@@ -205,8 +206,8 @@ func (o *queryOptions) sayPruned(ctx context.Context, e *Env, text string, since
 	return o.view(ctx, func(tx *store.Tx) error {
 		kept, err := tx.RawSince()
 		if err == nil && from.UnixMicro() < kept {
-			newLogger(e, levelInfo).say(levelInfo, "ship_log, put_log and rejection_log begin at %s: of the time before, host_hourly has what was counted",
-				store.FormatTime(kept))
+			newLogger(e, slog.LevelInfo).Info(fmt.Sprintf("ship_log, put_log and rejection_log begin at %s: of the time before, host_hourly has what was counted",
+				store.FormatTime(kept)))
 		}
 		return err
 	})

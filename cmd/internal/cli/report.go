@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		if err != nil {
 			return fmt.Errorf("--bucket: %w", err)
 		}
-		log := newLogger(e, levelInfo)
+		log := newLogger(e, slog.LevelInfo)
 		if err := o.sayHowOld(ctx, tx, log, w.Until); err != nil {
 			return err
 		}
@@ -138,28 +139,28 @@ func (r *reading) completeHosts(e *Env) cobra.CompletionFunc {
 }
 
 // sayHowOld warns of a report whose facts are not those of the present.
-func (o *reportOptions) sayHowOld(ctx context.Context, tx *store.Tx, log *logger, now int64) error {
+func (o *reportOptions) sayHowOld(ctx context.Context, tx *store.Tx, log *slog.Logger, now int64) error {
 	last, ok, err := tx.LastPass()
 	switch {
 	case err != nil:
 		return err
 	case !ok:
-		log.say(levelWarning, "%s", noPassYet(ctx, o.db))
+		log.Warn(noPassYet(ctx, o.db))
 	case !last.Outcome.Valid && now-last.AsOf < report.Stale:
-		log.say(levelInfo, "a pass is running: what it has not stored yet is not shown")
+		log.Info("a pass is running: what it has not stored yet is not shown")
 	case last.Outcome.String != store.OutcomeOK:
-		log.say(levelWarning, "the last pass, as of %s, did not get through: %s %s", store.FormatTime(last.AsOf), cmp.Or(last.Outcome.String, "unfinished"), last.Error.String)
+		log.Warn(fmt.Sprintf("the last pass, as of %s, did not get through: %s %s", store.FormatTime(last.AsOf), cmp.Or(last.Outcome.String, "unfinished"), last.Error.String))
 	case now-last.AsOf > report.Stale:
-		log.say(levelWarning, "the last pass was made as of %s, %s ago: symptoms are those that it found", store.FormatTime(last.AsOf), report.Age(now-last.AsOf))
+		log.Warn(fmt.Sprintf("the last pass was made as of %s, %s ago: symptoms are those that it found", store.FormatTime(last.AsOf), report.Age(now-last.AsOf)))
 	}
 	return nil
 }
 
 // sayWholeHours says what is counted instead of what was asked for, where a
 // window begins or ends within an hour of which only the whole is known.
-func sayWholeHours(log *logger, asked, counted report.Window, kept int64) {
+func sayWholeHours(log *slog.Logger, asked, counted report.Window, kept int64) {
 	if asked.Since-counted.Since > 1 || counted.Until > asked.Until {
-		log.say(levelInfo, "before %s only whole hours are known: counted is from %s to %s", store.FormatTime(kept), store.FormatTime(counted.Since+1),
-			store.FormatTime(counted.Until+1))
+		log.Info(fmt.Sprintf("before %s only whole hours are known: counted is from %s to %s", store.FormatTime(kept), store.FormatTime(counted.Since+1),
+			store.FormatTime(counted.Until+1)))
 	}
 }

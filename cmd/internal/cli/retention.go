@@ -57,7 +57,7 @@ func (p *pass) pruneByAge(ctx context.Context) error {
 		}
 	}
 	if pruned.Raw() > 0 || given > 0 {
-		p.log.say(levelInfo, "pruned %d row(s) from before %s; %d KiB given back", pruned.Raw(), store.FormatTime(before), given>>10)
+		p.log.Info(fmt.Sprintf("pruned %d row(s) from before %s; %d KiB given back", pruned.Raw(), store.FormatTime(before), given>>10))
 	}
 	return nil
 }
@@ -95,12 +95,12 @@ func (p *pass) pruneBySize(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.log.say(levelInfo, "pruned %d row(s) because the database is larger than --max-database-size %s; all rows are kept from %s on; %d KiB given back",
-			pruned.Raw(), p.o.maxSizeText, store.FormatTime(since), given>>10)
+		p.log.Info(fmt.Sprintf("pruned %d row(s) because the database is larger than --max-database-size %s; all rows are kept from %s on; %d KiB given back",
+			pruned.Raw(), p.o.maxSizeText, store.FormatTime(since), given>>10))
 	}
 	if tooLarge {
-		p.log.say(levelWarning, "the database is larger than --max-database-size %s, but the detectors need the rows that are left; the rest is hourly counts and alerts",
-			p.o.maxSizeText)
+		p.log.Warn(fmt.Sprintf("the database is larger than --max-database-size %s, but the detectors need the rows that are left; the rest is hourly counts and alerts",
+			p.o.maxSizeText))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/cis490/fleet-health/report"
@@ -62,7 +63,7 @@ func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
 		if _, ok, err := tx.LastPass(); err != nil {
 			return err
 		} else if !ok {
-			newLogger(e, levelInfo).say(levelWarning, "%s", noPassYet(ctx, o.db))
+			newLogger(e, slog.LevelInfo).Warn(noPassYet(ctx, o.db))
 		}
 		return report.Status(tx, e.Stdout, style, w, maxAge, sizeOf(o.index))
 	})

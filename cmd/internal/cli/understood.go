@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/cis490/fleet-health/detect"
@@ -89,8 +90,8 @@ func (p *pass) judgePuts(ctx context.Context, journal ingest.Result, shipped int
 	}
 	const forms = "ingest/README.md names the forms of access lines that are read"
 	if few {
-		p.log.say(levelWarning, "the index has %d new rows, but only %d line(s) of unit %s were understood as PUTs: %s%s",
-			shipped, f.newPuts, p.o.unit, forms, newest)
+		p.log.Warn(fmt.Sprintf("the index has %d new rows, but only %d line(s) of unit %s were understood as PUTs: %s%s",
+			shipped, f.newPuts, p.o.unit, forms, newest))
 		return nil
 	}
 	p.read.NoPuts, p.read.NoRejections = true, f.LastRejection < until-f.window
@@ -99,8 +100,8 @@ func (p *pass) judgePuts(ctx context.Context, journal ingest.Result, shipped int
 	if len(symptoms) == 1 {
 		notJudged = symptoms[0] + " is"
 	}
-	p.log.say(levelWarning, "hosts have shipped since %s, but no line of unit %s was understood as a PUT; %s not judged, and PUTs are unknown: %s%s",
-		store.FormatTime(f.since()), p.o.unit, notJudged, forms, newest)
+	p.log.Warn(fmt.Sprintf("hosts have shipped since %s, but no line of unit %s was understood as a PUT; %s not judged, and PUTs are unknown: %s%s",
+		store.FormatTime(f.since()), p.o.unit, notJudged, forms, newest))
 	_, err = p.s.Save(ctx, &store.Batch{Source: source, Now: p.o.now, Gaps: []store.Gap{{Reason: store.GapNotUnderstood, From: f.since(), To: until,
 		Detail: "hosts shipped, but no line of the receiver was understood as a PUT"}}})
 	return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
 	"syscall"
@@ -16,46 +17,6 @@ import (
 	"golang.org/x/term"
 )
 
-// Levels of a log line, as syslog numbers them.
-const (
-	levelError   = 3
-	levelWarning = 4
-	levelInfo    = 6
-	levelDebug   = 7
-)
-
-var levels = map[string]int{"error": levelError, "warning": levelWarning, "warn": levelWarning, "info": levelInfo, "debug": levelDebug}
-
-var levelNames = map[int]string{levelError: "ERROR", levelWarning: "WARNING", levelInfo: "INFO", levelDebug: "DEBUG"}
-
-// logger writes one line a message to stderr: with a <N> priority if stderr is
-// the journal, with a time and a level elsewhere.
-type logger struct {
-	w       io.Writer
-	level   int
-	journal bool
-	shown   bool // a line that the next one takes the place of
-	e       *Env
-}
-
-func newLogger(e *Env, level int) *logger {
-	return &logger{w: e.Stderr, level: level, e: e, journal: toJournal(e)}
-}
-
-// toJournal tells whether stderr is the stream that JOURNAL_STREAM names.
-func toJournal(e *Env) bool {
-	f, ok := e.Stderr.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && e.Getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
-}
-
 // writesLog is the annotation of a command whose errors belong to a log.
 const writesLog = "log"
 
@@ -66,36 +27,10 @@ func sayError(e *Env, cmd *cobra.Command, err error) {
 		return
 	}
 	if _, log := cmd.Annotations[writesLog]; log || toJournal(e) {
-		newLogger(e, levelInfo).say(levelError, "%s", describe(err))
+		newLogger(e, slog.LevelInfo).Error(describe(err))
 		return
 	}
 	fmt.Fprintf(e.Stderr, "error: %s\n", store.Printable(describe(err)))
-}
-
-func (l *logger) say(level int, format string, args ...any) {
-	if level > l.level {
-		return
-	}
-	// A line break would let a host's name begin a line of its own, with a
-	// priority of its own.
-	text := store.Printable(fmt.Sprintf(format, args...))
-	if l.shown {
-		fmt.Fprint(l.w, "\r\x1b[K")
-		l.shown = false
-	}
-	if l.journal {
-		fmt.Fprintf(l.w, "<%d>%s\n", level, text)
-		return
-	}
-	fmt.Fprintf(l.w, "%s %s %s\n", l.e.Now().UTC().Format("2006-01-02 15:04:05Z"), levelNames[level], text)
-}
-
-// show puts a line on the terminal that the next one takes the place of.
-func (l *logger) show(text string) {
-	if levelInfo <= l.level {
-		fmt.Fprintf(l.w, "\r%s\x1b[K", text)
-		l.shown = true
-	}
 }
 
 // cell is a host's name or another value from outside as a line shows it: one word,
