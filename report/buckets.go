@@ -112,7 +112,7 @@ func wholeHour(at int64) int64 { return at / store.Hour * store.Hour }
 func (b Buckets) Counted(w Window, kept int64) (Window, error) {
 	w.Since = b.Bounds[0] - 1
 	if !b.hourly && b.Bounds[0] < kept {
-		return w, fmt.Errorf("%w: before %s only whole hours are known: take --bucket 1h or longer", ErrPruned, Style{}.stamp(kept))
+		return w, fmt.Errorf("%w: before %s only whole hours are known: take 1h or longer", ErrPruned, Style{}.stamp(kept))
 	}
 	return w.Counted(kept), nil
 }

@@ -252,5 +252,5 @@ func (o *queryOptions) ask(ctx context.Context, e *Env, style report.Style, q st
 	case errors.Is(err, store.ErrQuery):
 		return fmt.Errorf("%w; `cis490-fleet-health schema` has the views and their columns", err)
 	}
-	return err
+	return beforeFirstPass(ctx, o.db, err)
 }

@@ -131,7 +131,7 @@ func (r *reading) window(e *Env) (w report.Window, err error) {
 func (r *reading) view(ctx context.Context, fn func(*store.Tx) error) error {
 	s, err := store.OpenReadOnly(ctx, r.db)
 	if err != nil {
-		return err
+		return beforeFirstPass(ctx, r.db, err)
 	}
 	defer s.Close()
 	return s.View(ctx, fn)

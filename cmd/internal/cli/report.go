@@ -53,7 +53,7 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 	if err != nil {
 		return err
 	}
-	err = o.view(ctx, func(tx *store.Tx) error {
+	return o.view(ctx, func(tx *store.Tx) error {
 		hosts, err := knownHosts(tx, o.hosts)
 		if err != nil {
 			return err
@@ -76,13 +76,12 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		}
 		counted, err := buckets.Counted(w, kept)
 		if err != nil {
-			return err
+			return fmt.Errorf("--bucket %s: %w", o.bucket, err)
 		}
 		// Where the buckets begin stands in the table.
 		sayWholeHours(log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
 		return report.History(tx, e.Stdout, style, hosts, w, buckets)
 	})
-	return beforeFirstPass(ctx, o.db, err)
 }
 
 // knownHosts returns the stored names of hosts that were typed, in that form or as

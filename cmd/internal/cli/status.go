@@ -59,7 +59,7 @@ func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
 	if o.check {
 		return checkStatus(ctx, o, e, w.Until, maxAge)
 	}
-	err = o.view(ctx, func(tx *store.Tx) error {
+	return o.view(ctx, func(tx *store.Tx) error {
 		if _, ok, err := tx.LastPass(); err != nil {
 			return err
 		} else if !ok {
@@ -67,7 +67,6 @@ func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
 		}
 		return report.Status(tx, e.Stdout, style, w, maxAge, sizeOf(o.index))
 	})
-	return beforeFirstPass(ctx, o.db, err)
 }
 
 // checkStatus prints one line: ok, stopped, or unknown if the database cannot be read.
