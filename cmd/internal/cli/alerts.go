@@ -22,8 +22,8 @@ func alertsCommand(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alerts",
 		Short: "show the alerts, oldest first",
-		Long: `Show the alerts, oldest first; with --host, also what to do about them, below the
-table. CSV and JSON have that of each alert.`,
+		Long: `Show the alerts, oldest first. With --host, what to do about them follows below the
+table. CSV and JSON always have it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runAlerts(cmd.Context(), &o, e)
@@ -37,8 +37,8 @@ table. CSV and JSON have that of each alert.`,
 func (o *alertsOptions) flags(cmd *cobra.Command, e *Env) {
 	symptoms := detect.Symptoms()
 	o.reading.flags(cmd, "")
-	cmd.Flags().StringVar(&o.only.Host, "host", "", "only those of this host, and what to do about them")
-	cmd.Flags().StringVar(&o.only.Symptom, "symptom", "", "only those of this symptom: "+strings.Join(symptoms[:len(symptoms)-1], ", ")+" or "+symptoms[len(symptoms)-1])
+	cmd.Flags().StringVar(&o.only.Host, "host", "", "only alerts of this host, and what to do about them")
+	cmd.Flags().StringVar(&o.only.Symptom, "symptom", "", "only alerts of this symptom: "+strings.Join(symptoms[:len(symptoms)-1], ", ")+" or "+symptoms[len(symptoms)-1])
 	cmd.RegisterFlagCompletionFunc("host", o.completeHosts(e))
 	complete(cmd, "symptom", symptoms)
 }

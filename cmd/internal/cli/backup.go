@@ -15,12 +15,12 @@ func backupCommand(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "copy the database to a new FILE, while passes run",
-		Long: `Copy the database as it is now to a new FILE, and check the copy. Passes go on
-meanwhile; a copy of the file alone, made with cp, may lack what is still in the
-write-ahead log. A read-only user may make one.
+		Long: `Copy the database to a new FILE, and check the copy. Passes may run meanwhile. Do not
+use cp: its copy may lack what is still in the write-ahead log. Whoever may read the
+database may make a backup.
 
-To go back to a copy, stop the timer, put the copy in the place of the database
-and remove -wal and -shm beside it; the next pass reads what came since.`,
+To restore a backup, stop the timer, put the backup in place of the database, remove
+-wal and -shm beside it, and start the timer. The next pass reads what came since.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runBackup(cmd.Context(), db, args[0], e)

@@ -24,13 +24,13 @@ func demoCommand(e *Env) *cobra.Command {
 	var seed uint64
 	cmd := &cobra.Command{
 		Use:   "demo [DIR]",
-		Short: "make a small fleet with faults in DIR, run the pass on it, show what it finds",
+		Short: "make a small fleet with faults in DIR, run a pass on it, show what it finds",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDemo(cmd.Context(), args, seed, e)
 		},
 	}
-	cmd.Flags().Uint64Var(&seed, "seed", 1, "the same seed makes the same fleet")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of the fleet: the same seed makes the same fleet")
 	return cmd
 }
 

@@ -23,16 +23,16 @@ func doctorCommand(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "say what is wrong with this installation, and what to type",
-		Long: `Look at each part of this installation, and say what is wrong with it and what to
-type: the units, the flags in ` + deploy.DefaultsFile + `, the user and its
-groups, the clock, the index, the journal, the state directory, the database (all
-of it is read), passes, alerts, the disk. It changes nothing.
+		Long: `Check each part of this installation, and say what is wrong and what to type. The
+parts are the units, the flags in ` + deploy.DefaultsFile + `, the user and
+its groups, the clock, the index, the journal, the state directory, the whole
+database, passes, alerts and the disk. It changes nothing.
 
-Run it as root: it looks at what only root may ask, and then goes on as the user
-of the service, whose permissions are what counts. Files are those that the
-service's flags name, but for those that are named here.
+Run it as root. It first checks what only root may see, and then goes on as the
+service user, whose permissions count. It checks the files that the service's flags
+name, unless you name others here.
 
-Exit code 1 means that it has found a problem.`,
+Exit code 1 means that it found a problem.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDoctor(cmd.Context(), &o, e)
@@ -49,7 +49,7 @@ func (o *doctorOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.now, "now", "", "count ages from this `RFC3339` time instead of the clock's")
 	f.StringVar(&o.typed.db, "db", "", "the database (default that of the service)")
 	f.StringVar(&o.typed.index, "index-path", "", "the receiver's index (default that of the service)")
-	f.StringVar(&o.typed.alerts, "alerts-path", "", "where alerts are appended (default that of the service)")
+	f.StringVar(&o.typed.alerts, "alerts-path", "", "the file that alerts are appended to (default that of the service)")
 	f.StringVar(&o.typed.unit, "journal-unit", "", "the receiver's systemd unit (default that of the service)")
 }
 

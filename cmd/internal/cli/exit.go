@@ -17,9 +17,9 @@ const (
 
 const exitHelp = `
 Exit codes:
-  0  it worked; finding a fault in the fleet is a pass that worked
-  1  it failed: disk full, database locked or corrupt, a write that failed
-  2  bad flags, or an input that cannot be read; what else could be done was done
+  0  success; a pass that finds a host in trouble is a success
+  1  failure: the disk is full, the database is locked or corrupt, a write failed
+  2  bad flags, or an input that cannot be read; a pass does the rest of its work
 `
 
 // errUsage: the command line is wrong.

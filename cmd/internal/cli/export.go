@@ -35,8 +35,8 @@ func exportCommand(e *Env) *cobra.Command {
 
 func (o *exportOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.db, "db", defaultDB, "the database")
-	f.StringVar(&o.alerts, "alerts-path", defaultAlerts, "where alerts are appended")
-	f.BoolVar(&o.rebuild, "rebuild", false, "write the file anew, with every alert of the database")
+	f.StringVar(&o.alerts, "alerts-path", defaultAlerts, "the file that alerts are appended to")
+	f.BoolVar(&o.rebuild, "rebuild", false, "write the whole file anew from the database")
 }
 
 // runExport brings alerts.jsonl up to date, under the lock of the pass.

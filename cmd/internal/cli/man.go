@@ -12,7 +12,7 @@ import (
 func manCommand(e *Env) *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIR",
-		Short:  "write the manual's pages into a directory",
+		Short:  "write the man pages into a directory",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

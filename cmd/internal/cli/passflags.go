@@ -42,13 +42,13 @@ func passCommand(e *Env) *cobra.Command {
 func rebuildCommand(e *Env) *cobra.Command {
 	return passLike(e, &cobra.Command{
 		Use:   "rebuild",
-		Short: "move the database aside, and make it anew from the index, the journal and alerts.jsonl",
-		Long: `Move the database aside, with its -wal and -shm, and do a pass into a new one.
+		Short: "move the database aside, and make a new one from the index, the journal and alerts.jsonl",
+		Long: `Move the database aside, with its -wal and -shm, and run a pass into a new one.
+Nothing is deleted.
 
-The pass reads the whole index and what was rotated away from it (index.jsonl.1,
-index.jsonl.2.gz, …), the journal as far back as it goes, and takes the alerts
-that stand in alerts.jsonl and alerts.jsonl.1 as its own, so that none fires twice.
-Nothing is deleted.`,
+The pass reads the whole index, its rotated files (index.jsonl.1, index.jsonl.2.gz, …)
+and the journal as far back as it goes. It adopts the alerts in alerts.jsonl and
+alerts.jsonl.1, so that none fires twice.`,
 	}, true)
 }
 
@@ -71,21 +71,21 @@ func passLike(e *Env, cmd *cobra.Command, rebuild bool) *cobra.Command {
 func (o *passOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.db, "db", defaultDB, "the database")
 	f.StringVar(&o.index, "index-path", defaultIndex, "the receiver's index")
-	f.StringVar(&o.alerts, "alerts-path", defaultAlerts, "where alerts are appended")
+	f.StringVar(&o.alerts, "alerts-path", defaultAlerts, "the file that alerts are appended to")
 	f.StringVar(&o.unit, "journal-unit", "cis490-receiver", "the receiver's systemd unit")
-	f.StringVar(&o.directory, "journal-directory", "", "read the journal files in this directory (journalctl -D)")
-	f.StringVar(&o.export, "journal-export", "", "read a `FILE` made by journalctl -o export instead; - is standard input")
-	f.StringVar(&o.journal, "journal", "system", "`KIND` of journal: system, or none if there is none here")
-	f.DurationVar(&o.journalTimeout, "journal-timeout", 30*time.Second, "kill journalctl if it gives nothing for so long")
-	f.IntVar(&o.lookbackHours, "lookback-hours", 24, "a host that has not shipped for so long is not expected to")
-	f.IntVar(&o.silentMin, "silent-threshold-min", 30, "minutes without a ship that make a host silent")
+	f.StringVar(&o.directory, "journal-directory", "", "the directory of the journal files, if not the system's (journalctl -D)")
+	f.StringVar(&o.export, "journal-export", "", "a `FILE` made by journalctl -o export, to read instead; - is standard input")
+	f.StringVar(&o.journal, "journal", "system", "the `KIND` of journal: system, or none to read no journal")
+	f.DurationVar(&o.journalTimeout, "journal-timeout", 30*time.Second, "time without output after which journalctl is killed")
+	f.IntVar(&o.lookbackHours, "lookback-hours", 24, "hours without a ship after which a host is gone: no longer expected")
+	f.IntVar(&o.silentMin, "silent-threshold-min", 30, "minutes without a ship after which a host is silent")
 	f.IntVar(&o.recentMin, "recent-window-min", 30, "minutes of PUTs that fatal-only and unstamped look at")
-	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "part of PUTs that must have failed for fatal-only, 0 to 1")
-	f.IntVar(&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections below which a host is not judged")
-	f.IntVar(&o.retentionDays, "retention-days", 90, "days that each ship, PUT and rejection is kept, 0 for ever; hourly counts stay")
-	f.StringVar(&o.maxSizeText, "max-database-size", "2GiB", "`SIZE` of the database, at least 16MiB, above which the oldest rows go before their time; 0 for no limit")
+	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "fraction of PUTs (0 to 1) that must fail for fatal-only")
+	f.IntVar(&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections that a host must have to be judged")
+	f.IntVar(&o.retentionDays, "retention-days", 90, "days to keep ships, PUTs and rejections, 0 for ever; hourly counts are always kept")
+	f.StringVar(&o.maxSizeText, "max-database-size", "2GiB", "`SIZE` of the database, at least 16MiB, above which the oldest rows are pruned early; 0 for no limit")
 	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
-	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
+	f.StringVar(&o.logLevel, "log-level", "info", "least severe messages to log: error, warning, info or debug")
 }
 
 // check turns what was typed into values, or says what is wrong with it.

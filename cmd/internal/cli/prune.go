@@ -30,13 +30,13 @@ func pruneCommand(e *Env) *cobra.Command {
 	var o pruneOptions
 	cmd := &cobra.Command{
 		Use:   "prune --before TIME",
-		Short: "delete old ships, PUTs and rejections, keep what was counted of each hour",
-		Long: `Delete the ships, PUTs and rejections from before TIME, down to the hour; gaps,
-quarantined lines, and names that never shipped, of that age; and the passes that
-no alert belongs to; then give the space back to the disk. What was counted of
-each hour (the view host_hourly), the hosts that have shipped, and the alerts stay.
+		Short: "delete old ships, PUTs and rejections, but keep their hourly counts",
+		Long: `Delete the rows from before TIME, rounded down to the hour, and give the space back
+to the disk. These rows go: ships, PUTs, rejections, gaps, quarantined lines, names
+that never shipped, and passes without an alert. These stay: the hourly counts (the
+view host_hourly), the hosts that have shipped, and the alerts.
 
-A pass does the same by itself, a little each time, with --retention-days.`,
+A pass does the same, a little at a time, by its --retention-days.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(e); err != nil {
@@ -50,9 +50,9 @@ A pass does the same by itself, a little each time, with --retention-days.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.db, "db", defaultDB, "the database")
-	f.StringVar(&o.beforeText, "before", "", "delete what is older than this `TIME`: 90d (before the newest fact), 2026-05-01, or RFC 3339")
-	f.BoolVar(&o.dryRun, "dry-run", false, "only count the rows and estimate the bytes, and change nothing")
-	f.StringVar(&o.logLevel, "log-level", "info", "error, warning, info or debug")
+	f.StringVar(&o.beforeText, "before", "", "delete rows older than this `TIME`: 90d (before the newest fact), 2026-05-01, or RFC 3339")
+	f.BoolVar(&o.dryRun, "dry-run", false, "count the rows and estimate the bytes, but change nothing")
+	f.StringVar(&o.logLevel, "log-level", "info", "least severe messages to log: error, warning, info or debug")
 	return cmd
 }
 

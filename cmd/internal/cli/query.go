@@ -38,19 +38,20 @@ func queryCommand(e *Env) *cobra.Command {
 	var o queryOptions
 	cmd := &cobra.Command{
 		Use:   "query [SQL | NAME]",
-		Short: "answer a question in SQL, or a saved one by its NAME; it cannot but read",
-		Long: `Run one SQL statement on the database and show what it returns; or a saved question:
---list has their names. Whatever is typed, it reads, beside a running pass: it
-writes to no database and makes no file. The command schema has the views to ask.
+		Short: "answer a question in SQL, or a saved question by its NAME; read-only",
+		Long: `Run one SQL statement or a saved question, and show what it returns. --list has the
+saved questions, and the command schema has the views that SQL can read. The database
+is opened read-only: no statement can write to it or make a file. A pass may run
+meanwhile.
 
-In the SQL, :since and :until are the times of the flags --since and --until, as
-text like 2026-05-01T10:00:00.000000Z; what other :names stand for is given with
---param. A value of --param that is a number, written as SQLite writes it, is one.
+In the SQL, :since and :until are the times of the flags --since and --until, as text
+like 2026-05-01T10:00:00.000000Z. --param gives the values of other :names. A value
+that is written as SQLite writes a number is a number; any other value is text.
 
-A table is laid out a part at a time, of about half a megabyte: the first decides which
-columns a terminal has room for, and a wider value of a later one widens its column
-there. A value takes at most 1,000 columns of a table or of markdown; CSV and JSON
-have all of it.`,
+A table is laid out in parts of about half a megabyte. The first part decides which
+columns the terminal has room for. If a later part has a wider value, its column is
+wider from there on. Tables and markdown show at most 1,000 columns of a value; CSV
+and JSON show all of it.`,
 		Example: `  cis490-fleet-health query failing --since 2h
   cis490-fleet-health query "SELECT host, COUNT(*) AS ships FROM ship_log WHERE received_at >= :since GROUP BY host"
   cis490-fleet-health query host --param host=lab-07 --format csv`,
@@ -73,10 +74,10 @@ have all of it.`,
 func (o *queryOptions) flags(cmd *cobra.Command) {
 	o.reading.flags(cmd, "24h")
 	f := cmd.Flags()
-	f.StringVar(&o.file, "file", "", "read the SQL from this `FILE`; - is standard input")
+	f.StringVar(&o.file, "file", "", "a `FILE` to read the SQL from; - is standard input")
 	f.BoolVar(&o.list, "list", false, "list the saved questions")
-	f.StringArrayVar(&o.params, "param", nil, "what a parameter of the SQL stands for: `NAME=VALUE`, once for each")
-	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "give up after so long, though nobody reads the answer; 0 for never")
+	f.StringArrayVar(&o.params, "param", nil, "the value of a parameter of the SQL: `NAME=VALUE`, once for each")
+	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "time after which to give up, even if nobody reads the answer; 0 for never")
 }
 
 // runQuery asks one question, and writes the answer.

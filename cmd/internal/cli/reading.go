@@ -42,15 +42,15 @@ func (r *reading) flags(cmd *cobra.Command, span string) {
 	}
 	f.StringVar(&r.db, "db", defaultDB, "the database")
 	f.StringVar(&r.since, "since", "", "start of the window: `TIME` is how long ago (90m, 24h, 7d), a day (2026-05-01, yesterday), a time, or RFC 3339 (default "+otherwise+")")
-	f.StringVar(&r.until, "until", "now", "end of the window, a `TIME` like that of --since")
+	f.StringVar(&r.until, "until", "now", "end of the window: a `TIME` as for --since")
 	r.formatFlag(cmd)
-	f.BoolVar(&r.local, "local", false, "take and show times in this machine's time zone instead of UTC; CSV and JSON stay UTC")
-	f.StringVar(&r.now, "now", "", "count ages, and lengths of time in --since and --until, from this `RFC3339` time instead of the clock's")
+	f.BoolVar(&r.local, "local", false, "read and show times in this machine's time zone instead of UTC; CSV and JSON stay UTC")
+	f.StringVar(&r.now, "now", "", "count ages and relative times from this `RFC3339` time instead of the clock's")
 }
 
 // formatFlag adds --format alone.
 func (r *reading) formatFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&r.format, "format", report.FormatTable, strings.Join(report.Formats, ", "))
+	cmd.Flags().StringVar(&r.format, "format", report.FormatTable, "format of the output: "+strings.Join(report.Formats, ", "))
 	complete(cmd, "format", report.Formats)
 }
 

@@ -24,13 +24,14 @@ func reportCommand(e *Env) *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [HOST...]",
-		Short: "show the fleet, a row per host, or a host's history, a row per bucket of time",
-		Long: `Without HOST, show the fleet: a row per host, troubled hosts first. With HOST, show
-its history: a row per bucket, and one that sums them up.
+		Short: "show the fleet, a row per host; or a host's history, a row per bucket of time",
+		Long: `Without HOST, show the fleet: a row per host, hosts in trouble first. With HOST, show
+its history: a row per bucket of time, and a last row that sums them up.
 
-A state is failing (PUTs are rejected), silent, unknown (no symptom, but a source
-was not read since the host's last ship), gone (silent for so long that it is not
-expected any more), never (it has not shipped yet) or healthy.`,
+A host is failing (its PUTs are rejected), silent (it stopped shipping), unknown (it
+has no symptom, but a source was not read since its last ship), gone (it has been
+silent for so long that it is no longer expected), never (it has not shipped yet) or
+healthy.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.hosts = args
 			return runReport(cmd.Context(), &o, e)
@@ -43,7 +44,7 @@ expected any more), never (it has not shipped yet) or healthy.`,
 
 func (o *reportOptions) flags(cmd *cobra.Command) {
 	o.reading.flags(cmd, "24h")
-	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "how long a row of a host's history is: "+strings.Join(report.BucketNames(), ", "))
+	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "length of a row of a host's history: "+strings.Join(report.BucketNames(), ", "))
 	complete(cmd, "bucket", report.BucketNames())
 }
 

@@ -14,10 +14,10 @@ func schemaCommand(e *Env) *cobra.Command {
 	var r reading
 	cmd := &cobra.Command{
 		Use:   "schema [VIEW]",
-		Short: "list the views that SQL can ask, with their columns, units and examples",
-		Long: `List the columns of the views that query and sqlite3 -readonly can ask. Views keep
-their columns; the tables beneath them may change. A condition on a column that
-ends in _us, or on hour_number, is the quick one.`,
+		Short: "list the views that SQL can read, with their columns, units and examples",
+		Long: `List the columns of the views that query and sqlite3 -readonly can read. Views keep
+their columns; the tables below them may change. A condition is fast on a column that
+ends in _us, and on hour_number.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			style, err := r.style(e)

@@ -22,14 +22,14 @@ func statusCommand(e *Env) *cobra.Command {
 	var o statusOptions
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "show how the program itself is: passes, positions, gaps, sizes",
-		Long: `Show how the program itself is: its passes, detectors that are held back and why, how
-far each source has been read and how old the newest fact of it is, gaps, quarantined
-lines, and sizes. --since and --until say which passes and gaps count.
+		Short: "show the health of the program itself: passes, positions, gaps, sizes",
+		Long: `Show the health of the program itself: its passes, the detectors that are held back
+and why, the position in each source and the age of its newest fact, gaps, quarantined
+lines, and sizes. --since and --until choose the passes and gaps.
 
-It begins with whether passes get through: stopped if none has for --max-age, or if
-a detector has been held back for more than half an hour. With --check that is all,
-and the exit code is 1 if they have stopped, 2 if there is no database.`,
+The first line says whether passes succeed. They have stopped if none succeeded within
+--max-age, or if a detector has been held back for more than 30 minutes. --check prints
+that line alone, and exits with 1 if they have stopped, 2 if there is no database.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runStatus(cmd.Context(), &o, e)
@@ -42,8 +42,8 @@ and the exit code is 1 if they have stopped, 2 if there is no database.`,
 func (o *statusOptions) flags(cmd *cobra.Command) {
 	o.reading.flags(cmd, "24h")
 	cmd.Flags().BoolVar(&o.check, "check", false, "print only the first line, and exit with 1 if passes or detectors have stopped")
-	cmd.Flags().StringVar(&o.maxAgeText, "max-age", "15m", "how long no pass may have got through")
-	cmd.Flags().StringVar(&o.index, "index-path", defaultIndex, "the receiver's index, to tell how much of it is unread")
+	cmd.Flags().StringVar(&o.maxAgeText, "max-age", "15m", "longest time without a pass that succeeded")
+	cmd.Flags().StringVar(&o.index, "index-path", defaultIndex, "the receiver's index, to show how much of it is unread")
 }
 
 // runStatus writes how the program itself is.

@@ -159,7 +159,7 @@ func TestEachCommandHasAPage(t *testing.T) {
 		t.Fatalf("exit %d", code)
 	}
 	for name, has := range map[string]string{"": "cis490-fleet-health-pass(1)", "-pass": "--silent-threshold-min=30", "-report": "--bucket=",
-		"-alerts-export": "--rebuild", "-query": "query failing --since 2h", "-status": "1  it failed: disk full"} {
+		"-alerts-export": "--rebuild", "-query": "query failing --since 2h", "-status": "1  failure: the disk is full"} {
 		page := filepath.Join(dir, "cis490-fleet-health"+name+".1")
 		if said, err := exec.Command("/usr/bin/mandoc", "-T", "lint", "-W", "error", page).CombinedOutput(); err != nil {
 			t.Errorf("mandoc: %v\n%s", err, said)
