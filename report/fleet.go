@@ -3,6 +3,7 @@ package report
 import (
 	"database/sql"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -184,6 +185,25 @@ func (w Window) barLength() int64 {
 	return length
 }
 
+// bar is the number of the bar that a time is in.
+func (w Window) bar(at int64) int64 { return max(at-w.Since, 0) / w.barLength() }
+
+// middleOf returns the middle of an hour, which decides the bar that it is in.
+func middleOf(hour int64) int64 { return hour*store.Hour + store.Hour/2 }
+
+// daysOfTwoBars returns those of some days whose hours are not all in one bar, as a
+// JSON array.
+func (w Window) daysOfTwoBars(from, to int64) string {
+	days := []int64{}
+	for day := from; day < to; day++ {
+		if w.bar(middleOf(day*24)) != w.bar(middleOf(day*24+23)) {
+			days = append(days, day)
+		}
+	}
+	text, _ := json.Marshal(days) // integers
+	return string(text)
+}
+
 // countFleet counts what a window holds of each host.
 func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness) error {
 	kept, err := tx.RawSince()
@@ -197,11 +217,11 @@ func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness)
 		h.overTime, h.statuses, h.uncounted = make(spark, ceil(w.Until-w.Since, length)), counts{}, uncounted
 		of[h.ID] = h
 	}
-	// An hour is in the bar that its middle is in.
+	params["by_hour"] = w.daysOfTwoBars(params["from_day"].(int64), params["to_day"].(int64))
 	ship := func(host, at, n int64) {
 		if h := of[host]; h != nil {
 			h.ships += n
-			h.overTime[min(max(at-w.Since, 0)/length, int64(len(h.overTime)-1))] += n
+			h.overTime[min(w.bar(at), int64(len(h.overTime)-1))] += n
 		}
 	}
 	each := func(query string, add func(c counted)) {
@@ -209,7 +229,7 @@ func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness)
 			err = eachCounted(tx, query, params, add)
 		}
 	}
-	each(fleetShipHoursSQL, func(c counted) { ship(c.of, c.kind*store.Hour+store.Hour/2, c.n) })
+	each(fleetShipHoursSQL, func(c counted) { ship(c.of, middleOf(c.kind), c.n) })
 	each(fleetShipsSQL, func(c counted) { ship(c.of, c.kind-1, c.n) })
 	each(fleetPutsSQL, func(c counted) {
 		if h := of[c.of]; h != nil {

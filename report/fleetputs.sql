@@ -1,5 +1,5 @@
--- How many PUTs has each host in a window, by status? An hour of the rollups, a raw
--- row, or what was over quota in a minute is a row.
+-- How many PUTs has each host in a window, by status? A day or an hour of the
+-- rollups, a raw row, or what was over quota in a minute is a row.
 WITH ends (from_at, to_at) AS (
   VALUES
     (:since + 1, :head_to),
@@ -9,8 +9,22 @@ SELECT
   host_id,
   status AS kind,
   puts AS n
+FROM put_days
+WHERE day >= :from_day AND day < :to_day
+UNION ALL
+SELECT
+  host_id,
+  status,
+  puts
 FROM put_hours
-WHERE hour >= :from_hour AND hour < :to_hour
+WHERE hour >= :from_hour AND hour < :from_day * 24
+UNION ALL
+SELECT
+  host_id,
+  status,
+  puts
+FROM put_hours
+WHERE hour >= MAX(:from_hour, :to_day * 24) AND hour < :to_hour
 UNION ALL
 SELECT
   host_id,

@@ -1,7 +1,30 @@
--- How many ships has each host in each hour from :from_hour to before :to_hour?
+-- How many ships has each host from :from_hour to before :to_hour? A row is a day, with
+-- its first hour, or an hour: those at the ends, and those of the days in :by_hour.
 SELECT
   host_id,
-  hour AS kind,
+  day * 24 AS kind,
   ships AS n
+FROM ship_days
+WHERE day >= :from_day AND day < :to_day
+  AND day NOT IN (SELECT value FROM json_each(:by_hour))
+UNION ALL
+SELECT
+  host_id,
+  hour,
+  ships
+FROM json_each(:by_hour)
+CROSS JOIN ship_hours ON hour >= value * 24 AND hour < (value + 1) * 24
+UNION ALL
+SELECT
+  host_id,
+  hour,
+  ships
 FROM ship_hours
-WHERE hour >= :from_hour AND hour < :to_hour
+WHERE hour >= :from_hour AND hour < :from_day * 24
+UNION ALL
+SELECT
+  host_id,
+  hour,
+  ships
+FROM ship_hours
+WHERE hour >= MAX(:from_hour, :to_day * 24) AND hour < :to_hour

@@ -8,8 +8,22 @@ SELECT
   host_id,
   0 AS kind,
   rejections AS n
+FROM rejection_days
+WHERE day >= :from_day AND day < :to_day AND reason = 'unstamped'
+UNION ALL
+SELECT
+  host_id,
+  0,
+  rejections
 FROM rejection_hours
-WHERE hour >= :from_hour AND hour < :to_hour AND reason = 'unstamped'
+WHERE hour >= :from_hour AND hour < :from_day * 24 AND reason = 'unstamped'
+UNION ALL
+SELECT
+  host_id,
+  0,
+  rejections
+FROM rejection_hours
+WHERE hour >= MAX(:from_hour, :to_day * 24) AND hour < :to_hour AND reason = 'unstamped'
 UNION ALL
 SELECT
   host_id,

@@ -21,6 +21,7 @@ func TestReportsReadTheHoursOfTheirWindows(t *testing.T) {
 	for name, value := range map[string]int64{"end_hour": 48, "host_id": 1, "from_at": store.Hour, "raw_hour": 48} {
 		params[name] = value
 	}
+	params["by_hour"] = "[1]"
 	type step struct {
 		ID, Parent, NotUsed int
 		Detail              string
@@ -35,16 +36,20 @@ func TestReportsReadTheHoursOfTheirWindows(t *testing.T) {
 	}
 	hours := 0
 	for _, step := range plan {
-		if _, how, ok := strings.Cut(step.Detail, "PRIMARY KEY (hour"); ok {
+		_, how, ok := strings.Cut(step.Detail, "PRIMARY KEY (hour")
+		if !ok {
+			_, how, ok = strings.Cut(step.Detail, "PRIMARY KEY (day")
+		}
+		if ok {
 			hours++
 			if strings.HasPrefix(how, "<?)") {
-				t.Errorf("it reads all hours before one: %s", step.Detail)
+				t.Errorf("it reads all before one: %s", step.Detail)
 			}
-		} else if strings.Contains(step.Detail, "_hours") {
-			t.Errorf("it does not seek an hour: %s", step.Detail)
+		} else if strings.Contains(step.Detail, "_hours") || strings.Contains(step.Detail, "_days") {
+			t.Errorf("it does not seek an hour, or a day: %s", step.Detail)
 		}
 	}
-	if hours < 15 {
-		t.Errorf("only %d steps seek hours", hours)
+	if hours < 22 {
+		t.Errorf("only %d steps seek hours, or days", hours)
 	}
 }

@@ -49,11 +49,22 @@ func (w Window) parts(kept int64) parts {
 	return p
 }
 
+// days returns the whole days of the hours: from the first up to, but not with, the
+// second. Both are toHour's if there is none.
+func (p parts) days() (from, to int64) {
+	from, to = ceil(p.fromHour, 24), p.toHour/24
+	if from >= to {
+		return p.toHour / 24, p.toHour / 24
+	}
+	return from, to
+}
+
 // params are the named parameters of the queries that count in a window.
 func (w Window) params(kept int64) map[string]any {
 	p := w.parts(kept)
+	fromDay, toDay := p.days()
 	return map[string]any{"since": w.Since, "until": w.Until, "from_hour": p.fromHour, "to_hour": p.toHour,
-		"head_to": p.headTo, "tail_from": p.tailFrom}
+		"from_day": fromDay, "to_day": toDay, "head_to": p.headTo, "tail_from": p.tailFrom}
 }
 
 func ceil(n, unit int64) int64 { return (n + unit - 1) / unit }

@@ -185,6 +185,28 @@ SELECT
   (SELECT COUNT(*) FROM (SELECT * FROM host_hourly EXCEPT SELECT * FROM want)),
   (SELECT COUNT(*) FROM want) - (SELECT COUNT(*) FROM host_hourly)`
 
+// daysAmiss finds the rows of the rollups of days that are not the sums of their
+// hours, and the sums without a row.
+const daysAmiss = `
+WITH
+  of_hours AS (
+    SELECT 'ships' AS kind, hour / 24 AS day, host_id, '' AS what, SUM(ships) AS n FROM ship_hours GROUP BY 2, 3
+    UNION ALL
+    SELECT 'puts', hour / 24, host_id, status, SUM(puts) FROM put_hours GROUP BY 2, 3, 4
+    UNION ALL
+    SELECT 'rejections', hour / 24, host_id, reason, SUM(rejections) FROM rejection_hours GROUP BY 2, 3, 4
+  ),
+  of_days AS (
+    SELECT 'ships' AS kind, day, host_id, '' AS what, ships AS n FROM ship_days
+    UNION ALL
+    SELECT 'puts', day, host_id, status, puts FROM put_days
+    UNION ALL
+    SELECT 'rejections', day, host_id, reason, rejections FROM rejection_days
+  )
+SELECT kind || ' ' || day AS amiss FROM (SELECT * FROM of_hours EXCEPT SELECT * FROM of_days)
+UNION ALL
+SELECT kind || ' ' || day FROM (SELECT * FROM of_days EXCEPT SELECT * FROM of_hours)`
+
 // stored returns what the rollups and hosts hold.
 func stored(t *testing.T, s *store.Store) []string {
 	t.Helper()
@@ -201,6 +223,9 @@ func stored(t *testing.T, s *store.Store) []string {
 		UNION ALL
 		SELECT 'rejections ' || hour || ' ' || name || ' ' || source_id || ' ' || reason || ': ' || rejections
 		FROM rejection_hours JOIN hosts ON hosts.id = host_id
+		UNION ALL
+		SELECT 'days that are not their hours: ' || amiss
+		FROM (`+daysAmiss+`)
 		UNION ALL
 		SELECT 'host ' || name || ': ' || first_seen_at || ' ship ' || COALESCE(last_ship_at, 0) || ' ' || COALESCE(next_ship_at, 0)
 		  || ' put ' || COALESCE(last_put_at, 0) || ' ' || COALESCE(next_put_at, 0)

@@ -170,6 +170,21 @@ func (m *machine) checkRollups() {
 		|| ' ' || unstamped FROM host_hourly`))
 	m.same("ship_hours", shipHours(ships), m.rows(`SELECT s.hour || ' ' || h.name || ' ' || first_at || ' ' || last_at || ' ' || longest_gap || ' ' || commit_changes
 		FROM ship_hours AS s JOIN hosts AS h ON h.id = host_id`))
+	m.same("days that are not their hours", nil, m.rows(`
+		WITH
+		  of_hours AS (
+		    SELECT hour / 24 AS day, host_id, 0 AS status, SUM(ships) AS n FROM ship_hours GROUP BY 1, 2
+		    UNION ALL
+		    SELECT hour / 24, host_id, status, SUM(puts) FROM put_hours GROUP BY 1, 2, 3
+		  ),
+		  of_days AS (
+		    SELECT day, host_id, 0 AS status, ships AS n FROM ship_days
+		    UNION ALL
+		    SELECT day, host_id, status, puts FROM put_days
+		  )
+		SELECT CAST(day AS TEXT) FROM (SELECT * FROM of_hours EXCEPT SELECT * FROM of_days)
+		UNION ALL
+		SELECT CAST(day AS TEXT) FROM (SELECT * FROM of_days EXCEPT SELECT * FROM of_hours)`))
 }
 
 // shipHours says of each hour and host when its first and last ship came, the
