@@ -14,38 +14,15 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// A stretch is a part of the journal that is read although the position may be
-// past it: one boot or all boots, from a time on.
-type stretch struct {
-	Boot      string `json:"boot,omitempty"`      // "" is all boots
-	Since     int64  `json:"since,omitempty"`     // microseconds; 0 is from the beginning
-	Cursor    string `json:"cursor,omitempty"`    // __CURSOR of the first entry that has the time of the last one read; "" if none was read
-	At        int64  `json:"at,omitempty"`        // that time, in microseconds
-	Monotonic int64  `json:"monotonic,omitempty"` // and by its boot's clock
-}
-
-// seek asks journalctl for what is unread of a stretch.
-func (s stretch) seek() (args []string) {
-	if s.Boot != "" {
-		args = append(args, "_BOOT_ID="+s.Boot)
-	}
-	switch {
-	case s.Cursor != "":
-		args = append(args, "--cursor="+s.Cursor)
-	case s.Since != 0:
-		args = append(args, since(s.Since))
-	}
-	return args
-}
-
-// due adds a stretch to those that are to be read, unless one of them begins no later.
-func (r *journalFollower) due(boot string, since int64) {
-	for _, s := range r.at.Again {
-		if s.Boot == boot && s.Since <= since && s.Cursor == "" {
-			return
+// due adds stretches to those that are to be read, each boot from a time on; not
+// where one of them begins no later.
+func (r *journalFollower) due(since int64, boots ...string) {
+	for _, boot := range boots {
+		begun := func(s stretch) bool { return s.Boot == boot && s.Since <= since && s.Cursor == "" }
+		if !slices.ContainsFunc(r.at.Again, begun) {
+			r.at.Again = append(r.at.Again, stretch{Boot: boot, Since: since})
 		}
 	}
-	r.at.Again = append(r.at.Again, stretch{Boot: boot, Since: since})
 	if r.stretch != nil {
 		r.stretch = &r.at.Again[0] // it has moved
 	}
@@ -57,27 +34,30 @@ func (r *journalFollower) due(boot string, since int64) {
 func (r *journalFollower) lookBehind() {
 	r.ahead = true
 	if last := r.begin.Clock; last > 0 && last <= r.now {
-		for _, s := range r.at.Again {
-			if s.Boot == "" {
-				return // it goes on to the end of the journal
-			}
+		// One of all boots goes on to the end of the journal.
+		if !slices.ContainsFunc(r.at.Again, func(s stretch) bool { return s.Boot == "" }) {
+			r.due(last-store.FutureTolerance, "")
 		}
-		r.due("", last-store.FutureTolerance)
 		return
 	}
-	r.due("", min(r.now, cmp.Or(r.begin.Clock, r.now))-overlap)
+	r.due(min(r.now, cmp.Or(r.begin.Clock, r.now))-overlap, "")
 }
 
 // readStretches reads the stretches that are due. One that is cut short goes on
 // in the next pass.
 func (r *journalFollower) readStretches(ctx context.Context) error {
+	if r.at.mode != modeFirst {
+		r.at.mode, r.at.awaited, r.at.same = modeBack, "", 0
+	}
 	for len(r.at.Again) > 0 {
-		r.stretch, r.reached, r.resumed = &r.at.Again[0], r.reached[:0], instant{}
-		r.resuming = r.stretch.Cursor != ""
-		r.stepped = r.stepped || r.resuming // an earlier pass has noted it
+		r.stretch, r.mark = &r.at.Again[0], r.mark[:0]
+		r.at.resume, r.at.resumed = nil, instant{}
+		if begun := *r.stretch; begun.Cursor != "" {
+			r.at.resume, r.stepNoted = &begun, true // an earlier pass has noted it
+		}
 		err := r.follow(ctx, r.stretch.seek()...)
 		r.keepPlace()
-		r.stretch = nil
+		r.stretch, r.at.resume, r.at.resumed = nil, nil, instant{}
 		if err != nil || r.result.Capped {
 			return err
 		}
@@ -86,27 +66,31 @@ func (r *journalFollower) readStretches(ctx context.Context) error {
 	return nil
 }
 
-// keepPlace stores in the stretch how far it was read.
-func (r *journalFollower) keepPlace() {
-	if r.stretch != nil && len(r.reached) > 0 {
-		r.stretch.Cursor = string(r.reached)
+// resume notes that the entry has come up to which an earlier pass has read the
+// stretch, or one after it.
+func (r *journalFollower) resume(e *entry, v verdict) {
+	switch {
+	case r.at.resume == nil:
+	case v != reached:
+		r.at.resume = nil
+	case sameEntry(e.cursor, []byte(r.at.resume.Cursor)):
+		r.at.resume, r.at.resumed = nil, instant{e.at, e.monotonic, bytes.Clone(e.boot)}
 	}
 }
 
-// wasReached reports whether an earlier pass has read an entry of the stretch.
-// journalctl may begin before the cursor, as advance says, and the cursor is that
-// of the first entry of several that have one time.
-func (r *journalFollower) wasReached(e *entry) bool {
-	switch {
-	case !r.resuming:
-		return r.resumed.is(e)
-	case bytes.Equal(anywhere(e.cursor), anywhere([]byte(r.stretch.Cursor))):
-		r.resuming, r.resumed = false, instant{e.at, e.monotonic, bytes.Clone(e.boot)}
-	case r.stretch.Boot != "" && e.monotonic > r.stretch.Monotonic:
-		r.resuming = false // the cursor's entry was deleted
-		return false
+// markPlace notes how far the stretch was read: up to the first entry with the time
+// of the last one.
+func (r *journalFollower) markPlace(e *entry) {
+	if !r.when.is(e) {
+		r.mark, r.stretch.At, r.stretch.Monotonic = append(r.mark[:0], e.cursor...), e.at, e.monotonic
 	}
-	return true
+}
+
+// keepPlace stores in the stretch how far it was read.
+func (r *journalFollower) keepPlace() {
+	if r.stretch != nil && len(r.mark) > 0 {
+		r.stretch.Cursor = string(r.mark)
+	}
 }
 
 // noteLeft remembers the files that journalctl leaves out and that may hold what
@@ -176,7 +160,7 @@ func (r *journalFollower) readMissed(ctx context.Context) error {
 	if err := r.missedDue(ctx); err != nil || r.result.Capped {
 		return err
 	}
-	r.stepped = true // what was left out may be of any time
+	r.stepNoted = true // what was left out may be of any time
 	if err := r.readStretches(ctx); err != nil || r.result.Capped {
 		return err
 	}
@@ -189,19 +173,11 @@ func (r *journalFollower) readMissed(ctx context.Context) error {
 	return nil
 }
 
-// missedDue takes the files that are left out no longer from those that are
-// missed, and makes due what they may hold. The boots are read one by one, as in
-// readAll.
+// missedDue makes due what the files may hold that are left out no longer. The
+// boots are read one by one, as in readAll.
 func (r *journalFollower) missedDue(ctx context.Context) error {
 	m := r.at.Missed
-	var back []string
-	for path := range m.Files {
-		_, still := r.left[path]
-		mark, spot := m.Damaged[path]
-		if !still && !(spot && mark == markOf(path)) {
-			back = append(back, path)
-		}
-	}
+	back := m.back(r.left)
 	if len(back) == 0 {
 		return nil
 	}
@@ -209,10 +185,7 @@ func (r *journalFollower) missedDue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, boot := range boots {
-		r.due(boot, max(m.Since-overlap, 0))
-	}
-	slices.Sort(back)
+	r.due(max(m.Since-overlap, 0), boots...)
 	for _, path := range back {
 		delete(m.Files, path)
 		delete(m.Damaged, path)
@@ -230,14 +203,4 @@ func (r *journalFollower) boots(ctx context.Context) ([]string, error) {
 	boots, err := listBoots(ctx, r.opts, r.says)
 	r.noteLeft()
 	return boots, err
-}
-
-// readTo is up to which time the journal was read in a pass that has left some of
-// it to the next.
-func (r *journalFollower) readTo() int64 {
-	to := min(r.at.At, r.now)
-	for _, s := range r.at.Again {
-		to = min(to, max(s.Since, s.At))
-	}
-	return max(to, 1)
 }

@@ -56,8 +56,8 @@ func (w *instant) is(e *entry) bool {
 // two files; or in one file two that were written at once, with the same text.
 func anywhere(cursor []byte) []byte { return cursor[max(0, bytes.Index(cursor, []byte(";b="))):] }
 
-// is reports whether two entries are the same.
-func (e *entry) is(other *entry) bool { return bytes.Equal(anywhere(e.cursor), anywhere(other.cursor)) }
+// sameEntry reports whether two cursors are of the same entry.
+func sameEntry(a, b []byte) bool { return bytes.Equal(anywhere(a), anywhere(b)) }
 
 // count takes notice of an entry, so that it is known among its twins. The
 // reader has to begin with the first that has its time.
