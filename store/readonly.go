@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 
@@ -10,11 +11,16 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 )
 
-// OpenReadOnly opens an existing database for reading, beside a running pass.
+// OpenReadOnly opens an existing database for reading, beside a running pass. It refuses
+// one of an older schema.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
-	db, err := openReader(ctx, path, "mode=ro")
+	db, current, err := openOurs(ctx, path, "mode=ro")
 	if err != nil {
 		return nil, err
+	}
+	if !current {
+		db.Close()
+		return nil, fmt.Errorf("%s: %w: its schema is older than this program; the next pass migrates it", path, ErrPath)
 	}
 	conn, err := db.Connx(ctx)
 	if err != nil {
@@ -24,19 +30,9 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	return &Store{db: db, conn: conn, path: path}, nil
 }
 
-// openReader opens a database that is there, and is one of this program's, as
-// it is now.
-func openReader(ctx context.Context, path, dsn string) (*sqlx.DB, error) {
-	db, current, err := openOurs(ctx, path, dsn)
-	if err == nil && !current {
-		db.Close()
-		err = fmt.Errorf("%s: %w: its schema is older than this program; the next pass migrates it", path, ErrPath)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return db, nil
-}
+// OnConn runs fn on the connection to the database, outside a transaction. SQLite's
+// errors that fn returns become errors of this package.
+func (s *Store) OnConn(fn func(*sql.Conn) error) error { return s.wrap(fn(s.conn.Conn)) }
 
 // openOurs opens a database that is there, and is one of this program's; of an
 // older schema if current is false.

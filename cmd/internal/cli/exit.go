@@ -6,6 +6,7 @@ import (
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/sandbox"
 )
 
 // Exit codes.
@@ -44,7 +45,7 @@ func exitCode(err error) int {
 
 // isUsage reports whether an error is about what was typed, or about a file that was named.
 func isUsage(err error) bool {
-	for _, fault := range []error{errUsage, store.ErrNewer, store.ErrPath, store.ErrTarget, store.ErrQuery, ingest.ErrUnread,
+	for _, fault := range []error{errUsage, store.ErrNewer, store.ErrPath, store.ErrTarget, sandbox.ErrQuery, ingest.ErrUnread,
 		report.ErrAlertsPath, report.ErrUnknownHost, report.ErrPruned, report.ErrBuckets} {
 		if errors.Is(err, fault) {
 			return true

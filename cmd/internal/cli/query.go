@@ -13,6 +13,7 @@ import (
 	"github.com/cis490/fleet-health/deploy"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/sandbox"
 	"github.com/spf13/cobra"
 )
 
@@ -96,7 +97,7 @@ func runQuery(ctx context.Context, o *queryOptions, e *Env) error {
 	if o.list {
 		return listQueries(e, style)
 	}
-	statement, err := store.ParseStatement(text)
+	statement, err := sandbox.ParseStatement(text)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func runQuery(ctx context.Context, o *queryOptions, e *Env) error {
 	if err := o.sayPruned(ctx, e, text, values["since"]); err != nil {
 		return err
 	}
-	return o.ask(ctx, e, style, store.Query{Statement: statement, Args: values, Memory: queryMemory})
+	return o.ask(ctx, e, style, sandbox.Query{Statement: statement, Args: values, Memory: queryMemory})
 }
 
 // text is the SQL that is asked for: typed, read, or saved. It is empty for --list.
@@ -218,7 +219,7 @@ func (o *queryOptions) sayPruned(ctx context.Context, e *Env, text string, since
 var rawViews = regexp.MustCompile(`(?i)\b(ship|put|rejection)_log\b`)
 
 // ask writes the answer as it comes.
-func (o *queryOptions) ask(ctx context.Context, e *Env, style report.Style, q store.Query) error {
+func (o *queryOptions) ask(ctx context.Context, e *Env, style report.Style, q sandbox.Query) error {
 	limited, cancel := ctx, context.CancelFunc(func() {})
 	if o.timeout > 0 {
 		limited, cancel = context.WithTimeout(ctx, o.timeout)
@@ -246,11 +247,11 @@ func (o *queryOptions) ask(ctx context.Context, e *Env, style report.Style, q st
 		return fmt.Errorf("the answer was not read to its end within --timeout %s: quit the pager, write the answer to a file, or give it longer", o.timeout)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer within --timeout %s: ask for less of the time, with a condition on a column that ends in _us, or give it longer", o.timeout)
-	case errors.Is(err, store.ErrMemory):
+	case errors.Is(err, sandbox.ErrMemory):
 		return fmt.Errorf("%w: ask for less, or sort less", err)
-	case errors.Is(err, store.ErrWrites):
+	case errors.Is(err, sandbox.ErrWrites):
 		return err
-	case errors.Is(err, store.ErrQuery):
+	case errors.Is(err, sandbox.ErrQuery):
 		return fmt.Errorf("%w; `cis490-fleet-health schema` has the views and their columns", err)
 	}
 	return beforeFirstPass(ctx, o.db, err)

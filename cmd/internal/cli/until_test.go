@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/sandbox"
 )
 
 // TestTheReadEndsWithTheTime: what is left of a query that nobody reads holds no
@@ -23,14 +24,14 @@ func TestTheReadEndsWithTheTime(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	statement, err := store.ParseStatement("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT i FROM n, sqlite_schema")
+	statement, err := sandbox.ParseStatement("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT i FROM n, sqlite_schema")
 	if err != nil {
 		t.Fatal(err)
 	}
 	reader, writer := io.Pipe()
 	defer reader.Close()
 	u := until{ctx, writer}
-	err = store.Query{Statement: statement}.Run(ctx, db, func([]string) error { return nil }, func([]any) error { _, err := u.Write([]byte("x")); return err })
+	err = sandbox.Query{Statement: statement}.Run(ctx, db, func([]string) error { return nil }, func([]any) error { _, err := u.Write([]byte("x")); return err })
 	if !errors.Is(err, errNotRead) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v, want %v", err, errNotRead)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/cli"
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/deploy"
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/sandbox"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -63,7 +63,7 @@ func askBoth(t *testing.T, db, text string) (rows []map[string]any) {
 	if err := json.Unmarshal(out, &theirs); err != nil && len(out) > 0 {
 		t.Fatalf("%s\n%v\n%s", text, err, out)
 	}
-	statement, err := store.ParseStatement(text)
+	statement, err := sandbox.ParseStatement(text)
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/cli"
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/sandbox"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -99,11 +100,11 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 // column returns the values of a query's one column as text, but for NULL.
 func column(t *testing.T, db, text string) (values []string) {
 	t.Helper()
-	statement, err := store.ParseStatement(text)
+	statement, err := sandbox.ParseStatement(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = store.Query{Statement: statement}.Run(t.Context(), db, func([]string) error { return nil }, func(row []any) error {
+	err = sandbox.Query{Statement: statement}.Run(t.Context(), db, func([]string) error { return nil }, func(row []any) error {
 		if row[0] != nil {
 			values = append(values, fmt.Sprint(row[0]))
 		}

@@ -25,11 +25,12 @@ const testRoom = "cmd/internal/fleettest"
 var roomsOf = map[string][]string{
 	"migrations":              {},
 	"store":                   {"migrations"},
+	"store/sandbox":           {"store"},
 	"ingest":                  {"store"},
 	"detect":                  {"store"},
 	"report":                  {"store"},
 	"deploy":                  {},
-	"cmd/internal/cli":        {"store", "ingest", "detect", "report", "deploy"},
+	"cmd/internal/cli":        {"store", "store/sandbox", "ingest", "detect", "report", "deploy"},
 	"cmd/cis490-fleet-health": {"cmd/internal/cli"},
 	testRoom:                  {"store", "cmd/internal/cli"},
 }

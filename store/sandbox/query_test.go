@@ -1,4 +1,4 @@
-package store_test
+package sandbox_test
 
 import (
 	"context"
@@ -12,30 +12,44 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/sandbox"
 	"github.com/google/go-cmp/cmp"
 )
 
 // run runs a text as a query, and returns what it gives.
 func run(ctx context.Context, path, text string, args map[string]any) (columns []string, rows [][]any, err error) {
-	statement, err := store.ParseStatement(text)
+	statement, err := sandbox.ParseStatement(text)
 	if err != nil {
 		return nil, nil, err
 	}
-	err = store.Query{Statement: statement, Args: args}.Run(ctx, path,
+	err = sandbox.Query{Statement: statement, Args: args}.Run(ctx, path,
 		func(names []string) error { columns = names; return nil },
 		func(values []any) error { rows = append(rows, values); return nil })
 	return columns, rows, err
 }
 
-// filled returns a database with facts, which nobody has open.
+// filled returns a closed database with a ship and a PUT of a host, and a PUT of one
+// that never shipped.
 func filled(t *testing.T) (path string) {
 	t.Helper()
+	const noon = 1777636800 * store.Second // 2026-05-01 12:00 UTC
 	path = filepath.Join(t.TempDir(), "fleet.db")
-	s, err := store.Open(t.Context(), path, store.Options{Now: now})
+	s, err := store.Open(t.Context(), path, store.Options{Now: noon})
 	if err != nil {
 		t.Fatal(err)
 	}
-	fillEveryTable(t, s)
+	source, err := s.Source(t.Context(), store.StreamIndex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Save(t.Context(), &store.Batch{Source: source, Now: noon, State: "{}",
+		Hosts: []string{"a", "never-shipped"}, Series: []store.Series{{Host: "a", Commit: "4f1c"}},
+		Ships: []store.Ship{{ReceivedAt: noon - store.Second, LineHash: 1}},
+		Puts:  []store.Put{{At: noon - store.Second, CursorHash: 2, Status: 412}, {At: noon, CursorHash: 3, Host: 1, Status: 200}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +187,7 @@ func TestAQueryChangesNothing(t *testing.T) {
 	texts = append(texts, "-- comment\nDELETE FROM hosts", "SELECT 1\x00; DELETE FROM hosts", "DELETE FROM hosts /* unended",
 		"SELECT '--'; DELETE FROM hosts --'")
 	for _, text := range texts {
-		want := store.ErrQuery
+		want := sandbox.ErrQuery
 		if strings.HasPrefix(text, "SELECT 1;;;") {
 			want = nil
 		}
@@ -251,12 +265,12 @@ func TestAQueryEndsWithItsContext(t *testing.T) {
 // TestAQueryEndsWhenItsRowsAreNotTaken: an endless answer ends with its reader.
 func TestAQueryEndsWhenItsRowsAreNotTaken(t *testing.T) {
 	t.Parallel()
-	statement, err := store.ParseStatement("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n")
+	statement, err := sandbox.ParseStatement("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	enough, got := errors.New("enough"), int64(0)
-	err = store.Query{Statement: statement}.Run(t.Context(), filled(t), func([]string) error { return nil }, func(values []any) error {
+	err = sandbox.Query{Statement: statement}.Run(t.Context(), filled(t), func([]string) error { return nil }, func(values []any) error {
 		if got++; values[0] != got {
 			t.Errorf("row %d is %v", got, values)
 		}
@@ -289,8 +303,8 @@ func TestWhereAQueryIsRefused(t *testing.T) {
 	path := filled(t)
 	for _, text := range []string{"SELECT hots FROM host_status", "SELEC 1", "SELECT zeroblob(100000000)", "SELECT abs(-9223372036854775807 - 1)",
 		"SELECT 1 LIMIT 'x'"} {
-		if _, _, err := run(t.Context(), path, text, nil); !errors.Is(err, store.ErrQuery) || strings.Contains(err.Error(), path) {
-			t.Errorf("%s gave %v, want %v without the path", text, err, store.ErrQuery)
+		if _, _, err := run(t.Context(), path, text, nil); !errors.Is(err, sandbox.ErrQuery) || strings.Contains(err.Error(), path) {
+			t.Errorf("%s gave %v, want %v without the path", text, err, sandbox.ErrQuery)
 		}
 	}
 }

@@ -1,6 +1,7 @@
-package store
+package sandbox
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -10,22 +11,23 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 )
 
-// ErrWrites: a statement would do something else than read; it is an ErrQuery, too.
+// ErrWrites means that a statement would do something other than read. It is an
+// ErrQuery, too.
 var ErrWrites = fmt.Errorf("%w: it would do more than read", ErrQuery)
 
-// guard keeps a connection from doing anything but reading. The connection is
-// opened read-only besides; but SQLite attaches and makes other files from such
-// a one too, and a pragma can change how others find the database.
+// guard keeps a connection from doing anything but reading. A read-only connection
+// is not enough: SQLite still attaches and creates other files from it, and a pragma
+// can change how others find the database.
 type guard struct {
-	refused string // what it refused last
+	refused string // the last thing that it refused
 }
 
-// maxValue is the length in bytes of the longest value and of the longest row
-// that a query may make: one call of a function takes memory, and time that
-// nothing can end, by the length of what it is given.
+// maxValue is the length in bytes of the longest value and of the longest row that a
+// query may make. A function call takes memory and time in proportion to its
+// argument, and nothing can stop it.
 const maxValue = 16 << 20
 
-// readingPragmas only read, with whatever argument.
+// readingPragmas only read, whatever their argument.
 var readingPragmas = map[string]bool{
 	"collation_list":   true,
 	"compile_options":  true,
@@ -44,8 +46,8 @@ var readingPragmas = map[string]bool{
 	"table_xinfo":      true,
 }
 
-// readablePragmas read without an argument. One that is empty counts as none,
-// and makes of these at most what a database opened read-only refuses.
+// readablePragmas only read if they have no argument. SQLite reports an empty argument
+// as none; the assignments that this lets through are refused by a read-only database.
 var readablePragmas = map[string]bool{
 	"application_id": true,
 	"encoding":       true,
@@ -57,8 +59,12 @@ var readablePragmas = map[string]bool{
 	"user_version":   true,
 }
 
-// install makes a connection a guarded one, for good.
-func (g *guard) install(conn *sql.Conn) error {
+// install guards a connection for the rest of its life. Temporary tables and sorts
+// stay in memory, so that no query makes a file.
+func (g *guard) install(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = 1; PRAGMA temp_store = MEMORY"); err != nil {
+		return err
+	}
 	for limit, value := range map[int]int{
 		sqlitelib.SQLITE_LIMIT_ATTACHED: 0,
 		sqlitelib.SQLITE_LIMIT_LENGTH:   maxValue,
@@ -72,12 +78,12 @@ func (g *guard) install(conn *sql.Conn) error {
 	})
 }
 
-// authorize is asked for each thing that a statement would do.
+// authorize says whether a statement may do one thing. SQLite asks it for each.
 func (g *guard) authorize(action sqlite.AuthorizerActionCode, name, argument, _, _ string) sqlite.AuthorizerReturnCode {
 	switch action {
 	case sqlite.AuthSelect, sqlite.AuthRead, sqlite.AuthRecursive:
 		return sqlite.AuthorizerOK
-	case sqlite.AuthFunction: // its name is the argument
+	case sqlite.AuthFunction: // the argument is its name
 		if !strings.EqualFold(argument, "load_extension") {
 			return sqlite.AuthorizerOK
 		}
@@ -89,7 +95,7 @@ func (g *guard) authorize(action sqlite.AuthorizerActionCode, name, argument, _,
 		}
 		g.refused = "PRAGMA " + pragma
 	case sqlite.AuthAttach, sqlite.AuthDetach:
-		g.refused = "another database" // VACUUM makes one, too
+		g.refused = "another database" // VACUUM attaches one, too
 	case sqlite.AuthTransaction, sqlite.AuthSavepoint:
 		g.refused = "a transaction"
 	default:
@@ -98,7 +104,9 @@ func (g *guard) authorize(action sqlite.AuthorizerActionCode, name, argument, _,
 	return sqlite.AuthorizerDeny
 }
 
-// explain tells what a statement did wrong, from what SQLite says of it.
+// explain turns what SQLite says of a statement into an error of this package. The
+// text alone is kept if the statement is at fault: the database is not, so package
+// store must not see an error of SQLite's.
 func (g *guard) explain(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
@@ -109,9 +117,9 @@ func (g *guard) explain(err error) error {
 	}
 	switch e.Code() & 0xff {
 	case sqlitelib.SQLITE_ERROR, sqlitelib.SQLITE_READONLY, sqlitelib.SQLITE_TOOBIG, sqlitelib.SQLITE_MISMATCH, sqlitelib.SQLITE_RANGE:
-		return fmt.Errorf("%w: %w", ErrQuery, err)
+		return fmt.Errorf("%w: %v", ErrQuery, err)
 	case sqlitelib.SQLITE_NOMEM:
 		return fmt.Errorf("%w (%w)", ErrMemory, err)
 	}
-	return wrap(err)
+	return err
 }

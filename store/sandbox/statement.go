@@ -1,4 +1,4 @@
-package store
+package sandbox
 
 import (
 	"errors"
@@ -7,25 +7,24 @@ import (
 	"strings"
 )
 
-// ErrQuery: what somebody asked is not one statement that reads, or not SQL.
+// ErrQuery means that a text is not SQL, or not one statement that only reads.
 var ErrQuery = errors.New("this SQL cannot be run")
 
-// Statement is one SQL statement that somebody has typed.
+// Statement is one SQL statement.
 type Statement struct {
-	text string // without the semicolon, and what stands before and after it
-	// Params are the names of its parameters, each once, without : @ $.
+	text string // without the semicolon, and without blanks and comments around it
+	// Params are the names of its parameters, each once, without : @ $ #.
 	Params []string
 }
 
-// ParseStatement finds the one statement of a text, and its parameters. The
-// driver would run all statements of a text and show the rows of the last; and
-// it does not say which parameters there are. Blank space, comments and
-// semicolons may stand before and after the statement. Whether it is SQL is for
-// SQLite to say, but not where it ends: the rules are those of SQLite's
-// tokenizer, and FuzzStatement holds them to it.
+// ParseStatement finds the one statement of a text, and its parameters. The driver
+// cannot do that: it runs every statement of a text, returns the rows of the last,
+// and does not list the parameters. Blanks, comments and semicolons may stand around
+// the statement. Only SQLite decides whether it is SQL. Where it ends follows the rules
+// of SQLite's tokenizer, and FuzzStatement compares the two.
 func ParseStatement(text string) (*Statement, error) {
 	if strings.ContainsRune(text, 0) {
-		return nil, fmt.Errorf("%w: it has a NUL in it", ErrQuery) // SQLite would see no more than what stands before it
+		return nil, fmt.Errorf("%w: it has a NUL in it", ErrQuery) // SQLite stops reading there
 	}
 	st, begin, end := &Statement{}, -1, -1
 	for i := 0; i < len(text); {
@@ -42,7 +41,7 @@ func ParseStatement(text string) (*Statement, error) {
 			if begin < 0 {
 				begin = i
 			}
-			// The driver takes $1 for the first value, whatever that is the value of.
+			// The driver binds $1 to the first value, whatever its name is.
 			if token[0] == '?' || token[0] == '$' && len(token) > 1 && strings.Trim(token[1:], "0123456789") == "" {
 				return nil, fmt.Errorf("%w: its parameters must have names: :host, not %s", ErrQuery, token)
 			}
@@ -62,20 +61,20 @@ func ParseStatement(text string) (*Statement, error) {
 	return st, nil
 }
 
-// What SQLite takes for blank space: any of these, and a vertical tab behind them.
+// blanks are the bytes that begin blank space for SQLite. A vertical tab may follow them.
 const blanks = " \t\n\f\r"
 
-// byteOrderMark is blank space to SQLite, too: some editors begin a file with it.
+// byteOrderMark is blank space for SQLite, too: some editors begin a file with it.
 const byteOrderMark = "\uFEFF"
 
-// isBlank tells whether a token is blank space or a comment.
+// isBlank reports whether a token is blank space or a comment.
 func isBlank(token string) bool {
 	return strings.IndexByte(blanks, token[0]) >= 0 || strings.HasPrefix(token, "--") ||
 		strings.HasPrefix(token, "/*") && len(token) > 2 || token == byteOrderMark
 }
 
-// tokenLength is how many bytes the token has that a text begins with. What
-// SQLite refuses in any case may be cut otherwise than SQLite does.
+// tokenLength returns the length in bytes of the token at the start of s. Text that
+// SQLite refuses anyway may be split differently.
 func tokenLength(s string) int {
 	switch c := s[0]; {
 	case strings.IndexByte(blanks, c) >= 0:
@@ -96,7 +95,7 @@ func tokenLength(s string) int {
 	return max(1, nameLength(s))
 }
 
-// through is the length up to and with what ends a token, or to the end.
+// through returns the length of s up to and including end, or all of it.
 func through(s string, from int, end string) int {
 	if i := strings.Index(s[from:], end); i >= 0 {
 		return from + i + len(end)
@@ -104,7 +103,8 @@ func through(s string, from int, end string) int {
 	return len(s)
 }
 
-// quotedLength is that of a string or name in quotes; doubled, they are part of it.
+// quotedLength returns the length of a string or name in quotes. A doubled quote is
+// part of it.
 func quotedLength(s string) int {
 	for i := 1; i < len(s); i++ {
 		if s[i] != s[0] {
@@ -118,7 +118,7 @@ func quotedLength(s string) int {
 	return len(s)
 }
 
-// parameterLength is that of a parameter, whose name may be one of Tcl's:
+// parameterLength returns the length of a parameter. Its name may be one of Tcl's:
 // $a::b(c).
 func parameterLength(s string) int {
 	i, named := 1, false
@@ -141,7 +141,8 @@ func parameterLength(s string) int {
 	return i
 }
 
-// nameLength is that of the name, number or keyword that a text begins with.
+// nameLength returns the length of the name, number or keyword at the start of s; 0 if
+// there is none.
 func nameLength(s string) int {
 	for i, c := range []byte(s) {
 		if c < 0x80 && c != '_' && c != '$' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
