@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // Thresholds of the detectors. Lengths of time are microseconds.
@@ -131,7 +132,7 @@ func (v *Verdict) each(tx *store.Tx, each func(Finding) error) error {
 func (v *Verdict) detail(f Finding, now int64) string {
 	detail := v.detector.detail(f, v.AsOf)
 	if v.AsOf < now {
-		detail += "; as of " + store.FormatTime(v.AsOf) + ", up to when the source was read"
+		detail += "; as of " + isotime.Format(v.AsOf) + ", up to when the source was read"
 	}
 	return detail
 }

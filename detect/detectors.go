@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
+	"github.com/cis490/fleet-health/store/shellword"
 )
 
 //go:embed *.sql
@@ -19,6 +21,9 @@ type Finding struct {
 	Puts5xx    int    `db:"puts_5xx"`
 	Unstamped  int    `db:"unstamped"` // PUTs that were refused for want of a code commit
 }
+
+// hostInText returns the host's own name, for a text with commands.
+func (f Finding) hostInText() string { return shellword.InText(store.RawName(f.Host)) }
 
 // detector finds the hosts that have one symptom.
 type detector struct {
@@ -48,11 +53,11 @@ var detectors = []detector{
 		waits:   "%d host(s) may have shipped in a gap of the index, and it has had no row since: does the receiver still write to it?",
 		detail: func(f Finding, asOf int64) string {
 			return fmt.Sprintf("nothing accepted for %.0f min, the last ship came at %s",
-				float64(asOf-f.LastShipAt)/float64(store.Minute), store.FormatTime(f.LastShipAt))
+				float64(asOf-f.LastShipAt)/float64(store.Minute), isotime.Format(f.LastShipAt))
 		},
 		fix: func(f Finding) string {
 			return fmt.Sprintf("on %s, look at `systemctl status cis490-shipper cis490-orchestrator`; start what is stopped "+
-				"with `sudo systemctl start cis490-shipper cis490-orchestrator`; if one keeps failing, FIXYOURSELF.md has the steps", store.HostInText(f.Host))
+				"with `sudo systemctl start cis490-shipper cis490-orchestrator`; if one keeps failing, FIXYOURSELF.md has the steps", f.hostInText())
 		},
 	},
 	{
@@ -68,7 +73,7 @@ var detectors = []detector{
 				return blockMakers
 			}
 			return fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '5 minutes ago'`; a 412 is a refused code commit, "+
-				"mostly a diverged HEAD: FIXYOURSELF.md §B", store.HostInText(f.Host))
+				"mostly a diverged HEAD: FIXYOURSELF.md §B", f.hostInText())
 		},
 	},
 	{
@@ -81,7 +86,7 @@ var detectors = []detector{
 		},
 		fix: func(f Finding) string {
 			return fmt.Sprintf("on %s, run `sudo /opt/cis490/scripts/install-lab-host.sh`, which stamps VERSION and restarts the "+
-				"orchestrator; where cis490-autoupdate.timer is on, wait half an hour first", store.HostInText(f.Host))
+				"orchestrator; where cis490-autoupdate.timer is on, wait half an hour first", f.hostInText())
 		},
 	},
 }

@@ -3,7 +3,7 @@ package ingest
 import (
 	"unicode/utf8"
 
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // Reasons why a line of the index is quarantined.
@@ -70,7 +70,7 @@ func parseIndexRow(line []byte) (row indexRow, reason string) {
 		return row, reasonBadTime
 	}
 	var ok bool
-	if row.receivedAt, ok = store.ParseTime(at); !ok {
+	if row.receivedAt, ok = isotime.Parse(at); !ok {
 		return row, reasonBadTime
 	}
 	if commitKind == kindString {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -66,14 +67,14 @@ func randomIndex(r *rand.Rand, n int) []byte {
 		case 0:
 			b.WriteString([]string{"[]", `"x"`, "3", "no json", "", `{"host_id":7}`, "\xff\xfe", `{"host_id":"a","received_at_wall":9}`}[r.IntN(8)] + fmt.Sprint(i) + "\n")
 		case 1:
-			fmt.Fprintf(&b, `{"host_id":"late","received_at_wall":%q}`+"\n", store.FormatTime(at-r.Int64N(3*store.Hour)))
+			fmt.Fprintf(&b, `{"host_id":"late","received_at_wall":%q}`+"\n", isotime.Format(at-r.Int64N(3*store.Hour)))
 		case 2:
-			fmt.Fprintf(&b, `{"host_id":"ahead","received_at_wall":%q}`+"\r\n", store.FormatTime(now+r.Int64N(3*store.Hour)))
+			fmt.Fprintf(&b, `{"host_id":"ahead","received_at_wall":%q}`+"\r\n", isotime.Format(now+r.Int64N(3*store.Hour)))
 		case 3:
 			b.WriteString(strings.Repeat("x", 70_000) + fmt.Sprint(i) + "\n")
 		default:
 			fmt.Fprintf(&b, `{"host_id":"lab-%d","received_at_wall":%q,"code_commit":"c%d","i":%d}`+"\n",
-				r.IntN(5), store.FormatTime(at), r.IntN(2), i)
+				r.IntN(5), isotime.Format(at), r.IntN(2), i)
 		}
 	}
 	return b.Bytes()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // patch overwrites bytes of a file.
@@ -351,8 +352,8 @@ func TestAnOldDamagedFileIsToldFromNewEntries(t *testing.T) {
 				}
 			}
 			expect(t, "PUTs", putsOf(t, s), "a 200")
-			if gaps := rows(t, s, "SELECT to_at FROM gap_log"); test.want > 0 && (len(gaps) != 1 || gaps[0] != store.FormatTime(test.want)[:26]+"Z") {
-				t.Errorf("the gap ends at %q, want %s", gaps, store.FormatTime(test.want))
+			if gaps := rows(t, s, "SELECT to_at FROM gap_log"); test.want > 0 && (len(gaps) != 1 || gaps[0] != isotime.Format(test.want)[:26]+"Z") {
+				t.Errorf("the gap ends at %q, want %s", gaps, isotime.Format(test.want))
 			}
 		})
 	}

@@ -20,6 +20,8 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
+	"github.com/cis490/fleet-health/store/shellword"
 )
 
 // ErrAlertsPath: the alerts file is not one that can be appended to.
@@ -62,7 +64,7 @@ func parseAlert(line []byte) (a store.Alert, ok bool) {
 	if !utf8.Valid(line) || json.Unmarshal(line, &l) != nil || l.DedupKey == "" || len(l.DedupKey) > 64 {
 		return a, false
 	}
-	at, ok := store.ParseTime(l.DetectedAt)
+	at, ok := isotime.Parse(l.DetectedAt)
 	return store.Alert{DedupKey: l.DedupKey, Host: l.Host, Symptom: l.Symptom, Detail: l.Detail,
 		SuggestedFix: l.SuggestedFix, DetectedAt: at, LastFoundAt: at}, ok
 }
@@ -90,7 +92,7 @@ func mayCount(tx *store.Tx, a store.Alert, now int64) (bool, error) {
 // predecessor puts a host's name among the commands of a fix as it is.
 func asStored(a store.Alert) store.Alert {
 	name := store.StoredAlertsName(a.Host)
-	a.SuggestedFix = store.Printable(strings.Replace(a.SuggestedFix, "On "+a.Host+":", "On "+store.HostInText(name)+":", 1))
+	a.SuggestedFix = store.Printable(strings.Replace(a.SuggestedFix, "On "+a.Host+":", "On "+shellword.InText(store.RawName(name))+":", 1))
 	a.Host, a.Symptom, a.Detail = name, store.Printable(a.Symptom), store.Printable(a.Detail)
 	return a
 }
@@ -100,7 +102,7 @@ func asStored(a store.Alert) store.Alert {
 func AlertJSON(a store.Alert) string {
 	var b strings.Builder
 	for i, m := range [][2]string{{"host", store.AlertsName(a.Host)}, {"symptom", a.Symptom}, {"detail", a.Detail},
-		{"suggested_fix", a.SuggestedFix}, {"detected_at_wall", store.FormatTime(a.DetectedAt)}, {"dedup_key", a.DedupKey}} {
+		{"suggested_fix", a.SuggestedFix}, {"detected_at_wall", isotime.Format(a.DetectedAt)}, {"dedup_key", a.DedupKey}} {
 		b.WriteString([]string{`{"`, `, "`}[min(i, 1)] + m[0] + `": `)
 		quoteASCII(&b, m[1])
 	}

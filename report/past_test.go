@@ -9,6 +9,7 @@ import (
 
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -71,7 +72,7 @@ func (p *past) pass(at int64, silent ...string) {
 			}
 		}
 		for _, host := range silent {
-			a := store.Alert{DedupKey: host + store.FormatTime(at/store.Hour*store.Hour), Host: host, Symptom: "silent", DetectedAt: at, LastFoundAt: at}
+			a := store.Alert{DedupKey: host + isotime.Format(at/store.Hour*store.Hour), Host: host, Symptom: "silent", DetectedAt: at, LastFoundAt: at}
 			a.PassID.Int64, a.PassID.Valid = pass.ID, true
 			if _, err := tx.AddAlert(a); err != nil {
 				return err

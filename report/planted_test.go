@@ -9,6 +9,7 @@ import (
 
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // planted is a line that stops alert 1 if its key is believed: alert 1 is the one
@@ -83,7 +84,7 @@ func TestALineOfAnHourToComeStopsNothing(t *testing.T) {
 		{store.MaxTime, report.Reconciled{Ignored: 1}},
 	} {
 		f := newAlertsFile(t)
-		line := planted("lab-05", "silent", store.FormatTime(c.at), store.AlertKey("lab-05", "silent", c.at))
+		line := planted("lab-05", "silent", isotime.Format(c.at), store.AlertKey("lab-05", "silent", c.at))
 		f.write(line)
 		for i, want := range []report.Reconciled{c.want, {}} { // it is said once
 			if found, err := report.Reconcile(t.Context(), f.s, f.path, now); err != nil || found != want {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // statusRow is one line of a status.
@@ -225,7 +226,7 @@ func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err er
 	line = "stopped: no pass has got through yet"
 	switch {
 	case ok && good.AsOf > now:
-		line = "stopped: the clock is behind the last pass that got through, of " + store.FormatTime(good.AsOf)
+		line = "stopped: the clock is behind the last pass that got through, of " + isotime.Format(good.AsOf)
 	case ok:
 		line = "stopped: no pass has got through for " + Age(now-good.AsOf)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // facts is a batch of facts of one stream, read by a clock.
@@ -108,7 +109,7 @@ func TestOneWrongClockDoesNotHoldTheDetectorsBackForYears(t *testing.T) {
 			}
 		}
 		if got := mustSelect[int64](t, s, "SELECT newest_at FROM cursors"); got[0] != step.want {
-			t.Errorf("%s: the newest fact is of %s, want %s", step.name, store.FormatTime(got[0]), store.FormatTime(step.want))
+			t.Errorf("%s: the newest fact is of %s, want %s", step.name, isotime.Format(got[0]), isotime.Format(step.want))
 		}
 	}
 }

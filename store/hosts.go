@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -37,12 +36,6 @@ func ValidHost(name string) bool {
 		}
 	}
 	return true
-}
-
-// PlainHost reports whether a host name may stand in a command line as it is: a
-// shell makes nothing of it but a word, and no command takes it for an option.
-func PlainHost(name string) bool {
-	return !strings.HasPrefix(name, "-") && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 }
 
 // host is what the pass keeps in memory of a row of hosts. Times are

@@ -45,16 +45,6 @@ func evenlySpaced(name string) bool {
 	return strings.Trim(name, " ") == name && !strings.Contains(name, "  ")
 }
 
-// HostInText returns a stored name as it may stand among commands that an operator
-// will type: quoted in ASCII, if it could be taken for anything but a name. A
-// backquote in it would begin or end a command.
-func HostInText(stored string) string {
-	if PlainHost(stored) {
-		return stored
-	}
-	return strings.ReplaceAll(strconv.QuoteToASCII(RawName(stored)), "`", `\x60`)
-}
-
 // AlertsName returns the form that a stored name has in alerts.jsonl, and from
 // which the dedup key is made: the raw name, as the predecessor has it. A name that
 // could be taken there for one of the program's own keeps its quotes.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
@@ -171,7 +172,7 @@ func TestADatabaseIsPrunedToItsSize(t *testing.T) {
 	}
 	for _, table := range []string{"ships", "puts"} {
 		if at := prunedBefore(t, s, table); at <= now+store.Hour || at > now+9*store.Hour {
-			t.Errorf("%s are pruned up to %s", table, store.FormatTime(at))
+			t.Errorf("%s are pruned up to %s", table, isotime.Format(at))
 		}
 	}
 	r = rand.New(rand.NewPCG(5, 5))

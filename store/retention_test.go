@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
@@ -94,7 +95,7 @@ func TestPruningLeavesTheRollupsAsTheyAre(t *testing.T) {
 					s = mustReopen(t, path)
 				}
 				if diff := gocmp.Diff(stored(t, whole), stored(t, s)); diff != "" {
-					t.Fatalf("as of %s, tables differ (-whole +pruned):\n%s", store.FormatTime(clock), diff)
+					t.Fatalf("as of %s, tables differ (-whole +pruned):\n%s", isotime.Format(clock), diff)
 				}
 			}
 			for table, column := range map[string]string{"ships": "received_at", "puts": "at", "rejections": "at"} {
@@ -137,7 +138,7 @@ func TestAnHourPrunedInPartIsClosed(t *testing.T) {
 	s = mustReopen(t, path)
 	for _, table := range []string{"ships", "puts", "rejections"} {
 		if at := prunedBefore(t, s, table); at != now+store.Hour {
-			t.Errorf("%s are pruned up to %s, want an hour from %s", table, store.FormatTime(at), store.FormatTime(now))
+			t.Errorf("%s are pruned up to %s, want an hour from %s", table, isotime.Format(at), isotime.Format(now))
 		}
 	}
 	saved := mustSave(t, s, batch(0, 30, 45, 50, 70))

@@ -1,11 +1,15 @@
-// Package store keeps everything the program remembers in one SQLite
-// database: raw facts, their hourly rollups, cursors, gaps, passes and alerts.
-// Each table has a file with its row struct, its SQL and its functions; sqlx
-// and goose stay in here. It imports only package migrations.
+// Package store keeps everything the program remembers in one SQLite database: raw
+// facts, their rollups, cursors, gaps, passes and alerts. Each table has a file with
+// its row struct, its SQL and its functions; sqlx and goose stay in here.
 //
-// Facts come from package ingest in batches; package detect and package report
-// read what is stored and bring alerts. Every exported method that writes
-// begins and commits its own transaction, or takes a *Tx from Update.
+// Package ingest brings facts in batches. Packages detect and report read what is
+// stored, and write alerts. An exported method that writes begins and commits its own
+// transaction, or takes a *Tx from Update.
+//
+// It imports package migrations, and those of the packages below it that need no
+// database: fileowner (to whom a file belongs), isotime (times as Python writes them)
+// and shellword (words of a command). Package sandbox, below it too, runs SQL that
+// somebody typed.
 package store
 
 import (
@@ -20,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cis490/fleet-health/store/fileowner"
 	"github.com/jmoiron/sqlx"
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
@@ -204,7 +209,7 @@ func denied(path string, access uint32) error {
 }
 
 func noPermission(path string) error {
-	return fmt.Errorf("%s: %w: no permission%s", path, ErrPath, Belonging(path))
+	return fmt.Errorf("%s: %w: no permission%s", path, ErrPath, fileowner.Clause(path))
 }
 
 // Close closes the database. Behind a failed sync it leaves that to the end of

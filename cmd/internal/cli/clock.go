@@ -6,6 +6,7 @@ import (
 	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // judgeClock holds back the detectors of a source that cannot trust the clock,
@@ -38,11 +39,11 @@ func (p *pass) judgeClock(tx *store.Tx) error {
 			p.heldBack = append(p.heldBack, one.stream)
 			if one.source.Held == "" {
 				one.source.Held = fmt.Sprintf("%s: it says %s, and of the facts %d are ahead, up to %s, and %d of the last half hour agree", reason,
-					store.FormatTime(now), index.Ahead+journal.Ahead, store.FormatTime(max(index.Newest, journal.Newest)), index.Recent+journal.Recent)
+					isotime.Format(now), index.Ahead+journal.Ahead, isotime.Format(max(index.Newest, journal.Newest)), index.Recent+journal.Recent)
 			}
 		case one.own.Newest > now+store.FutureTolerance:
 			p.log.Info(fmt.Sprintf("facts of the %s are stamped up to %s, ahead of the clock, but %s: nothing is held back for them",
-				one.stream, store.FormatTime(one.own.Newest), reason))
+				one.stream, isotime.Format(one.own.Newest), reason))
 			if err := tx.ForgetAhead(one.stream, now); err != nil {
 				return err
 			}
@@ -60,7 +61,7 @@ func (p *pass) sayHeldBack(newest int64) {
 		which = "the detectors of the " + p.heldBack[0] + " are"
 	}
 	p.log.Warn(fmt.Sprintf("the clock says %s, the newest fact %s: %s held back until it is right",
-		store.FormatTime(p.o.now), store.FormatTime(newest), which))
+		isotime.Format(p.o.now), isotime.Format(newest), which))
 }
 
 // readSource is what the detectors may make of a source that was read as far as

@@ -10,7 +10,7 @@ import (
 
 	"github.com/cis490/fleet-health/cmd/internal/cli"
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // clockFleet is a fleet whose clock goes wrong.
@@ -99,7 +99,7 @@ func TestOneSourcesFutureStampsDoNotHoldBackTheOther(t *testing.T) {
 			f.pass(ahead)
 			c.now(f)
 			said := f.pass(right)
-			now := store.FormatTime(right.UnixMicro())[:19]
+			now := isotime.Format(right.UnixMicro())[:19]
 			got := fleettest.Asked(t, f.dir, fmt.Sprintf("SELECT host || ' ' || symptom FROM alert_log WHERE detected_at LIKE '%s%%'", now),
 				"SELECT COALESCE(group_concat(symptom, ' '), '') FROM (SELECT symptom FROM held_back ORDER BY symptom)")
 			if want := "--\n" + c.alerts + "\n--\n" + c.held + "\n"; got != want {

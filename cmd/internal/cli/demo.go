@@ -8,12 +8,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
+	"github.com/cis490/fleet-health/store/shellword"
 	"github.com/spf13/cobra"
 )
 
@@ -93,16 +94,8 @@ Try next:
   cis490-fleet-health status --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --now %[2]s
   cis490-fleet-health pass --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --alerts-path %[1]s/alerts.jsonl --journal-export %[1]s/journal.export --now %[2]s
   sqlite3 -readonly %[1]s/fleet.db "SELECT hour, host, ships, puts_4xx, puts_5xx FROM host_hourly WHERE hour >= '2026-05-01T10'"
-`, shellQuoted(dir), demoNow.Format(time.RFC3339))
+`, shellword.Quote(dir), demoNow.Format(time.RFC3339))
 	return err
-}
-
-// shellQuoted is a path as a shell takes it for one word.
-func shellQuoted(path string) string {
-	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == "" {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // demoHost is how a host of the demo behaves: minutes before the end, negative
@@ -160,7 +153,7 @@ func makeFleet(dir string, r *rand.Rand) error {
 			}
 			if status == 200 {
 				fmt.Fprintf(ix, `{"host_id": %q, "received_at_wall": %q, "code_commit": %q, "episode": "ep-%06d", "bytes": %d}`+"\n",
-					h.name, store.FormatTime(at.UnixMicro()), commit, entry, 40_000+r.IntN(9_000_000))
+					h.name, isotime.Format(at.UnixMicro()), commit, entry, 40_000+r.IntN(9_000_000))
 			}
 			if h.unstamped && status == 400 {
 				log(at, fmt.Sprintf("WARNING rejected PUT host=%s, missing X-Cis490-Code-Commit", h.name))

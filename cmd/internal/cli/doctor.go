@@ -10,6 +10,7 @@ import (
 	"github.com/cis490/fleet-health/deploy"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/shellword"
 	"github.com/spf13/cobra"
 )
 
@@ -147,11 +148,11 @@ func (d *doctor) withPaths(command string, flags ...string) string {
 	for _, f := range flags {
 		switch {
 		case f == "db" && d.o.db != defaultDB:
-			text += " --db " + shellQuoted(d.o.db)
+			text += " --db " + shellword.Quote(d.o.db)
 		case f == "index-path" && d.o.index != defaultIndex:
-			text += " --index-path " + shellQuoted(d.o.index)
+			text += " --index-path " + shellword.Quote(d.o.index)
 		case f == "alerts-path" && d.o.alerts != defaultAlerts:
-			text += " --alerts-path " + shellQuoted(d.o.alerts)
+			text += " --alerts-path " + shellword.Quote(d.o.alerts)
 		}
 	}
 	return d.sudo(text)

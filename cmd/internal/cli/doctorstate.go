@@ -17,6 +17,9 @@ import (
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/fileowner"
+	"github.com/cis490/fleet-health/store/isotime"
+	"github.com/cis490/fleet-health/store/shellword"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,9 +34,9 @@ func (d *doctor) index() {
 	case err != nil && d.foreign:
 		d.foreignUser("index")
 	case errors.Is(err, fs.ErrNotExist):
-		d.problem("index", "systemctl status "+shellQuoted(d.o.unit), "%s: has the receiver made it, and is the path right?", err)
+		d.problem("index", "systemctl status "+shellword.Quote(d.o.unit), "%s: has the receiver made it, and is the path right?", err)
 	case errors.Is(err, fs.ErrPermission):
-		d.problem("index", "namei -l "+shellQuoted(d.o.index), "%s; its group must be able to read it, and the service be in that group", err)
+		d.problem("index", "namei -l "+shellword.Quote(d.o.index), "%s; its group must be able to read it, and the service be in that group", err)
 	case err != nil:
 		d.problem("index", "", "%s", err)
 	default:
@@ -65,7 +68,7 @@ func (d *doctor) journal(ctx context.Context) {
 	case leftOut != nil:
 		d.found("journal", report.CheckWarning, "journalctl --verify", "%s", leftOut)
 	case at == 0:
-		d.found("journal", report.CheckWarning, "systemctl status "+shellQuoted(d.o.unit), "it has no entry of %s: is the name right?", d.o.unit)
+		d.found("journal", report.CheckWarning, "systemctl status "+shellword.Quote(d.o.unit), "it has no entry of %s: is the name right?", d.o.unit)
 	default:
 		d.ok("journal", "can be read, the newest entry of %s is from %s ago", d.o.unit, report.Age(d.now-at))
 	}
@@ -99,15 +102,15 @@ func (d *doctor) state() (there bool) {
 	}
 	var others []string
 	for _, path := range []string{dir, d.o.db, d.o.db + "-wal", d.o.db + "-shm", d.o.db + ".lock", d.o.alerts} {
-		if info, err := os.Lstat(path); err == nil && info.Sys().(*syscall.Stat_t).Uid != owner && !slices.Contains(others, shellQuoted(path)) {
-			others = append(others, shellQuoted(path))
+		if info, err := os.Lstat(path); err == nil && info.Sys().(*syscall.Stat_t).Uid != owner && !slices.Contains(others, shellword.Quote(path)) {
+			others = append(others, shellword.Quote(path))
 		}
 	}
 	switch {
 	case len(others) > 0 && d.user != nil:
 		d.problem("state", "sudo chown -h "+d.user.Username+": "+strings.Join(others, " "), "not all of it belongs to %s: a command was run as another user", d.user.Username)
 	case !d.foreign && errors.Is(unix.Access(dir, unix.W_OK), unix.EACCES):
-		d.problem("state", "ls -ld "+shellQuoted(dir), "%s cannot be written to", dir)
+		d.problem("state", "ls -ld "+shellword.Quote(dir), "%s cannot be written to", dir)
 	case !d.foreign && errors.Is(unix.Access(dir, unix.W_OK), unix.EROFS):
 		d.problem("state", "dmesg | tail", "the file system of %s is read-only", dir)
 	default:
@@ -148,7 +151,7 @@ func readers(path string) string {
 	if err != nil {
 		return deploy.User
 	}
-	_, group := store.Whose(path)
+	_, group := fileowner.Names(path)
 	if info.Mode().Perm()&0o040 == 0 || group == "root" {
 		return ""
 	}
@@ -223,7 +226,7 @@ func (d *doctor) heldBack(tx *store.Tx) error {
 	byIndex, byJournal := detect.JudgeClock(d.now, index, journal, steady), detect.JudgeClock(d.now, journal, index, steady)
 	if d.now >= detect.EarliestClock && !(byIndex.Trusted() && byJournal.Trusted()) {
 		d.problem("clock", "timedatectl", "it is behind the newest fact, of %s: symptoms are held back",
-			store.FormatTime(max(index.Newest, journal.Newest)))
+			isotime.Format(max(index.Newest, journal.Newest)))
 	}
 	list, err := tx.HeldBack()
 	for _, h := range list {
@@ -244,7 +247,7 @@ func (d *doctor) content(tx *store.Tx) error {
 	}
 	d.ok("database", "sound; schema %d, %d hosts, %d alerts", status.SchemaVersion, status.Hosts, status.Alerts)
 	if status.WALBytes > maxWAL {
-		d.found("log", report.CheckWarning, "sudo fuser -v "+shellQuoted(d.o.db), "%s: a reader keeps the database open", report.Bytes(status.WALBytes))
+		d.found("log", report.CheckWarning, "sudo fuser -v "+shellword.Quote(d.o.db), "%s: a reader keeps the database open", report.Bytes(status.WALBytes))
 	}
 	if err := d.heldBack(tx); err != nil {
 		return err

@@ -15,7 +15,8 @@ import (
 	"github.com/cis490/fleet-health/deploy"
 	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
+	"github.com/cis490/fleet-health/store/shellword"
 	"golang.org/x/sys/unix"
 )
 
@@ -155,7 +156,7 @@ func (d *doctor) receiver(ctx context.Context) {
 	case unit["LoadState"] == "not-found":
 		d.found("receiver", report.CheckWarning, "sudoedit "+deploy.DefaultsFile, "there is no unit %s here: is --journal-unit right?", d.o.unit)
 	case unit["ActiveState"] != "active":
-		d.found("receiver", report.CheckWarning, "systemctl status "+shellQuoted(d.o.unit), "%s is %s: no host can ship", d.o.unit, unit["ActiveState"])
+		d.found("receiver", report.CheckWarning, "systemctl status "+shellword.Quote(d.o.unit), "%s is %s: no host can ship", d.o.unit, unit["ActiveState"])
 	default:
 		d.ok("receiver", "%s is active", d.o.unit)
 	}
@@ -166,7 +167,7 @@ func (d *doctor) clock() {
 	state, err := unix.Adjtimex(&unix.Timex{})
 	switch {
 	case d.now < detect.EarliestClock:
-		d.problem("clock", "timedatectl", "it says %s", store.FormatTime(d.now))
+		d.problem("clock", "timedatectl", "it says %s", isotime.Format(d.now))
 	case err != nil:
 		d.found("clock", report.CheckUnknown, "", "adjtimex: %s", err)
 	case state == unix.TIME_ERROR:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cis490/fleet-health/deploy"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/shellword"
 	"github.com/spf13/pflag"
 )
 
@@ -48,7 +49,7 @@ func firstPass(timer deploy.Unit, db string) string {
 	case db == defaultDB:
 		return "run one with `cis490-fleet-health pass`"
 	}
-	return "run one with `cis490-fleet-health pass --db " + shellQuoted(db) + "`"
+	return "run one with `cis490-fleet-health pass --db " + shellword.Quote(db) + "`"
 }
 
 // readDefaults sets the options to those of the service, and returns the flags that

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/fileowner"
+	"github.com/cis490/fleet-health/store/shellword"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,12 +33,12 @@ func takeLock(db string, now time.Time) (*passLock, error) {
 	}
 	f, err := openLock(db + ".lock")
 	if errors.Is(err, fs.ErrPermission) {
-		owner, _ := store.Whose(dir)
-		out := "put `sudo -u " + shellQuoted(owner) + "` before the command"
-		if uid, _, ok := store.OwnerOf(dir); ok && int(uid) == os.Geteuid() {
-			out = fmt.Sprintf("type `sudo chown -h %s: %s`", shellQuoted(owner), shellQuoted(db+".lock"))
+		owner, _ := fileowner.Names(dir)
+		out := "put `sudo -u " + shellword.Quote(owner) + "` before the command"
+		if uid, ok := fileowner.UID(dir); ok && int(uid) == os.Geteuid() {
+			out = fmt.Sprintf("type `sudo chown -h %s: %s`", shellword.Quote(owner), shellword.Quote(db+".lock"))
 		}
-		return nil, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, store.Belonging(db+".lock"), out)
+		return nil, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, fileowner.Clause(db+".lock"), out)
 	}
 	if err != nil {
 		return nil, err
@@ -86,7 +88,7 @@ func openLock(path string) (*os.File, error) {
 }
 
 func notALock(path string) error {
-	return fmt.Errorf("%w: the lock file %s is not a regular file; type `sudo rm -r %s`", errUsage, path, shellQuoted(path))
+	return fmt.Errorf("%w: the lock file %s is not a regular file; type `sudo rm -r %s`", errUsage, path, shellword.Quote(path))
 }
 
 // Close gives the lock back, if this process holds it. Closing alone would leave it to

@@ -10,7 +10,7 @@ import (
 
 	"github.com/cis490/fleet-health/cmd/internal/cli"
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 )
@@ -233,7 +233,7 @@ func TestAPassThatIsKeptOutForLongFails(t *testing.T) {
 		wantCode, want := cli.ExitOK, "INFO another pass is running on "
 		if c.since != 0 {
 			wantCode = cli.ExitFailed
-			want = fmt.Sprintf("WARNING no pass since %s: process %d (", store.FormatTime(now.Add(-c.since).UnixMicro()), os.Getpid())
+			want = fmt.Sprintf("WARNING no pass since %s: process %d (", isotime.Format(now.Add(-c.since).UnixMicro()), os.Getpid())
 		}
 		if code, said := passAt(t.Context(), dir, now); code != wantCode || !strings.Contains(said, want) {
 			t.Errorf("%s: exit %d, want %q\n%s", c.name, code, want, said)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 	"golang.org/x/sys/unix"
 )
 
@@ -68,7 +69,7 @@ func (o *passOptions) yield(ctx context.Context, e *Env, log *slog.Logger, lock 
 	}
 	if o.now-last >= report.Stale {
 		log.Warn(fmt.Sprintf("no pass since %s: %s has locked %s, and has stored nothing for %s; end it",
-			store.FormatTime(last), lock.holder(), o.db, report.Age(o.now-last)))
+			isotime.Format(last), lock.holder(), o.db, report.Age(o.now-last)))
 		return errSaid
 	}
 	log.Info(fmt.Sprintf("another pass is running on %s; this one leaves it the work", o.db))

@@ -15,6 +15,7 @@ import (
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // maxWAL is the size in bytes of a write-ahead log that is too much: a reader
@@ -216,7 +217,7 @@ func (p *pass) note(r ingest.Result) {
 	p.counts.future += r.Saved.Future
 	for _, g := range r.Gaps {
 		if g.Reason != store.GapUnread {
-			p.log.Warn(fmt.Sprintf("gap (%s) from %s to %s: %s", g.Reason, store.FormatTime(g.From), store.FormatTime(g.To), g.Detail))
+			p.log.Warn(fmt.Sprintf("gap (%s) from %s to %s: %s", g.Reason, isotime.Format(g.From), isotime.Format(g.To), g.Detail))
 		}
 	}
 	if r.Quarantined > 0 {
@@ -228,7 +229,7 @@ func (p *pass) note(r ingest.Result) {
 	sayFloods(p.log, r.Saved.Floods)
 	if r.Saved.Expired > 0 {
 		p.log.Info(fmt.Sprintf("%d fact(s) from before %s were left out: the rows of that time are pruned, and may have held them",
-			r.Saved.Expired, store.FormatTime(r.Saved.ExpiredBefore)))
+			r.Saved.Expired, isotime.Format(r.Saved.ExpiredBefore)))
 	}
 	if r.Torn != "" && p.o.now-r.TornAt > store.Hour {
 		p.log.Warn(fmt.Sprintf("the last line of %s has been without its end for %d min", r.Torn, (p.o.now-r.TornAt)/store.Minute))
@@ -239,7 +240,7 @@ func (p *pass) note(r ingest.Result) {
 	switch {
 	case r.Capped && r.ReadTo != 0:
 		p.log.Info(fmt.Sprintf("the journal holds more than one pass reads; the next pass goes on, and until then its detectors judge as of %s",
-			store.FormatTime(r.ReadTo)))
+			isotime.Format(r.ReadTo)))
 	case r.Capped:
 		p.log.Info("the journal holds more than one pass reads; the next pass goes on, and until its end its detectors are held back")
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 	"github.com/spf13/cobra"
 )
 
@@ -92,13 +93,13 @@ func (o *pruneOptions) count(e *Env, tx *store.Tx) error {
 	if o.ago == 0 {
 		if newest > 0 && o.before > newest-youngest {
 			return fmt.Errorf("%w: --before %s is less than a day before the newest fact, of %s: the detectors and reports need the rows since then",
-				errUsage, o.beforeText, store.FormatTime(newest))
+				errUsage, o.beforeText, isotime.Format(newest))
 		}
 		return nil
 	}
 	o.before = onTheHour(newest - o.ago)
 	if newest < e.Now().UnixMicro()-youngest {
-		newLogger(e, o.level).Info(fmt.Sprintf("--before %s counts from the newest fact, of %s, not from the clock", o.beforeText, store.FormatTime(newest)))
+		newLogger(e, o.level).Info(fmt.Sprintf("--before %s counts from the newest fact, of %s, not from the clock", o.beforeText, isotime.Format(newest)))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/cis490/fleet-health/deploy"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 	"github.com/cis490/fleet-health/store/sandbox"
 	"github.com/spf13/cobra"
 )
@@ -209,7 +210,7 @@ func (o *queryOptions) sayPruned(ctx context.Context, e *Env, text string, since
 		kept, err := tx.RawSince()
 		if err == nil && from.UnixMicro() < kept {
 			newLogger(e, slog.LevelInfo).Info(fmt.Sprintf("ship_log, put_log and rejection_log begin at %s: of the time before, host_hourly has what was counted",
-				store.FormatTime(kept)))
+				isotime.Format(kept)))
 		}
 		return err
 	})

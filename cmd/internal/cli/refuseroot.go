@@ -6,7 +6,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/fileowner"
+	"github.com/cis490/fleet-health/store/shellword"
 )
 
 // refuseRoot refuses root where a directory is another user's. That user could not
@@ -15,10 +16,10 @@ func refuseRoot(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	if uid, _, ok := store.OwnerOf(dir); ok && uid != 0 {
-		owner, _ := store.Whose(dir)
+	if uid, ok := fileowner.UID(dir); ok && uid != 0 {
+		owner, _ := fileowner.Names(dir)
 		return fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: put `sudo -u %s` before the command",
-			errUsage, dir, owner, shellQuoted(owner))
+			errUsage, dir, owner, shellword.Quote(owner))
 	}
 	if path := strangeParent(dir); path != "" {
 		return fmt.Errorf("%w: other users than root may change %s, and could lead root elsewhere from there: name a directory that only root may write to, up to /", errUsage, path)
@@ -30,7 +31,7 @@ func refuseRoot(dir string) error {
 // user than root may change; "" if there is none. In a sticky directory, as /tmp is,
 // nobody renames the files of others.
 func strangeParent(dir string) string {
-	top, _, _ := store.OwnerOf("/") // not 0 where root is not root outside
+	top, _ := fileowner.UID("/") // not 0 where root is not root outside
 	named, err := filepath.Abs(dir)
 	if err != nil {
 		return dir

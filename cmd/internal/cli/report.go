@@ -11,6 +11,8 @@ import (
 	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
+	"github.com/cis490/fleet-health/store/shellword"
 	"github.com/spf13/cobra"
 )
 
@@ -124,7 +126,7 @@ func (r *reading) completeHosts(e *Env) cobra.CompletionFunc {
 			err = r.view(cmd.Context(), func(tx *store.Tx) error {
 				all, err := tx.HostNames()
 				for _, name := range all {
-					if store.PlainHost(name) {
+					if shellword.Plain(name) {
 						names = append(names, name)
 					}
 				}
@@ -149,9 +151,9 @@ func (o *reportOptions) sayHowOld(ctx context.Context, tx *store.Tx, log *slog.L
 	case !last.Outcome.Valid && now-last.AsOf < report.Stale:
 		log.Info("a pass is running: what it has not stored yet is not shown")
 	case last.Outcome.String != store.OutcomeOK:
-		log.Warn(fmt.Sprintf("the last pass, as of %s, did not get through: %s %s", store.FormatTime(last.AsOf), cmp.Or(last.Outcome.String, "unfinished"), last.Error.String))
+		log.Warn(fmt.Sprintf("the last pass, as of %s, did not get through: %s %s", isotime.Format(last.AsOf), cmp.Or(last.Outcome.String, "unfinished"), last.Error.String))
 	case now-last.AsOf > report.Stale:
-		log.Warn(fmt.Sprintf("the last pass was made as of %s, %s ago: symptoms are those that it found", store.FormatTime(last.AsOf), report.Age(now-last.AsOf)))
+		log.Warn(fmt.Sprintf("the last pass was made as of %s, %s ago: symptoms are those that it found", isotime.Format(last.AsOf), report.Age(now-last.AsOf)))
 	}
 	return nil
 }
@@ -160,7 +162,7 @@ func (o *reportOptions) sayHowOld(ctx context.Context, tx *store.Tx, log *slog.L
 // window begins or ends within an hour of which only the whole is known.
 func sayWholeHours(log *slog.Logger, asked, counted report.Window, kept int64) {
 	if asked.Since-counted.Since > 1 || counted.Until > asked.Until {
-		log.Info(fmt.Sprintf("before %s only whole hours are known: counted is from %s to %s", store.FormatTime(kept), store.FormatTime(counted.Since+1),
-			store.FormatTime(counted.Until+1)))
+		log.Info(fmt.Sprintf("before %s only whole hours are known: counted is from %s to %s", isotime.Format(kept), isotime.Format(counted.Since+1),
+			isotime.Format(counted.Until+1)))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // pruneShare is what pruning may add to the time that a pass has taken without it.
@@ -57,7 +58,7 @@ func (p *pass) pruneByAge(ctx context.Context) error {
 		}
 	}
 	if pruned.Raw() > 0 || given > 0 {
-		p.log.Info(fmt.Sprintf("pruned %d row(s) from before %s; %d KiB given back", pruned.Raw(), store.FormatTime(before), given>>10))
+		p.log.Info(fmt.Sprintf("pruned %d row(s) from before %s; %d KiB given back", pruned.Raw(), isotime.Format(before), given>>10))
 	}
 	return nil
 }
@@ -96,7 +97,7 @@ func (p *pass) pruneBySize(ctx context.Context) error {
 			return err
 		}
 		p.log.Info(fmt.Sprintf("pruned %d row(s) because the database is larger than --max-database-size %s; all rows are kept from %s on; %d KiB given back",
-			pruned.Raw(), p.o.maxSizeText, store.FormatTime(since), given>>10))
+			pruned.Raw(), p.o.maxSizeText, isotime.Format(since), given>>10))
 	}
 	if tooLarge {
 		p.log.Warn(fmt.Sprintf("the database is larger than --max-database-size %s, but the detectors need the rows that are left; the rest is hourly counts and alerts",

@@ -9,6 +9,7 @@ import (
 	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // putFacts say whether a pass has understood the receiver's access lines. Times
@@ -101,7 +102,7 @@ func (p *pass) judgePuts(ctx context.Context, journal ingest.Result, shipped int
 		notJudged = symptoms[0] + " is"
 	}
 	p.log.Warn(fmt.Sprintf("hosts have shipped since %s, but no line of unit %s was understood as a PUT; %s not judged, and PUTs are unknown: %s%s",
-		store.FormatTime(f.since()), p.o.unit, notJudged, forms, newest))
+		isotime.Format(f.since()), p.o.unit, notJudged, forms, newest))
 	_, err = p.s.Save(ctx, &store.Batch{Source: source, Now: p.o.now, Gaps: []store.Gap{{Reason: store.GapNotUnderstood, From: f.since(), To: until,
 		Detail: "hosts shipped, but no line of the receiver was understood as a PUT"}}})
 	return err

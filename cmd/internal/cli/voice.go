@@ -13,6 +13,7 @@ import (
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/fileowner"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -70,7 +71,7 @@ func describe(err error) string {
 	case errors.Is(err, store.ErrLocked):
 		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
 	case errors.Is(err, ingest.ErrUnread) && errors.As(err, &denied) && errors.Is(denied, fs.ErrPermission):
-		text += store.Belonging(denied.Path)
+		text += fileowner.Clause(denied.Path)
 	}
 	return text
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/cli"
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // scene is a fleet before a pass that is to be disturbed.
@@ -125,7 +126,7 @@ func firstRun(t *testing.T) *scene {
 			index.WriteString(fleettest.Ship("lab-0", at.AddDate(0, 0, -200)))
 		}
 		if i%3 != 1 || i < 200 {
-			fmt.Fprintf(&index, `{"host_id": "lab-%d", "received_at_wall": %q, "code_commit": "c%d"}`+"\n", i%3, store.FormatTime(at.UnixMicro()), i/200)
+			fmt.Fprintf(&index, `{"host_id": "lab-%d", "received_at_wall": %q, "code_commit": "c%d"}`+"\n", i%3, isotime.Format(at.UnixMicro()), i/200)
 		}
 		status := 200
 		if i%3 == 2 && i > 300 {

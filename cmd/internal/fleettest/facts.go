@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // Now is the time as of which most tests run.
@@ -16,7 +17,7 @@ var Now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 // Ship is a line of the index.
 func Ship(host string, at time.Time) string {
-	return fmt.Sprintf(`{"host_id": %q, "received_at_wall": %q}`+"\n", host, store.FormatTime(at.UnixMicro()))
+	return fmt.Sprintf(`{"host_id": %q, "received_at_wall": %q}`+"\n", host, isotime.Format(at.UnixMicro()))
 }
 
 // Entry is an entry of the receiver in a dump of its journal.

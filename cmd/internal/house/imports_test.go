@@ -24,15 +24,18 @@ const testRoom = "cmd/internal/fleettest"
 // roomsOf says which rooms of the program each room may import.
 var roomsOf = map[string][]string{
 	"migrations":              {},
-	"store":                   {"migrations"},
+	"store/fileowner":         {},
+	"store/isotime":           {},
+	"store/shellword":         {},
+	"store":                   {"migrations", "store/fileowner", "store/isotime"},
 	"store/sandbox":           {"store"},
-	"ingest":                  {"store"},
-	"detect":                  {"store"},
-	"report":                  {"store"},
+	"ingest":                  {"store", "store/isotime"},
+	"detect":                  {"store", "store/isotime", "store/shellword"},
+	"report":                  {"store", "store/isotime", "store/shellword"},
 	"deploy":                  {},
-	"cmd/internal/cli":        {"store", "store/sandbox", "ingest", "detect", "report", "deploy"},
+	"cmd/internal/cli":        {"store", "store/fileowner", "store/isotime", "store/sandbox", "store/shellword", "ingest", "detect", "report", "deploy"},
 	"cmd/cis490-fleet-health": {"cmd/internal/cli"},
-	testRoom:                  {"store", "cmd/internal/cli"},
+	testRoom:                  {"store", "store/isotime", "cmd/internal/cli"},
 }
 
 // confined says where alone a dependency may be imported: a room, or one file.

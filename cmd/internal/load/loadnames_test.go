@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // TestAMillionMadeUpHosts: a scanner that makes up names fills neither the disk
@@ -75,7 +75,7 @@ func TestAMillionShippingHosts(t *testing.T) {
 	names := fleettest.LongOr(1_000_000, 50_000)
 	bed.lines(bed.index, names, func(w io.Writer, i int) {
 		fmt.Fprintf(w, `{"host_id": "made-up-%0247d", "received_at_wall": %q, "code_commit": "%0128d"}`+"\n",
-			i, store.FormatTime(bed.now.Add(-20*time.Minute+time.Duration(i)*time.Millisecond).UnixMicro()), i)
+			i, isotime.Format(bed.now.Add(-20*time.Minute+time.Duration(i)*time.Millisecond).UnixMicro()), i)
 	})
 	seconds, peak := bed.passWithin(false)
 	bed.holds(t, map[string]int{

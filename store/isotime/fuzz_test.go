@@ -1,8 +1,10 @@
-package store
+package isotime_test
 
 import (
 	"testing"
 	"time"
+
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // FuzzParseTime holds the reader of times to package time: what both take is the
@@ -14,18 +16,18 @@ func FuzzParseTime(f *testing.F) {
 	}
 	layouts := []string{"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05.999999999-07:00:00", "2006-01-02T15:04:05-07", "2006-01-02T15", "2006-01-02"}
 	f.Fuzz(func(t *testing.T, text string) {
-		at, ok := ParseTime(text)
-		if bytes, same := ParseTime([]byte(text)); bytes != at || same != ok {
+		at, ok := isotime.Parse(text)
+		if bytes, same := isotime.Parse([]byte(text)); bytes != at || same != ok {
 			t.Fatalf("%q is %d, %v; of its bytes it is %d, %v", text, at, ok, bytes, same)
 		}
 		if !ok {
 			return
 		}
-		if at <= 0 || at > MaxTime {
+		if at <= 0 || at > isotime.Max {
 			t.Fatalf("%q is %d", text, at)
 		}
-		if back, ok := ParseTime(FormatTime(at)); !ok || back != at {
-			t.Fatalf("%q is %d, written %s, and read %d, %v", text, at, FormatTime(at), back, ok)
+		if back, ok := isotime.Parse(isotime.Format(at)); !ok || back != at {
+			t.Fatalf("%q is %d, written %s, and read %d, %v", text, at, isotime.Format(at), back, ok)
 		}
 		for _, layout := range layouts {
 			if want, err := time.Parse(layout, text); err == nil && want.UnixMicro() != at {

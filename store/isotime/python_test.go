@@ -1,16 +1,17 @@
-package store_test
+package isotime_test
 
 import (
 	"bufio"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
 )
 
 // fromISOFormat reads texts, a JSON string a line, with Python's own function,
@@ -29,13 +30,19 @@ for line in sys.stdin:
         print("none")
 `
 
-// TestParseTimeReadsWhatPythonReads gives random texts to Python and to
-// ParseTime.
-func TestParseTimeReadsWhatPythonReads(t *testing.T) {
+// TestParseReadsWhatPythonReads gives random texts to Python and to Parse.
+func TestParseReadsWhatPythonReads(t *testing.T) {
 	t.Parallel()
-	python := need(t, "python3")
-	if exec.Command(python, "-c", "import sys; sys.exit(sys.version_info[:2] < (3, 11))").Run() != nil {
-		need(t, "python3.11")
+	python, err := exec.LookPath("python3")
+	if err == nil {
+		err = exec.Command(python, "-c", "import sys; sys.exit(sys.version_info[:2] < (3, 11))").Run()
+	}
+	switch {
+	case err == nil:
+	case os.Getenv("CI") != "":
+		t.Fatalf("python3.11: %v", err)
+	default:
+		t.Skipf("python3.11: %v", err)
 	}
 	r := rand.New(rand.NewPCG(17, 6))
 	texts := []string{"2026-05-01T", "2026-05-01☃", "20260501", "2026W18", "2026W185", "2026-W18", "2026-W18-5", "2026-W53", "2020-W53-7", "2026-W18-0",
@@ -66,15 +73,15 @@ func TestParseTimeReadsWhatPythonReads(t *testing.T) {
 		}
 		want := answers.Text()
 		var us int64
-		if fmt.Sscan(want, &us); us < 1 || us > store.MaxTime {
+		if fmt.Sscan(want, &us); us < 1 || us > isotime.Max {
 			want = "none"
 		}
 		got := "none"
-		if at, ok := store.ParseTime(text); ok {
+		if at, ok := isotime.Parse(text); ok {
 			got = fmt.Sprint(at)
 		}
 		if got != want {
-			t.Errorf("ParseTime(%q) is %s, want %s", text, got, want)
+			t.Errorf("Parse(%q) is %s, want %s", text, got, want)
 		}
 		read[want != "none"]++
 	}

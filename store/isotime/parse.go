@@ -1,18 +1,18 @@
-package store
+package isotime
 
-// ParseTime reads a time as datetime.fromisoformat of Python 3.11 does. That
+// Parse reads a time as datetime.fromisoformat of Python 3.11 does. That
 // takes more than ISO 8601: any character between date and time, any one
 // character before the offset, and digits past the microsecond, which are cut
 // off. A time without an offset is UTC. The result is in microseconds; ok is
 // false for what Python refuses, and for times up to 1970-01-01 and after 9999.
-func ParseTime[T string | []byte](text T) (at int64, ok bool) {
+func Parse[T string | []byte](text T) (at int64, ok bool) {
 	s := isoText(text)
 	end := s.dateEnd()
 	day, ok := s.date(end)
 	if !ok {
 		return 0, false
 	}
-	at = day * 24 * Hour
+	at = day * 24 * hour
 	if len(s) > end {
 		clock, ok := s.timeOfDay(s.afterSeparator(end))
 		if !ok {
@@ -20,7 +20,7 @@ func ParseTime[T string | []byte](text T) (at int64, ok bool) {
 		}
 		at += clock
 	}
-	return at, at > 0 && at <= MaxTime
+	return at, at > 0 && at <= Max
 }
 
 // isoText is a text that fromisoformat may read. The methods follow CPython's
@@ -149,20 +149,20 @@ func (s isoText) timeOfDay(from int) (clock int64, ok bool) {
 		return 0, false
 	}
 	length := offset.microseconds()
-	if length < Second {
+	if length < second {
 		length = 0 // as Python has it
 	}
 	if s[sign] == '-' {
 		length = -length
 	}
-	return t.microseconds() - length, length > -24*Hour && length < 24*Hour
+	return t.microseconds() - length, length > -24*hour && length < 24*hour
 }
 
 // isoClock is a time of day or an offset as it is written.
 type isoClock struct{ hour, minute, second, micro int64 }
 
 func (c isoClock) microseconds() int64 {
-	return c.hour*Hour + c.minute*Minute + c.second*Second + c.micro
+	return c.hour*hour + c.minute*minute + c.second*second + c.micro
 }
 
 // clock reads hours, and minutes, seconds and a fraction as far as they are
