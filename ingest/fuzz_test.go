@@ -16,7 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // FuzzIndexRow compares the reader of index lines with encoding/json and
@@ -155,7 +155,7 @@ func FuzzMessage(f *testing.F) {
 			if found.status == 0 && text[0] != '{' && !bytes.Contains(stripColour(text), []byte("host=")) {
 				t.Fatalf("host %q from a line that names none", found.host)
 			}
-			if b := bounded(found.message); len(b) > maxMessage || !store.Shows(b) {
+			if b := bounded(found.message); len(b) > maxMessage || !visible.All(b) {
 				t.Fatalf("message %q", b)
 			}
 		})

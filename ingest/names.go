@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 const (
@@ -46,7 +47,7 @@ func (n *seriesNames) id(host, commit []byte) int32 {
 		id = int32(len(n.list))
 		n.ids[string(n.key)] = id
 		n.bytes += len(n.key)
-		n.list = append(n.list, store.Series{Host: string(host), Commit: store.PrintableUpTo(string(commit), maxCommit)})
+		n.list = append(n.list, store.Series{Host: string(host), Commit: visible.EscapeUpTo(string(commit), maxCommit)})
 	}
 	return id
 }

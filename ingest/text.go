@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"unicode"
 
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // maxMessage bounds the message of a rejection that is kept, in bytes.
@@ -63,4 +63,4 @@ func isSpace(r rune) bool {
 
 // bounded is a message as it is kept: sqlite3 hands what it reads to the terminal
 // as it is.
-func bounded(message []byte) string { return store.PrintableUpTo(string(message), maxMessage) }
+func bounded(message []byte) string { return visible.EscapeUpTo(string(message), maxMessage) }

@@ -22,6 +22,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/isotime"
 	"github.com/cis490/fleet-health/store/shellword"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // ErrAlertsPath: the alerts file is not one that can be appended to.
@@ -92,8 +93,8 @@ func mayCount(tx *store.Tx, a store.Alert, now int64) (bool, error) {
 // predecessor puts a host's name among the commands of a fix as it is.
 func asStored(a store.Alert) store.Alert {
 	name := store.StoredAlertsName(a.Host)
-	a.SuggestedFix = store.Printable(strings.Replace(a.SuggestedFix, "On "+a.Host+":", "On "+shellword.InText(store.RawName(name))+":", 1))
-	a.Host, a.Symptom, a.Detail = name, store.Printable(a.Symptom), store.Printable(a.Detail)
+	a.SuggestedFix = visible.Escape(strings.Replace(a.SuggestedFix, "On "+a.Host+":", "On "+shellword.InText(store.RawName(name))+":", 1))
+	a.Host, a.Symptom, a.Detail = name, visible.Escape(a.Symptom), visible.Escape(a.Detail)
 	return a
 }
 

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // States of a check. Only a problem is something to mend at once.
@@ -46,7 +46,7 @@ func Checks(out io.Writer, s Style, checks []Check) (problems int, err error) {
 				do.WriteString("\nWhat to do:\n")
 			}
 			if c.Do != "" {
-				fmt.Fprintf(&do, "  %s: %s\n", c.Name, store.Printable(c.Do))
+				fmt.Fprintf(&do, "  %s: %s\n", c.Name, visible.Escape(c.Do))
 			}
 		}
 		return do.String(), nil

@@ -3,7 +3,7 @@ package report
 import (
 	"strings"
 
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // fixes are what to do about each symptom of a host, as its newest alert says.
@@ -26,7 +26,7 @@ func (f *fixes) add(symptom, fix string) {
 func (f *fixes) below(p page) string {
 	var b strings.Builder
 	for _, symptom := range f.symptoms {
-		b.WriteString(p.advice(store.Printable("what to do about "+symptom+":"), store.Printable(f.fix[symptom])))
+		b.WriteString(p.advice(visible.Escape("what to do about "+symptom+":"), visible.Escape(f.fix[symptom])))
 	}
 	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/isotime"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // statusRow is one line of a status.
@@ -233,7 +234,7 @@ func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err er
 	if last.ID != good.ID {
 		line += "; the last one, " + Age(now-last.AsOf) + " ago: " + passDetail(last)
 	}
-	return store.Printable(line), true, nil
+	return visible.Escape(line), true, nil
 }
 
 // judging is ok, a line, unless a detector is held back for too long.
@@ -246,5 +247,5 @@ func judging(tx *store.Tx, now int64, ok string) (line string, stopped bool, err
 	for i, h := range list {
 		symptoms[i] = h.Symptom
 	}
-	return store.Printable("stopped: " + strings.Join(symptoms, ", ") + " held back for " + Age(now-list[0].Since) + ": " + list[0].Reason), true, nil
+	return visible.Escape("stopped: " + strings.Join(symptoms, ", ") + " held back for " + Age(now-list[0].Since) + ": " + list[0].Reason), true, nil
 }

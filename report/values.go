@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 	"github.com/dustin/go-humanize"
 )
 
@@ -234,10 +235,10 @@ func writeArray[T any](b textWriter, values []T, write func(T)) {
 // Cell is a value from outside as a table shows it: in quotes if it does not show
 // itself, so that no host name can move the cursor or forge a row.
 func Cell(s string) string {
-	if store.Shows(s) {
+	if visible.All(s) {
 		return s
 	}
-	return store.Quote(s)
+	return visible.Quote(s)
 }
 
 // Bytes writes a size for people: 1.5 MiB.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // Gap is a window in which we know that we were blind to a source.
@@ -141,7 +143,7 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 				continue
 			}
 		}
-		g.To, g.Detail = max(g.From, g.To), Printable(g.Detail)
+		g.To, g.Detail = max(g.From, g.To), visible.Escape(g.Detail)
 		if last != nil && last.Join(g) {
 			continue
 		}
@@ -213,7 +215,7 @@ func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
 	if g.From == g.To {
 		reaches = 0 // the source was never read: g begins with this pass
 	}
-	result, err := tx.Exec(growOpenGap, g.To, Printable(g.Detail), source, g.Reason, reaches)
+	result, err := tx.Exec(growOpenGap, g.To, visible.Escape(g.Detail), source, g.Reason, reaches)
 	if err != nil {
 		return false, err
 	}

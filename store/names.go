@@ -3,18 +3,20 @@ package store
 import (
 	"strconv"
 	"strings"
+
+	"github.com/cis490/fleet-health/store/visible"
 )
 
-// StoredName returns the form in which a host's name is stored, and shown as it
-// is. That is the name itself, or for one that does not show itself, or could be
-// taken for something else, the name as Quote writes it. No two names have the same
-// form, and no host has one of the program's own names. For a name that ValidHost
-// takes, it has at most 767 bytes.
+// StoredName returns the form in which a host's name is stored, and shown. That is the
+// name itself, or the name as visible.Quote writes it, if it has characters that cannot
+// be seen or could be taken for something else. No two names have the same form, and no
+// host has one of the program's own names. For a name that ValidHost accepts, the form
+// has at most 767 bytes.
 func StoredName(raw string) string {
-	if Shows(raw) && raw != "" && !strings.HasPrefix(raw, `"`) && !inParentheses(raw) && evenlySpaced(raw) {
+	if visible.All(raw) && raw != "" && !strings.HasPrefix(raw, `"`) && !inParentheses(raw) && evenlySpaced(raw) {
 		return raw
 	}
-	return Quote(raw)
+	return visible.Quote(raw)
 }
 
 // countedUnder returns the stored name under which facts are counted, given what

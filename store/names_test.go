@@ -8,81 +8,12 @@ import (
 	"strings"
 	"testing"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jmoiron/sqlx"
 )
-
-// TestShows has texts that unicode.IsPrint is true of throughout, whether they show
-// themselves or not.
-func TestShows(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]bool{
-		"":                                   true,
-		"lab-05":                             true,
-		" two  words ":                       true,
-		"é, e\u0301, Việt, Vie\u0323\u0302t": true,
-		"全角 한글 ひらがな ไทยนี้ हिन्दी 😀": true,
-		"\u1112\u1161\u11ab":                  true, // a syllable of three jamo
-		"lab-05\ufe0f":                        false,
-		"lab-05\U000e0101":                    false,
-		"lab-05\u180b":                        false, // Mongolian variation selector
-		"lab-05\u034f":                        false, // combining grapheme joiner
-		"lab-05\u115f":                        false, // Hangul fillers
-		"lab-05\u1160":                        false,
-		"lab-05\u3164":                        false,
-		"lab-05\uffa0":                        false,
-		"lab-05\u17b4":                        false, // Khmer vowels that nobody sees
-		"lab-05\u2800":                        false, // braille blank
-		"lab-05\ufffc":                        false, // object replacement
-		"lab-05\U0001d159":                    false, // null notehead
-		"lab-05\U00016fe4":                    false, // Khitan filler
-		"lab-05\u2d7f":                        false, // Tifinagh joiner
-		"lab-05\u1039":                        false, // Myanmar stacker, on a digit
-		"lab-05\u1161":                        false, // a vowel that joins the 5
-		"\u0301lab":                           false, // nothing to stand on
-		"lab \u0301":                          false,
-		"x" + strings.Repeat("\u0301", 3):     false,
-		"한" + strings.Repeat("\u1161", 3):     false,
-		"\u05e9\u05dc\u05d5\u05dd":            false, // Hebrew
-		"lab-\u0660\u0661":                    false, // Arabic digits
-		"lab-\U0001e900":                      false, // Adlam
-		"lab-05\u202e":                        false, // not printable, to begin with
-		"lab\t05":                             false,
-		"lab\xff05":                           false,
-		"lab-\ufffd05":                        true,
-		"x\u0301\u0301y\u0301\u0301 z\u0301.": true,
-	} {
-		if got := store.Shows(text); got != want {
-			t.Errorf("Shows(%+q) is %v", text, got)
-		}
-		if got := store.Printable(text); (got == text) != want || !store.Shows(got) {
-			t.Errorf("Printable(%+q) is %+q", text, got)
-		}
-	}
-}
-
-// TestNothingThatUnicodeIgnoresShows holds Shows to the property of Unicode, and to
-// the categories of what has no glyph.
-func TestNothingThatUnicodeIgnoresShows(t *testing.T) {
-	t.Parallel()
-	hidden := []*unicode.RangeTable{unicode.C, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
-		unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko, unicode.Adlam}
-	for r := rune(0x80); r <= unicode.MaxRune; r++ {
-		if !utf8.ValidRune(r) {
-			continue
-		}
-		after := "é" + string(r)
-		if store.Shows(after) && unicode.In(r, hidden...) && !unicode.In(r, unicode.Inherited) {
-			t.Errorf("%U shows itself", r)
-		}
-		if store.Shows(string(r)) && unicode.Is(unicode.M, r) {
-			t.Errorf("%U needs no letter", r)
-		}
-	}
-}
 
 // TestStoredNames has names, and the forms in which they are stored.
 func TestStoredNames(t *testing.T) {
@@ -154,7 +85,7 @@ func FuzzNames(f *testing.F) {
 func checkName(t *testing.T, raw string) {
 	t.Helper()
 	stored := store.StoredName(raw)
-	if !store.Shows(stored) || stored == "" || strings.HasPrefix(stored, "(") && strings.HasSuffix(stored, ")") || len(stored) > 4*len(raw)+2 {
+	if !visible.All(stored) || stored == "" || strings.HasPrefix(stored, "(") && strings.HasSuffix(stored, ")") || len(stored) > 4*len(raw)+2 {
 		t.Fatalf("%+q is stored as %+q", raw, stored)
 	}
 	if back := store.RawName(stored); back != raw {
@@ -167,12 +98,12 @@ func checkName(t *testing.T, raw string) {
 	if back := store.StoredAlertsName(line); back != stored {
 		t.Fatalf("%+q, of alerts.jsonl, is %+q, want %+q", line, back, stored)
 	}
-	printed := store.Printable(raw)
-	if !store.Shows(printed) || store.Printable(printed) != printed {
+	printed := visible.Escape(raw)
+	if !visible.All(printed) || visible.Escape(printed) != printed {
 		t.Fatalf("%+q is printed as %+q", raw, printed)
 	}
 	for _, size := range []int{0, 1, 7, len(printed) - 1, len(printed)} {
-		if cut := store.PrintableUpTo(raw, size); len(cut) > max(size, 0) || !strings.HasPrefix(printed, cut) || !store.Shows(cut) {
+		if cut := visible.EscapeUpTo(raw, size); len(cut) > max(size, 0) || !strings.HasPrefix(printed, cut) || !visible.All(cut) {
 			t.Fatalf("%+q is printed in %d bytes as %+q", raw, size, cut)
 		}
 	}

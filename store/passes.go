@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // Outcomes of a pass. A pass that was killed has none.
@@ -47,7 +49,7 @@ func (s *Store) BeginPass(ctx context.Context, p *Pass) error {
 // FinishPass writes how a pass ended.
 func (s *Store) FinishPass(ctx context.Context, p *Pass) error {
 	row := *p
-	row.Error.String = Printable(row.Error.String)
+	row.Error.String = visible.Escape(row.Error.String)
 	return s.Update(ctx, func(tx *Tx) error {
 		_, err := tx.NamedExec(`
 			UPDATE passes

@@ -12,7 +12,7 @@ type Rejection struct {
 	CursorHash uint64 // as of a Put
 	Host       int32  // index into Batch.Hosts
 	Reason     string // ReasonUnstamped or ReasonOther
-	Message    string // as PrintableUpTo writes what the receiver wrote
+	Message    string // what the receiver wrote, as visible.EscapeUpTo writes it
 }
 
 // Reasons of a rejection.

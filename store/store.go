@@ -8,8 +8,8 @@
 //
 // It imports package migrations, and those of the packages below it that need no
 // database: fileowner (to whom a file belongs), isotime (times as Python writes them)
-// and shellword (words of a command). Package sandbox, below it too, runs SQL that
-// somebody typed.
+// and visible (texts of others, made safe to show). Below it, too, are shellword (words
+// of a command) and sandbox (SQL that somebody typed).
 package store
 
 import (

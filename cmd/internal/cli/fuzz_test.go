@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // FuzzTime reads arbitrary text as the time that a person gives. What is taken
@@ -22,7 +23,7 @@ func FuzzTime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		at, err := parseTime(text, demoNow, zone)
 		if err != nil {
-			if !errors.Is(err, errUsage) || store.Printable(err.Error()) != err.Error() {
+			if !errors.Is(err, errUsage) || visible.Escape(err.Error()) != err.Error() {
 				t.Fatalf("%q: %v", text, err)
 			}
 			return

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // levels are the values of --log-level.
@@ -65,7 +65,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	defer h.mu.Unlock()
 	// A line break would let a host's name begin a line of its own, with a priority of
 	// its own.
-	line := store.Printable(r.Message)
+	line := visible.Escape(r.Message)
 	if h.terminal && r.Level == levelProgress {
 		h.progress = true
 		_, err := fmt.Fprintf(h.w, "\r%s\x1b[K", line)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/visible"
 	"github.com/spf13/cobra"
 )
 
@@ -79,7 +80,7 @@ func checkStatus(ctx context.Context, o *statusOptions, e *Env, now, maxAge int6
 		return err
 	})
 	if err != nil {
-		line = "unknown: " + store.Printable(describe(err))
+		line = "unknown: " + visible.Escape(describe(err))
 	}
 	if _, failed := io.WriteString(e.Stdout, line+"\n"); failed != nil && err == nil {
 		err = failed

@@ -14,6 +14,7 @@ import (
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/fileowner"
+	"github.com/cis490/fleet-health/store/visible"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -31,7 +32,7 @@ func sayError(e *Env, cmd *cobra.Command, err error) {
 		newLogger(e, slog.LevelInfo).Error(describe(err))
 		return
 	}
-	fmt.Fprintf(e.Stderr, "error: %s\n", store.Printable(describe(err)))
+	fmt.Fprintf(e.Stderr, "error: %s\n", visible.Escape(describe(err)))
 }
 
 // cell is a host's name or another value from outside as a line shows it: one word,
@@ -39,15 +40,15 @@ func sayError(e *Env, cmd *cobra.Command, err error) {
 func cell(s string) string {
 	shown := report.Cell(s)
 	if strings.ContainsAny(shown, ` "`) && !inQuotes(shown) {
-		return store.Quote(s)
+		return visible.Quote(s)
 	}
 	return shown
 }
 
-// inQuotes reports whether a text is one that store.Quote has written.
+// inQuotes reports whether a text is one that visible.Quote has written.
 func inQuotes(s string) bool {
 	raw := store.RawName(s)
-	return raw != s && store.Quote(raw) == s
+	return raw != s && visible.Quote(raw) == s
 }
 
 func isTerminal(w io.Writer) bool {

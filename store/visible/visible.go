@@ -1,4 +1,7 @@
-package store
+// Package visible makes the texts of others safe to show: a name, a message or an error
+// may have characters that nobody sees, or that move the text around them. It imports
+// nothing of the program.
+package visible
 
 import (
 	"math"
@@ -51,9 +54,9 @@ var (
 	}
 )
 
-// Shows reports whether a text shows itself: each of its characters can be seen,
-// in its place. It does not tell letters that look alike apart.
-func Shows(text string) bool {
+// All reports whether each character of a text can be seen, in its place. It does not
+// tell apart letters that look alike.
+func All(text string) bool {
 	var s shower
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
@@ -65,14 +68,13 @@ func Shows(text string) bool {
 	return true
 }
 
-// Printable returns a text in which each character that does not show itself is
-// escaped as in a Go string. It is for texts with words of our own around those of
-// others; a value by itself is for Quote.
-func Printable(text string) string { return PrintableUpTo(text, math.MaxInt) }
+// Escape returns a text in which every character that cannot be seen is escaped as in
+// a Go string. It is for sentences; Quote is for a value by itself.
+func Escape(text string) string { return EscapeUpTo(text, math.MaxInt) }
 
-// PrintableUpTo is Printable, cut to at most so many bytes, between two characters.
-func PrintableUpTo(text string, bytes int) string {
-	if len(text) <= bytes && Shows(text) {
+// EscapeUpTo is Escape, cut to at most so many bytes, between two characters.
+func EscapeUpTo(text string, bytes int) string {
+	if len(text) <= bytes && All(text) {
 		return text
 	}
 	var s shower
@@ -94,23 +96,23 @@ func PrintableUpTo(text string, bytes int) string {
 	return b.String()
 }
 
-// Quote returns a text in double quotes, as a Go string. It shows itself, and
+// Quote returns a text in double quotes, as a Go string. All of it can be seen, and
 // strconv.Unquote reads it back.
 func Quote(text string) string {
-	if Shows(text) {
+	if All(text) {
 		return strconv.Quote(text)
 	}
 	return strconv.QuoteToASCII(text)
 }
 
-// shower looks at the characters of a text in their order. The zero value is for
-// the beginning of one.
+// shower looks at the characters of a text in their order. The zero value is for its
+// start.
 type shower struct {
-	base  rune // the last character that is no mark, 0 if there is none
-	marks int  // since base
+	base  rune // the last character that is no combining mark, 0 if there is none
+	marks int  // combining marks since base
 }
 
-// shows reports whether the next character, of so many bytes, shows itself.
+// shows reports whether the next character, of so many bytes, can be seen.
 func (s *shower) shows(r rune, size int) bool {
 	if r >= ' ' && r < 0x7f {
 		s.base, s.marks = r, 0
@@ -126,7 +128,7 @@ func (s *shower) shows(r rune, size int) bool {
 		return true
 	}
 	s.marks++
-	// The marks of one script show nothing on the letters of another; those that are
-	// of none go on each.
+	// A mark of one script shows nothing on a letter of another. A mark that belongs to
+	// no script fits every letter.
 	return s.marks <= maxMarks && s.base > ' ' && (s.base > unicode.MaxASCII || unicode.Is(unicode.Inherited, r))
 }
