@@ -29,14 +29,14 @@ func (n *seriesNames) many() bool { return len(n.list) > maxNames || n.bytes > m
 // tooMany tells whether there are more names than a batch may have.
 func (n *seriesNames) tooMany() bool { return len(n.list) > 2*maxNames || n.bytes > maxNameBytes }
 
-// maxHost is the longest name of a host that store.ValidHost takes, in bytes.
+// maxHost is the longest name of a host that package store accepts, in bytes.
 const maxHost = 255
 
 // id takes a commit of at most 255 bytes. A host's name that is too long is
 // never kept, not even as a key.
 func (n *seriesNames) id(host, commit []byte) int32 {
 	if len(host) > maxHost {
-		host = nil // store.ValidHost refuses it as well
+		host = nil // package store refuses it as well
 	}
 	n.key = append(append(append(n.key[:0], byte(len(commit))), commit...), host...)
 	id, ok := n.ids[string(n.key)]
@@ -63,7 +63,7 @@ type hostNames struct {
 // of them.
 func (n *hostNames) id(host string) int32 {
 	if len(host) > maxHost {
-		host = "" // store.ValidHost refuses it as well
+		host = "" // package store refuses it as well
 	}
 	id, ok := n.ids[host]
 	if !ok {

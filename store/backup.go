@@ -160,7 +160,7 @@ const (
 
 // checkCopy reads a copy that nobody writes to.
 func checkCopy(ctx context.Context, path string) error {
-	db, err := connect(path, "mode=ro&immutable=1", BusyTimeout)
+	db, err := connect(path, "mode=ro&immutable=1", busyTimeout)
 	if err != nil {
 		return err
 	}

@@ -140,7 +140,7 @@ func TestValidHost(t *testing.T) {
 		"": false, long + "1": false, "a/b": false, "/": false, "a\nb": false, "\x1b[2J": false, "\x00": false, "\x7f": false,
 		"\u0085": false, "\xff": false, "a\xc3": false} {
 		if got := store.ValidHost(name); got != want {
-			t.Errorf("ValidHost(%q) is %v, want %v", name, got, want)
+			t.Errorf("validHost(%q) is %v, want %v", name, got, want)
 		}
 	}
 }

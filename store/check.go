@@ -56,7 +56,7 @@ func refused(path string, err error) error {
 // out of date, or wrong in the middle of a checkpoint; but a version that is
 // too new has been there.
 func peek(ctx context.Context, path string) error {
-	db, err := connect(path, "mode=ro&immutable=1", BusyTimeout)
+	db, err := connect(path, "mode=ro&immutable=1", busyTimeout)
 	if err == nil {
 		_, err = checkVersion(ctx, db)
 		db.Close()
@@ -68,7 +68,7 @@ func peek(ctx context.Context, path string) error {
 }
 
 func check(ctx context.Context, path string, now int64) (current, checked bool, err error) {
-	db, err := connect(path, "mode=ro", BusyTimeout)
+	db, err := connect(path, "mode=ro", busyTimeout)
 	if err != nil {
 		return false, false, err
 	}
@@ -83,7 +83,7 @@ func check(ctx context.Context, path string, now int64) (current, checked bool, 
 // rollBack takes back a transaction that a crash has left in a rollback
 // journal: before it is in WAL mode, a database has one.
 func rollBack(ctx context.Context, path string) error {
-	db, err := connect(path, "mode=rw", BusyTimeout)
+	db, err := connect(path, "mode=rw", busyTimeout)
 	if err != nil {
 		return err
 	}

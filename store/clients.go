@@ -9,11 +9,11 @@ import (
 const (
 	// ClientsKept is how long the addresses of PUTs are kept, in microseconds.
 	ClientsKept = 48 * Hour
-	// MaxClients is how many addresses of a host are kept of an hour.
-	MaxClients = 8
+	// maxClients is how many addresses of a host are kept of an hour.
+	maxClients = 8
 )
 
-// MoreClients stands for the addresses beyond MaxClients.
+// MoreClients stands for the addresses beyond maxClients.
 const MoreClients = ""
 
 // ClientHour is an address that a host's PUTs came from in an hour. There is no
@@ -33,7 +33,7 @@ FROM put_clients
 WHERE hour = ? AND source_id = ?`
 
 // saveClients stores the addresses of a batch's PUTs, of the time that they are
-// kept for. Of a host's hour, the first MaxClients that are read stay.
+// kept for. Of a host's hour, the first maxClients that are read stay.
 func (tx *Tx) saveClients(b *Batch, hosts []*host) error {
 	rows := clientHours(b, hosts)
 	if len(rows) == 0 {
@@ -54,7 +54,7 @@ func (tx *Tx) saveClients(b *Batch, hosts []*host) error {
 	fresh := rows[:0]
 	for _, r := range rows {
 		one := ClientHour{Hour: r.Hour, Host: r.Host}
-		if !known[r] && kept[one] >= MaxClients {
+		if !known[r] && kept[one] >= maxClients {
 			r.Client = MoreClients
 		}
 		if !known[r] {
@@ -75,7 +75,7 @@ func (tx *Tx) saveClients(b *Batch, hosts []*host) error {
 
 // clientHours returns the addresses of a batch's PUTs, in the order in which they
 // were read. An address comes again where its host's hours alternate. Of an hour
-// that has more than MaxClients, one MoreClients stands for the rest.
+// that has more than maxClients, one MoreClients stands for the rest.
 func clientHours(b *Batch, hosts []*host) (rows []ClientHour) {
 	latest := make([]clientsOfHour, len(b.Hosts))
 	for i := range b.Puts {
@@ -87,11 +87,11 @@ func clientHours(b *Batch, hosts []*host) (rows []ClientHour) {
 		if of.hour != hour {
 			*of = clientsOfHour{hour: hour}
 		}
-		if of.n > MaxClients || slices.Contains(of.clients[:min(of.n, MaxClients)], r.Client) {
+		if of.n > maxClients || slices.Contains(of.clients[:min(of.n, maxClients)], r.Client) {
 			continue
 		}
 		client := MoreClients
-		if of.n < MaxClients {
+		if of.n < maxClients {
 			of.clients[of.n], client = r.Client, b.Clients[r.Client-1]
 		}
 		of.n++
@@ -103,8 +103,8 @@ func clientHours(b *Batch, hosts []*host) (rows []ClientHour) {
 // clientsOfHour are the addresses that a batch has of a host's hour.
 type clientsOfHour struct {
 	hour    int64
-	n       int // more than MaxClients if there are more than clients holds
-	clients [MaxClients]int32
+	n       int // more than maxClients if there are more than clients holds
+	clients [maxClients]int32
 }
 
 // ForgetClients deletes the addresses of the hours before a time in microseconds.

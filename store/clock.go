@@ -5,12 +5,12 @@ package store
 type Stamps struct {
 	Newest int64 // newest fact not ahead of the clock of its own pass, in microseconds; 0 for none
 	Ahead  int   // facts more than FutureTolerance ahead of the clock, up to Newest
-	Recent int   // facts from RecentFacts before the clock on, but for those ahead of it
+	Recent int   // facts from recentFacts before the clock on, but for those ahead of it
 }
 
 const (
-	// RecentFacts is how long before the clock a fact is recent, in microseconds.
-	RecentFacts = 30 * Minute
+	// recentFacts is how long before the clock a fact is recent, in microseconds.
+	recentFacts = 30 * Minute
 	// MaxStamps is the most facts that Stamps counts in one table.
 	MaxStamps = 10_000
 )
@@ -67,7 +67,7 @@ func (tx *Tx) countStamps(s *Stamps, timelines []timeline, now int64) error {
 		if err := tx.Get(&ahead, count, now+FutureTolerance, s.Newest, MaxStamps); err != nil {
 			return err
 		}
-		if err := tx.Get(&recent, count, now-RecentFacts, now+FutureTolerance, MaxStamps); err != nil {
+		if err := tx.Get(&recent, count, now-recentFacts, now+FutureTolerance, MaxStamps); err != nil {
 			return err
 		}
 		s.Ahead += ahead

@@ -43,8 +43,8 @@ func TestStampsCountWhatContradictsAClock(t *testing.T) {
 		t.Errorf("facts that were ahead when they were read count: %+v, %+v", x, j)
 	}
 	// A pass with a clock two hours ahead lets more of them pass.
-	mustSave(t, s, facts(index, now+2*store.Hour, store.StreamIndex, now-store.RecentFacts, now-store.RecentFacts+1, now+2*store.Hour))
-	mustSave(t, s, facts(journal, now, store.StreamJournal, now-store.RecentFacts, now-1, now))
+	mustSave(t, s, facts(index, now+2*store.Hour, store.StreamIndex, now-30*store.Minute, now-30*store.Minute+1, now+2*store.Hour))
+	mustSave(t, s, facts(journal, now, store.StreamJournal, now-30*store.Minute, now-1, now))
 	x, j := stamps(t, s, now)
 	if want := (store.Stamps{Newest: now + 2*store.Hour, Ahead: 2, Recent: 2}); x != want {
 		t.Errorf("the index says %+v, want %+v", x, want)

@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// Receiver is the name of the one receiver that the program reads today.
-const Receiver = "local"
+// receiver is the name of the one receiver that the program reads today.
+const receiver = "local"
 
 // Streams of a receiver.
 const (
@@ -29,10 +29,10 @@ func (s *Store) Source(ctx context.Context, stream string) (id int64, err error)
 		return id, nil
 	}
 	const find = "SELECT id FROM sources WHERE receiver = ? AND stream = ?"
-	err = s.conn.GetContext(ctx, &id, find, Receiver, stream)
+	err = s.conn.GetContext(ctx, &id, find, receiver, stream)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = s.Update(ctx, func(tx *Tx) error {
-			result, err := tx.Exec("INSERT INTO sources (receiver, stream) VALUES (?, ?)", Receiver, stream)
+			result, err := tx.Exec("INSERT INTO sources (receiver, stream) VALUES (?, ?)", receiver, stream)
 			if err != nil {
 				return err
 			}

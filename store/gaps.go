@@ -25,15 +25,15 @@ func RateLimited(from, to, n int64) Gap {
 		Detail: fmt.Sprintf("journald dropped %d entries of the unit; raise RateLimitBurst= for it", n)}
 }
 
-// Adjacent is how much time may lie between two gaps of a source and a reason
+// adjacent is how much time may lie between two gaps of a source and a reason
 // that count as one.
-const Adjacent = 5 * Minute
+const adjacent = 5 * Minute
 
 // Join makes two gaps of one source one, if they have the same reason and overlap
 // or are adjacent: a source that drops entries every few seconds has one gap that
 // grows. A gap within the other is known already: what it dropped is not added.
 func (g *Gap) Join(next Gap) (joined bool) {
-	if g.Reason != next.Reason || next.From > g.To+Adjacent || next.To < g.From-Adjacent {
+	if g.Reason != next.Reason || next.From > g.To+adjacent || next.To < g.From-adjacent {
 		return false
 	}
 	if next.From >= g.From && next.To <= g.To {
@@ -189,7 +189,7 @@ func (tx *Tx) joinGaps(source int64, g *Gap) error {
 			FROM gaps
 			WHERE source_id = ? AND reason = ? AND from_at <= ? AND recovered_at IS NULL
 			ORDER BY from_at DESC
-			LIMIT 1`, source, g.Reason, g.To+Adjacent)
+			LIMIT 1`, source, g.Reason, g.To+adjacent)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -211,7 +211,7 @@ func (tx *Tx) joinGaps(source int64, g *Gap) error {
 // source that stays unreadable has one gap, not one for each pass. A gap that
 // ended long before, of a journal file that was never read, stays as it is.
 func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
-	reaches := g.From - Adjacent
+	reaches := g.From - adjacent
 	if g.From == g.To {
 		reaches = 0 // the source was never read: g begins with this pass
 	}

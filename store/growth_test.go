@@ -20,7 +20,7 @@ func TestRejectionsKeepTheirTextsInAMigration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.MustExec("INSERT INTO sources (id, receiver, stream) VALUES (1, ?, ?)", store.Receiver, store.StreamJournal)
+	db.MustExec("INSERT INTO sources (id, receiver, stream) VALUES (1, 'local', ?)", store.StreamJournal)
 	db.MustExec("INSERT INTO hosts (id, name, first_seen_at, last_put_at) VALUES (1, 'lab-1', 5, 5), (2, 'lab-2', 5, NULL)")
 	b := &store.Batch{Source: 1, Now: now + store.Hour, Hosts: []string{"lab-1", "lab-2"}}
 	for i := range int64(500) {

@@ -10,7 +10,7 @@ import (
 
 // Names under which facts are kept whose own host has no row.
 const (
-	// InvalidHost collects names that ValidHost refuses.
+	// InvalidHost collects names that validHost refuses.
 	InvalidHost = "(invalid)"
 	// OverflowHost collects hosts that never shipped, beyond MaxNeverShipped.
 	OverflowHost = "(overflow)"
@@ -20,13 +20,13 @@ const (
 // that a scanner that makes up names fills neither the disk nor the alerts.
 const MaxNeverShipped = 1000
 
-// NameKept is how long after the last word from it a host that never shipped
+// nameKept is how long after the last word from it a host that never shipped
 // keeps others out.
-const NameKept = 7 * 24 * Hour
+const nameKept = 7 * 24 * Hour
 
-// ValidHost tells whether a host name is 1 to 255 bytes of valid UTF-8 without
+// validHost tells whether a host name is 1 to 255 bytes of valid UTF-8 without
 // control characters and without a slash.
-func ValidHost(name string) bool {
+func validHost(name string) bool {
 	if len(name) < 1 || len(name) > 255 || !utf8.ValidString(name) {
 		return false
 	}
@@ -81,7 +81,7 @@ func (h *host) heard(at, now int64) {
 
 // takesRoom reports whether a host from the table is one of MaxNeverShipped.
 func (h *host) takesRoom(now int64) bool {
-	return !h.shipped() && !pseudo(h.Name) && h.LastWord >= now-NameKept
+	return !h.shipped() && !pseudo(h.Name) && h.LastWord >= now-nameKept
 }
 
 // maxHosts is how many hosts a pass keeps in memory from one batch to the next.
@@ -131,7 +131,7 @@ func (tx *Tx) hostCache() (*hostCache, error) {
 			cache.byName[rows[i].Name] = &rows[i]
 		}
 	}
-	err = tx.Get(&cache.neverShipped, "SELECT COUNT(*) FROM hosts AS h WHERE h.last_word_at >= ? AND "+neverShipped, tx.now-NameKept)
+	err = tx.Get(&cache.neverShipped, "SELECT COUNT(*) FROM hosts AS h WHERE h.last_word_at >= ? AND "+neverShipped, tx.now-nameKept)
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,11 @@
 package store
 
 const (
-	// TextsPerHour is how many different messages of one host and reason are kept
+	// textsPerHour is how many different messages of one host and reason are kept
 	// for each hour. The names that never shipped share one such bound.
-	TextsPerHour = 100
-	// MoreMessages stands for those beyond it.
-	MoreMessages = "(more messages)"
+	textsPerHour = 100
+	// moreMessages stands for those beyond it.
+	moreMessages = "(more messages)"
 )
 
 // messageGroup is what shares the texts of messages.
@@ -48,7 +48,7 @@ func (m *messages) find(f counted, text string) (*message, error) {
 			return nil, err
 		}
 		if !room {
-			text = MoreMessages
+			text = moreMessages
 		}
 	}
 	one := known[text]
@@ -92,7 +92,7 @@ func (m *messages) load(group messageGroup) (map[string]*message, error) {
 // room reports whether a group may have one more text.
 func (m *messages) room(h *host, group messageGroup) (bool, error) {
 	if h.subject() != 0 {
-		return len(m.known[group]) < TextsPerHour, nil
+		return len(m.known[group]) < textsPerHour, nil
 	}
 	group.host = 0
 	n, ok := m.shared[group]
@@ -101,13 +101,13 @@ func (m *messages) room(h *host, group messageGroup) (bool, error) {
 			SELECT COUNT(*)
 			FROM messages AS m
 			JOIN hosts AS h ON h.id = m.host_id
-			WHERE m.hour = ? AND m.reason = ? AND m.text <> ? AND `+subjectOf+` = 0`, group.hour, group.reason, MoreMessages)
+			WHERE m.hour = ? AND m.reason = ? AND m.text <> ? AND `+subjectOf+` = 0`, group.hour, group.reason, moreMessages)
 		if err != nil {
 			return false, err
 		}
 	}
-	m.shared[group] = min(n+1, TextsPerHour)
-	return n < TextsPerHour, nil
+	m.shared[group] = min(n+1, textsPerHour)
+	return n < textsPerHour, nil
 }
 
 // save writes what the batch has added to its messages, and gives new ones an id.

@@ -10,7 +10,7 @@ import (
 // StoredName returns the form in which a host's name is stored, and shown. That is the
 // name itself, or the name as visible.Quote writes it, if it has characters that cannot
 // be seen or could be taken for something else. No two names have the same form, and no
-// host has one of the program's own names. For a name that ValidHost accepts, the form
+// host has one of the program's own names. For a name that validHost accepts, the form
 // has at most 767 bytes.
 func StoredName(raw string) string {
 	if visible.All(raw) && raw != "" && !strings.HasPrefix(raw, `"`) && !inParentheses(raw) && evenlySpaced(raw) {
@@ -22,7 +22,7 @@ func StoredName(raw string) string {
 // countedUnder returns the stored name under which facts are counted, given what
 // their host calls itself.
 func countedUnder(raw string) string {
-	if !ValidHost(raw) {
+	if !validHost(raw) {
 		return InvalidHost
 	}
 	return StoredName(raw)

@@ -36,12 +36,12 @@ type quarantineReason struct {
 }
 
 const (
-	// SamplesPerReason bounds the quarantined lines that are kept, for each source
+	// samplesPerReason bounds the quarantined lines that are kept, for each source
 	// and reason.
-	SamplesPerReason = 100
-	// MaxQuarantineLines bounds the quarantined lines of a source that are known. A
+	samplesPerReason = 100
+	// maxQuarantineLines bounds the quarantined lines of a source that are known. A
 	// line beyond it counts each time that it is read.
-	MaxQuarantineLines = 100_000
+	maxQuarantineLines = 100_000
 )
 
 // Add takes a line. head is called if the line's first bytes are wanted.
@@ -52,7 +52,7 @@ func (q *Quarantine) Add(line Quarantined, head func() []byte) {
 		q.reasons = append(q.reasons, quarantineReason{name: line.Reason})
 	}
 	sample := int32(-1)
-	if reason := &q.reasons[i]; reason.samples < SamplesPerReason {
+	if reason := &q.reasons[i]; reason.samples < samplesPerReason {
 		reason.samples++
 		line.Head = head()
 		sample = int32(len(q.samples))
@@ -111,7 +111,7 @@ func (tx *Tx) keepSample(source int64, line Quarantined, now int64) error {
 		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
 		WHERE (SELECT COUNT(*) FROM quarantine WHERE source_id = ?1 AND reason = ?2) < ?8
 		ON CONFLICT DO NOTHING`,
-		source, line.Reason, line.Position, int64(line.LineHash), line.Length, append([]byte{}, line.Head...), now, SamplesPerReason)
+		source, line.Reason, line.Position, int64(line.LineHash), line.Length, append([]byte{}, line.Head...), now, samplesPerReason)
 	return err
 }
 
@@ -132,7 +132,7 @@ func (tx *Tx) newLines(source int64, again bool, now int64) (isNew func(quaranti
 		return nil, nil, err
 	}
 	return func(line quarantineLine) (bool, error) {
-		if known >= MaxQuarantineLines {
+		if known >= maxQuarantineLines {
 			return true, nil
 		}
 		result, err := insert.Exec(source, int64(line.hash), line.position, again, now)

@@ -48,7 +48,7 @@ func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool,
 		}
 		return nil, false, fmt.Errorf("%s: %w: %s", path, ErrPath, what)
 	}
-	db, err = connect(path, dsn, BusyTimeout)
+	db, err = connect(path, dsn, busyTimeout)
 	if isCode(err, sqlitelib.SQLITE_READONLY_DIRECTORY) {
 		// Another program that wrote to it has taken them away when it ended.
 		err = fmt.Errorf("%w: its -wal and -shm are not there, and making them needs the permission to write; the next pass does", ErrPath)

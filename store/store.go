@@ -53,8 +53,8 @@ var (
 // SQLiteVersion is that of the SQLite within this program.
 const SQLiteVersion = sqlitelib.SQLITE_VERSION
 
-// BusyTimeout is how long a write waits for another process's transaction.
-const BusyTimeout = 60 * time.Second
+// busyTimeout is how long a write waits for another process's transaction.
+const busyTimeout = 60 * time.Second
 
 // Store is an open database. Its methods are for one goroutine.
 type Store struct {
@@ -73,7 +73,7 @@ type Store struct {
 
 // Options of Open. The zero value is right for a pass.
 type Options struct {
-	BusyTimeout time.Duration // 0 means BusyTimeout
+	BusyTimeout time.Duration // 0 means 60 s
 	Now         int64         // the clock, in microseconds: is the daily check due?
 }
 
@@ -83,7 +83,7 @@ type Options struct {
 // has none of its own on SQLite.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if opts.BusyTimeout == 0 {
-		opts.BusyTimeout = BusyTimeout
+		opts.BusyTimeout = busyTimeout
 	}
 	exists, err := lookAt(path, unix.W_OK)
 	if err != nil {
