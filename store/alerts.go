@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Alert is one symptom of one host in one UTC hour of detection.
+// Alert is one symptom of one host in one UTC hour.
 type Alert struct {
 	ID           int64         `db:"id"`
 	DedupKey     string        `db:"dedup_key"`
@@ -44,7 +44,7 @@ func (tx *Tx) Alert(dedupKey string) (*Alert, error) {
 	return &a, nil
 }
 
-// AddAlert adds an alert. One with a key that is there already is left out.
+// AddAlert adds an alert, unless one with its key exists.
 func (tx *Tx) AddAlert(a Alert) (added bool, err error) {
 	result, err := tx.NamedExec(`
 		INSERT INTO alerts
@@ -59,7 +59,7 @@ func (tx *Tx) AddAlert(a Alert) (added bool, err error) {
 	return n > 0, err
 }
 
-// FoundAgain notes that the symptom of an alert was found once more.
+// FoundAgain records that the symptom of an alert was found once more.
 func (tx *Tx) FoundAgain(id, now int64) error {
 	_, err := tx.Exec("UPDATE alerts SET last_found_at = ? WHERE id = ?", now, id)
 	return err
@@ -71,8 +71,8 @@ func (tx *Tx) SetDetail(id int64, detail string) error {
 	return err
 }
 
-// AlertsOfNeverShipped counts the alerts of a symptom, detected from since on, of
-// hosts that have not shipped yet.
+// AlertsOfNeverShipped counts the alerts of a symptom for hosts that never shipped,
+// detected at since or later.
 func (tx *Tx) AlertsOfNeverShipped(symptom string, since int64) (n int, err error) {
 	err = tx.Get(&n, `
 		SELECT COUNT(*)
@@ -82,7 +82,8 @@ func (tx *Tx) AlertsOfNeverShipped(symptom string, since int64) (n int, err erro
 	return n, err
 }
 
-// Evaluated notes that a detector has looked, and how far back, in microseconds.
+// Evaluated records when a detector judged, and how far back it looked, both in
+// microseconds.
 func (tx *Tx) Evaluated(symptom string, now, reach int64) error {
 	_, err := tx.Exec(`
 		INSERT INTO detectors (symptom, evaluated_at, reach)
@@ -93,12 +94,11 @@ func (tx *Tx) Evaluated(symptom string, now, reach int64) error {
 	return err
 }
 
-// AlertFilter says which alerts are asked for. The zero value of a field asks
-// for all, but for Until.
+// AlertFilter selects alerts. A zero field selects all, except Until.
 type AlertFilter struct {
 	Host, Symptom string
-	Since, Until  int64 // detected after Since, up to and with Until; microseconds
-	Newest        int   // no more than so many, the newest
+	Since, Until  int64 // detected after Since and not after Until; microseconds
+	Newest        int   // only so many, the newest
 }
 
 // params are the parameters of alertsAsked.
@@ -113,14 +113,15 @@ WHERE detected_at > ?1
   AND (?3 = '' OR host = ?3)
   AND (?4 = '' OR symptom = ?4)`
 
-// CountAlerts counts the alerts that a filter asks for, whatever its Newest.
+// CountAlerts counts the alerts that a filter selects. It ignores Newest.
 func (tx *Tx) CountAlerts(f AlertFilter) (n int, err error) {
 	err = tx.Get(&n, "SELECT COUNT(*)"+alertsAsked, f.params()...)
 	return n, err
 }
 
-// EachAlert hands alerts out, oldest first; those of one time in the order of
-// alerts.jsonl. There may be years of them: they are not held in memory.
+// EachAlert calls each with the selected alerts, oldest first; alerts of the same time
+// come in the order of alerts.jsonl. It does not hold them in memory: there may be
+// years of them.
 func (tx *Tx) EachAlert(f AlertFilter, each func(Alert) error) error {
 	query, params := "SELECT *"+alertsAsked+" ORDER BY detected_at, id", f.params()
 	if f.Newest > 0 {
@@ -148,31 +149,31 @@ func (tx *Tx) eachAlert(each func(Alert) error, query string, params ...any) err
 	return rows.Err()
 }
 
-// AnyNotExported tells whether an alert is not in alerts.jsonl yet.
+// AnyNotExported reports whether some alert is not in alerts.jsonl yet.
 func (s *Store) AnyNotExported(ctx context.Context) (any bool, err error) {
 	err = s.conn.GetContext(ctx, &any, "SELECT EXISTS (SELECT 1 FROM alerts WHERE exported_at IS NULL)")
 	return any, s.wrap(err)
 }
 
-// EachNotExported hands out the alerts that are not in alerts.jsonl yet, oldest
-// first. A fleet in trouble has one for each host: they are not held in memory.
+// EachNotExported calls each with the alerts that are not in alerts.jsonl yet, oldest
+// first. It does not hold them in memory: there may be one for each host.
 func (tx *Tx) EachNotExported(each func(Alert) error) error {
 	return tx.eachAlert(each, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
 }
 
-// MarkExported notes that the alert with a dedup key stands in alerts.jsonl.
+// MarkExported records that the alert with a dedup key is in alerts.jsonl.
 func (tx *Tx) MarkExported(dedupKey string, now int64) error {
 	_, err := tx.Exec("UPDATE alerts SET exported_at = ? WHERE dedup_key = ? AND exported_at IS NULL", now, dedupKey)
 	return err
 }
 
-// MarkAllExported notes that all alerts stand in alerts.jsonl.
+// MarkAllExported records that all alerts are in alerts.jsonl.
 func (tx *Tx) MarkAllExported(now int64) error {
 	_, err := tx.Exec("UPDATE alerts SET exported_at = ? WHERE exported_at IS NULL", now)
 	return err
 }
 
-// MoveCursor notes the position of a source whose facts are not in batches.
+// MoveCursor stores the position of a source whose facts are not in batches.
 func (tx *Tx) MoveCursor(source int64, state string, now int64) error {
 	return tx.moveCursor(source, state, 0, now)
 }

@@ -14,11 +14,11 @@ import (
 	"unicode/utf8"
 )
 
-// databaseMagic is what a database begins with.
+// databaseMagic is how every database begins.
 const databaseMagic = "SQLite format 3\x00"
 
-// isText tells whether a file begins as no database does, however damaged: with
-// 512 bytes of text. One that was cut within its first word is no text.
+// isText reports whether a file begins with 512 bytes of text, which no database does,
+// however damaged. A file that ends within the magic word may be a database.
 func isText(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -41,14 +41,13 @@ func isText(path string) bool {
 	return n > 0 && utf8.Valid(head) && bytes.IndexByte(head, 0) < 0
 }
 
-// asideTime is how the time stands in the name of a database that was moved.
+// asideTime is the form of the time in the name of a file that was moved aside.
 const asideTime = ".20060102T150405.000000Z"
 
-// Aside is the name that a file gets when it is moved aside at a time.
+// Aside returns the name of a file that is moved aside at a time.
 func Aside(path string, at time.Time) string { return path + at.UTC().Format(asideTime) }
 
-// MovedAside tells whether a database has been moved aside from path, and is
-// still there.
+// MovedAside reports whether a database was moved aside from path and is still there.
 func MovedAside(path string) bool {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -64,9 +63,9 @@ func MovedAside(path string) bool {
 	return false
 }
 
-// MoveAside renames a database, with its write-ahead log, to a name beside it
-// that holds the time, and returns that name; "" if there is no database. One
-// of another program is ErrForeign. The caller holds the lock of the pass.
+// MoveAside renames a database and its write-ahead log to names with the time, beside
+// it. It returns the new name of the database, "" if there was none. A database of
+// another program is ErrForeign. The caller holds the lock of the pass.
 func MoveAside(ctx context.Context, path string, at time.Time) (aside string, err error) {
 	if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -77,8 +76,8 @@ func MoveAside(ctx context.Context, path string, at time.Time) (aside string, er
 		return "", err
 	}
 	aside = Aside(path, at)
-	// The database last: without it, what is left of a crash in between would
-	// be taken for the log of the new one.
+	// The database goes last. After a crash, a log that stayed behind without it would
+	// be taken for the log of the new database.
 	for _, suffix := range []string{"-shm", "-wal", ""} {
 		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("move the database aside: %w", err)

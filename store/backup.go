@@ -16,14 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrTarget: a copy cannot be written there: something has that name already,
-// or there is no such directory, or no permission.
+// ErrTarget means that a copy cannot be written: its name is taken, its directory does
+// not exist, or permission is missing.
 var ErrTarget = errors.New("no copy can be written there")
 
-// Backup writes the database as it is now to a new file, beside a running pass,
-// checks the copy, and returns its size in bytes. The copy may be of an older
-// schema than this program's. A backup that fails leaves nothing behind; one
-// that is killed leaves target with .partial behind it.
+// Backup writes the database as it is now to a new file, checks the copy, and returns
+// its size in bytes. A pass may run meanwhile. The copy may have an older schema than
+// this program. A backup that fails leaves nothing; one that is killed leaves
+// target.partial.
 func Backup(ctx context.Context, path, target string) (bytes int64, err error) {
 	db, _, err := openOurs(ctx, path, "mode=ro")
 	if err != nil {
@@ -38,9 +38,9 @@ func Backup(ctx context.Context, path, target string) (bytes int64, err error) {
 
 func exists(target string) error { return fmt.Errorf("%s: %w: it exists", target, ErrTarget) }
 
-// copyTo makes target a copy of the database at path, all of it or nothing. The flags
-// are those of renameat2. It writes through a descriptor, in a directory that it holds
-// open: others may move both away meanwhile, and lead it nowhere.
+// copyTo makes target a complete copy of the database at path, or leaves nothing. The
+// flags are those of renameat2. It writes through a descriptor, in a directory that it
+// holds open: other users may move or replace both names meanwhile.
 func copyTo(ctx context.Context, db *sqlx.DB, path, target string, flags uint) (bytes int64, err error) {
 	if target, err = filepath.Abs(target); err != nil {
 		return 0, err
@@ -56,7 +56,7 @@ func copyTo(ctx context.Context, db *sqlx.DB, path, target string, flags uint) (
 	partial := filepath.Base(target) + ".partial"
 	f, err := dir.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if errors.Is(err, fs.ErrExist) {
-		return 0, fmt.Errorf("%s: %w: another copy is being made, or was killed: then remove it", target+".partial", ErrTarget)
+		return 0, fmt.Errorf("%s: %w: another backup is writing it, or was killed; if none is running, remove it", target+".partial", ErrTarget)
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		return 0, fmt.Errorf("%s: %w: %w", target, ErrTarget, err)
@@ -97,7 +97,7 @@ func copyTo(ctx context.Context, db *sqlx.DB, path, target string, flags uint) (
 	return bytes, names.Sync()
 }
 
-// same fails if a name in a directory is not that of an open file any more.
+// same returns an error if a name in a directory no longer belongs to an open file.
 func same(dir *os.Root, name string, f *os.File) error {
 	ours, err := f.Stat()
 	if err != nil {
@@ -109,8 +109,8 @@ func same(dir *os.Root, name string, f *os.File) error {
 	return nil
 }
 
-// rename gives a file of a directory another name there. A file system that knows no
-// flags replaces what has that name.
+// rename renames a file within its directory. On a file system that does not support
+// the flags, it replaces the target.
 func rename(dir int, from, to string, flags uint) error {
 	err := unix.Renameat2(dir, from, dir, to, flags)
 	if errors.Is(err, unix.EEXIST) {
@@ -122,7 +122,7 @@ func rename(dir int, from, to string, flags uint) error {
 	return err
 }
 
-// writePages writes the pages of a database, as one transaction sees them. VACUUM INTO
+// writePages writes the pages of a database as one transaction sees them. VACUUM INTO
 // would open its target by name, and follow links.
 func writePages(ctx context.Context, db *sqlx.DB, w io.Writer) (bytes int64, err error) {
 	rows, err := db.QueryContext(ctx, "SELECT data FROM sqlite_dbpage ORDER BY pgno")
@@ -137,8 +137,8 @@ func writePages(ctx context.Context, db *sqlx.DB, w io.Writer) (bytes int64, err
 			return 0, err
 		}
 		if bytes == 0 && len(page) > readVersion {
-			page = slices.Clone(page) // the driver's
-			// A copy has no write-ahead log, and nobody needs to write to read it.
+			page = slices.Clone(page) // the driver owns it
+			// The copy has no write-ahead log: reading it must not need permission to write.
 			page[writeVersion], page[readVersion] = 1, 1
 		}
 		n, err := out.Write(page)
@@ -158,7 +158,7 @@ const (
 	readVersion  = 19
 )
 
-// checkCopy reads a copy that nobody writes to.
+// checkCopy checks a copy that nobody writes to.
 func checkCopy(ctx context.Context, path string) error {
 	db, err := connect(path, "mode=ro&immutable=1", busyTimeout)
 	if err != nil {
@@ -168,7 +168,7 @@ func checkCopy(ctx context.Context, path string) error {
 	return integrityCheck(ctx, db)
 }
 
-// SyncDir makes the names in a directory safe.
+// SyncDir makes renames and new names in a directory durable.
 func SyncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
@@ -178,26 +178,22 @@ func SyncDir(path string) error {
 	return dir.Sync()
 }
 
-// Migrated tells what Open did to a database that was there before: from which
-// schema version to which, and where the copy from before is, "" if it held no
-// pass. Both versions are 0 if it did nothing, or had none to begin with.
-// Restored: the database came from a dump, and has been marked as this program's;
-// Grows: its file gives no pages back to the disk.
+// Migrated says what Open did to the schema of an existing database.
 type Migrated struct {
-	From, To        int64
-	Copy            string
-	Restored, Grows bool
+	From, To int64  // schema versions; 0 if nothing was migrated, or there was no schema
+	Copy     string // path of the copy from before; "" if the database held no pass
+	Restored bool   // it came from a dump, and was marked as this program's
+	Grows    bool   // its file gives no pages back to the disk
 }
 
-// beforeUpgrade is what the copy from before the last migration is called,
-// behind the name of the database.
+// beforeUpgrade is the suffix of the copy from before the last migration.
 const beforeUpgrade = ".before-upgrade"
 
-// copyBeforeMigration keeps the database as it is before a migration, once: in
-// the place of the copy from before the last one. A migration that is tried
-// again, because it was killed, or failed for want of room, has its copy already.
+// copyBeforeMigration keeps one copy of the database from before a migration. It
+// replaces the copy from before the last one. A migration that failed or was killed has
+// its copy already when it is tried again.
 func copyBeforeMigration(ctx context.Context, path string) (target string, err error) {
-	// A first pass that was killed may just have been taken back to nothing.
+	// If the first pass was killed, its rollback may have emptied the file just now.
 	if exists, err := lookAt(path, unix.R_OK); err != nil || !exists {
 		return "", err
 	}
@@ -217,7 +213,7 @@ func copyBeforeMigration(ctx context.Context, path string) (target string, err e
 			return target, nil
 		}
 	}
-	// Who has the lock of the pass makes the only one.
+	// The caller holds the lock of the pass, so nobody else is writing this copy.
 	if err := os.Remove(target + ".partial"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
@@ -225,8 +221,7 @@ func copyBeforeMigration(ctx context.Context, path string) (target string, err e
 	return target, err
 }
 
-// newestPass tells one state of a database from a later one; "" if no pass has
-// begun.
+// newestPass returns text that changes with each pass; "" if no pass has begun.
 func newestPass(ctx context.Context, db *sqlx.DB) (newest string, err error) {
 	var tables int
 	if err := db.GetContext(ctx, &tables, "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'passes'"); err != nil || tables == 0 {

@@ -6,16 +6,16 @@ import (
 	"slices"
 )
 
-// FutureTolerance is how far ahead of the clock a fact may be stamped before
-// it counts as a stamp from the future.
+// FutureTolerance is how far ahead of the clock, in microseconds, a fact may be before
+// it counts as one from the future.
 const FutureTolerance = 5 * Minute
 
-// Batch is what a reader found in one stretch of a source. It is saved whole,
-// with the cursor behind it, or not at all.
+// Batch is what a reader found in one stretch of a source. It is saved as a whole,
+// together with the cursor after it, or not at all.
 type Batch struct {
 	Source int64 // from Store.Source
 	Now    int64 // the clock of the pass, in microseconds
-	// Series and Hosts are what the facts below point into.
+	// Ships, PUTs and rejections hold indices into Series, Hosts and Clients.
 	Series     []Series
 	Hosts      []string
 	Clients    []string // IP addresses as netip.Addr writes them
@@ -24,26 +24,25 @@ type Batch struct {
 	Rejections []Rejection
 	Quarantine Quarantine
 	Gaps       []Gap
-	// Recovered tells that the source has been read on from its cursor, so that
-	// what its recoverable gaps hid is known now.
+	// Recovered means that the source was read on from its cursor. Its recoverable gaps
+	// hide nothing any more.
 	Recovered bool
-	State     string // the reader's position behind this batch; "" keeps the stored one
+	State     string // the reader's position after this batch; "" keeps the stored one
 }
 
 // Saved counts the facts of a batch that were new.
 type Saved struct {
 	Ships, Puts, Rejections int
-	Floods                  []Flood // the PUTs and rejections beyond the quota, which are counted above
-	Future                  int     // facts stamped more than FutureTolerance ahead of the clock
-	Expired                 int     // facts of hours that have been pruned, left out
+	Floods                  []Flood // PUTs and rejections beyond the quota; they are counted above, too
+	Future                  int     // facts more than FutureTolerance ahead of the clock
+	Expired                 int     // facts left out because their hours are pruned
 	Quarantined             int     // lines that could not be read as facts
-	ExpiredBefore           int64   // the end of the pruned hours, in microseconds; 0 if Expired is
+	ExpiredBefore           int64   // end of the pruned hours, in microseconds; 0 if Expired is 0
 }
 
-// Save stores a batch: its rows, the rollups and hosts that follow from them,
-// and the cursor, in one transaction. Rows that are already there are left out,
-// so reading the same bytes again changes nothing; and so are rows of hours that
-// have been pruned, new or not.
+// Save stores a batch in one transaction: its rows, the rollups and hosts that follow
+// from them, and the cursor. It leaves out rows that are stored already, so reading the
+// same bytes again changes nothing. It also leaves out rows of pruned hours.
 func (s *Store) Save(ctx context.Context, b *Batch) (saved Saved, err error) {
 	err = s.Update(ctx, func(tx *Tx) error {
 		saved, err = tx.save(b)
@@ -68,7 +67,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 			newest = max(newest, at)
 		}
 	}
-	// Ships first: they decide which hosts are more than a made-up name.
+	// Ships come first: a host that ships needs no room among those that never shipped.
 	for i := range b.Ships {
 		r := &b.Ships[i]
 		if series[r.Series] == nil {
@@ -104,7 +103,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, series); err != nil {
 		return saved, fmt.Errorf("store ships: %w", err)
 	}
-	// Before savePuts, which takes known PUTs out of the batch.
+	// This comes before savePuts, which removes known PUTs from the batch.
 	if err := tx.saveClients(b, hosts); err != nil {
 		return saved, fmt.Errorf("store addresses of PUTs: %w", err)
 	}
@@ -116,7 +115,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 		return saved, fmt.Errorf("store rejections: %w", err)
 	}
 	saved.Floods = slices.Concat(floods[0], floods[1])
-	// What was read again has been counted before.
+	// Rows read again were counted earlier, so cap the count at the new rows.
 	saved.Future = min(saved.Future, saved.Ships+saved.Puts+saved.Rejections)
 	for _, one := range series {
 		if one != nil {

@@ -7,15 +7,14 @@ import (
 	"strings"
 )
 
-// rowsPerStatement is how many rows one INSERT carries. From 50 to 1,000 rows a
-// statement the rate is the same, row by row it is a fifth.
+// rowsPerStatement is how many rows one INSERT carries. The rate is the same from 50 to
+// 1,000 rows a statement; row by row it is a fifth.
 const rowsPerStatement = 250
 
-// insertMany inserts n rows of so many columns with few statements, and
-// returns how many rows the database says it inserted or updated. row fills in
-// the values of the i-th row. head ends before VALUES, tail comes after the
-// last row. It binds to the driver's statement itself: database/sql's own look
-// at each value would take a sixth of the time.
+// insertMany inserts n rows with few statements, and returns how many rows were
+// inserted or updated. row sets the values of the i-th row. head is the statement up to
+// VALUES, tail the rest after the last row. It binds values to the driver's statement
+// itself: database/sql would spend a sixth of the time looking at them.
 func (tx *Tx) insertMany(head, tail string, columns, n int, row func(i int, values []driver.NamedValue)) (affected int, err error) {
 	err = tx.s.conn.Raw(func(conn any) error {
 		affected, err = insertOn(conn, head, tail, columns, n, row)
@@ -35,7 +34,7 @@ func insertOn(conn any, head, tail string, columns, n int, row func(i int, value
 		args[i].Ordinal = i + 1
 	}
 	for done := 0; done < n; {
-		// As many statements of this size as fit: most of them, then the rest.
+		// Run a statement of this size as often as it fits, then one for the rest.
 		rows := min(n-done, rowsPerStatement)
 		statement, err := prepare.PrepareContext(ctx, head+values(columns, rows)+tail)
 		if err != nil {
@@ -69,7 +68,7 @@ func setInts(values []driver.NamedValue, ints ...int64) {
 	}
 }
 
-// values writes rows of question marks: VALUES (?,?),(?,?).
+// values returns rows of question marks: VALUES (?,?),(?,?).
 func values(columns, rows int) string {
 	row := "(" + strings.TrimSuffix(strings.Repeat("?,", columns), ",") + "),"
 	return " VALUES " + strings.TrimSuffix(strings.Repeat(row, rows), ",")

@@ -17,14 +17,14 @@ import (
 
 const (
 	applicationID = 0x63343930 // "c490", set by the first migration
-	// smallDatabase is the size in bytes up to which every pass checks the
-	// whole database (about 25 ms); a larger one is checked once a day.
+	// smallDatabase is a size in bytes. Up to it, every pass checks the whole database
+	// in about 25 ms; a larger one is checked once a day.
 	smallDatabase = 4 << 20
 )
 
-// checkBeforeWriting looks at an existing database through a connection that
-// cannot write. current is false for an older schema; checked tells whether
-// the whole file was read.
+// checkBeforeWriting looks at an existing database through a read-only connection.
+// current is false for an older schema; checked reports whether the whole file was
+// read.
 func checkBeforeWriting(ctx context.Context, path string, now int64) (current, checked bool, err error) {
 	peeked := peek(ctx, path)
 	if errors.Is(peeked, ErrNewer) {
@@ -42,8 +42,8 @@ func checkBeforeWriting(ctx context.Context, path string, now int64) (current, c
 	return current, checked, nil
 }
 
-// refused tells why a database is not taken. A text is not a damaged one, which a
-// rebuild would move aside.
+// refused returns the error for a database that is not opened. A text file counts as
+// foreign, not as damaged: a rebuild would move a damaged one aside.
 func refused(path string, err error) error {
 	if err = wrap(err); errors.Is(err, ErrCorrupt) && isText(path) {
 		err = fmt.Errorf("%w: it is a text", ErrForeign)
@@ -51,10 +51,9 @@ func refused(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-// peek looks at the database file alone, without its log and without a lock,
-// so that not even the log's index, the -shm, is written. What it says may be
-// out of date, or wrong in the middle of a checkpoint; but a version that is
-// too new has been there.
+// peek looks at the database file alone, without its log and without a lock, so that it
+// writes nothing, not even the -shm. What it sees may be out of date, or wrong during a
+// checkpoint. But if it sees a version that is too new, one was written.
 func peek(ctx context.Context, path string) error {
 	db, err := connect(path, "mode=ro&immutable=1", busyTimeout)
 	if err == nil {
@@ -80,8 +79,8 @@ func check(ctx context.Context, path string, now int64) (current, checked bool, 
 	return current, checked, err
 }
 
-// rollBack takes back a transaction that a crash has left in a rollback
-// journal: before it is in WAL mode, a database has one.
+// rollBack rolls back a transaction that a crash left in a rollback journal. A database
+// has one until it is in WAL mode.
 func rollBack(ctx context.Context, path string) error {
 	db, err := connect(path, "mode=rw", busyTimeout)
 	if err != nil {
@@ -92,8 +91,7 @@ func rollBack(ctx context.Context, path string) error {
 	return err
 }
 
-// checkIdentity refuses what checkVersion does, and a database whose schema is
-// damaged.
+// checkIdentity is checkVersion, and refuses a database with a damaged schema, too.
 func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 	if current, err = checkVersion(ctx, db); err != nil || !current {
 		return false, err
@@ -101,8 +99,8 @@ func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 	return true, checkSchema(ctx, db)
 }
 
-// checkVersion refuses a database of another program, and one that is newer than
-// this binary: goose would accept both. current is false for an older one.
+// checkVersion refuses a database of another program, and one that is newer than this
+// program; goose would accept both. current is false for an older one.
 func checkVersion(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 	var id, foreign int64
 	if err := db.GetContext(ctx, &id, "PRAGMA application_id"); err != nil {
@@ -164,14 +162,14 @@ func checkWhole(ctx context.Context, db *sqlx.DB, path string, current bool, now
 	return true, nil
 }
 
-// Check reads the whole database, and returns ErrCorrupt if it is not sound.
+// Check reads the whole database, and returns ErrCorrupt if it is damaged.
 func (s *Store) Check(ctx context.Context) error { return s.wrap(integrityCheck(ctx, s.conn)) }
 
-// integrityCheck takes half as long again as quick_check, which sees neither that
-// rows are out of order nor that an index and its table contradict one another.
+// integrityCheck runs SQLite's integrity_check. quick_check takes two thirds of the
+// time, but misses rows out of order, and an index that contradicts its table.
 func integrityCheck(ctx context.Context, db sqlx.QueryerContext) error {
-	// In a database with views SQLite takes the second for a check of some tables,
-	// and leaves out the list of free pages, which goes with the schema then.
+	// If a database has views, SQLite takes the second for a check of some tables, and
+	// skips the list of free pages. The first includes that list.
 	for _, pragma := range []string{"PRAGMA integrity_check(sqlite_schema)", "PRAGMA integrity_check(1)"} {
 		var found []string
 		if err := sqlx.SelectContext(ctx, db, &found, pragma); err != nil {
@@ -184,7 +182,7 @@ func integrityCheck(ctx context.Context, db sqlx.QueryerContext) error {
 	return nil
 }
 
-// Checked tells whether Open read the whole database and found it sound.
+// Checked reports whether Open read the whole database and found it sound.
 func (s *Store) Checked() bool { return s.checked }
 
 func latestVersion() (int64, error) {
@@ -225,5 +223,5 @@ func (s *Store) migrate(ctx context.Context, exists bool) error {
 	return nil
 }
 
-// Migrated tells what Open had to do to the schema.
+// Migrated returns what Open did to the schema.
 func (s *Store) Migrated() Migrated { return s.migrated }

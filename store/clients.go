@@ -9,15 +9,15 @@ import (
 const (
 	// ClientsKept is how long the addresses of PUTs are kept, in microseconds.
 	ClientsKept = 48 * Hour
-	// maxClients is how many addresses of a host are kept of an hour.
+	// maxClients is how many addresses are kept of a host and hour.
 	maxClients = 8
 )
 
 // MoreClients stands for the addresses beyond maxClients.
 const MoreClients = ""
 
-// ClientHour is an address that a host's PUTs came from in an hour. There is no
-// count, so that lines which are read again change nothing.
+// ClientHour is an address from which a host sent PUTs in an hour. It has no count, so
+// that lines read again change nothing.
 type ClientHour struct {
 	Hour   int64  `db:"hour"`   // hours since 1970
 	Client string `db:"client"` // an IP address, or MoreClients
@@ -32,15 +32,15 @@ SELECT hour, client, host_id
 FROM put_clients
 WHERE hour = ? AND source_id = ?`
 
-// saveClients stores the addresses of a batch's PUTs, of the time that they are
-// kept for. Of a host's hour, the first maxClients that are read stay.
+// saveClients stores the addresses of a batch's PUTs, as far back as addresses are
+// kept. Of each host and hour, the first maxClients stay.
 func (tx *Tx) saveClients(b *Batch, hosts []*host) error {
 	rows := clientHours(b, hosts)
 	if len(rows) == 0 {
 		return nil
 	}
 	known := map[ClientHour]bool{}
-	kept := map[ClientHour]int{} // how many addresses an hour of a host has, by the row without one
+	kept := map[ClientHour]int{} // number of addresses, by the row without its address
 	for _, hour := range touchedHours(len(rows), func(i int) int64 { return rows[i].Hour * Hour }) {
 		var stored []ClientHour
 		if err := tx.Select(&stored, knownClients, hour, b.Source); err != nil {
@@ -73,9 +73,9 @@ func (tx *Tx) saveClients(b *Batch, hosts []*host) error {
 	return err
 }
 
-// clientHours returns the addresses of a batch's PUTs, in the order in which they
-// were read. An address comes again where its host's hours alternate. Of an hour
-// that has more than maxClients, one MoreClients stands for the rest.
+// clientHours returns the addresses of a batch's PUTs in the order of reading. An
+// address is repeated where the hours of its host alternate. If an hour has more than
+// maxClients, one MoreClients stands for the rest.
 func clientHours(b *Batch, hosts []*host) (rows []ClientHour) {
 	latest := make([]clientsOfHour, len(b.Hosts))
 	for i := range b.Puts {
@@ -100,7 +100,7 @@ func clientHours(b *Batch, hosts []*host) (rows []ClientHour) {
 	return rows
 }
 
-// clientsOfHour are the addresses that a batch has of a host's hour.
+// clientsOfHour holds the addresses of a host and hour in a batch.
 type clientsOfHour struct {
 	hour    int64
 	n       int // more than maxClients if there are more than clients holds
@@ -113,8 +113,8 @@ func (tx *Tx) ForgetClients(before int64) error {
 	return err
 }
 
-// Clients returns the addresses that a host's PUTs came from in the hours from
-// one to another, MoreClients last in an hour. It seeks each hour that is kept.
+// Clients returns the addresses from which a host sent PUTs, for a range of hours.
+// MoreClients comes last in its hour. It seeks each hour that is kept.
 func (tx *Tx) Clients(host, from, to int64) (clients []ClientHour, err error) {
 	err = tx.Select(&clients, `
 		WITH RECURSIVE hours (hour) AS (

@@ -1,24 +1,24 @@
 package store
 
-// Stamps is what the facts of one source say of a clock. The counts are 0
-// unless the newest fact of this source, or of the other, is ahead of the clock.
+// Stamps says how the facts of one source relate to a clock. The counts are 0 unless
+// the newest fact of this source or of the other is ahead of the clock.
 type Stamps struct {
-	Newest int64 // newest fact not ahead of the clock of its own pass, in microseconds; 0 for none
+	Newest int64 // newest fact that was not ahead of the clock when it was read, in microseconds; 0 for none
 	Ahead  int   // facts more than FutureTolerance ahead of the clock, up to Newest
-	Recent int   // facts from recentFacts before the clock on, but for those ahead of it
+	Recent int   // facts newer than recentFacts before the clock, and not ahead of it
 }
 
 const (
-	// recentFacts is how long before the clock a fact is recent, in microseconds.
+	// recentFacts is how old a recent fact may be, in microseconds.
 	recentFacts = 30 * Minute
-	// MaxStamps is the most facts that Stamps counts in one table.
+	// MaxStamps is how many facts Stamps counts in one table at most.
 	MaxStamps = 10_000
 )
 
 // ahead reports whether the newest fact is ahead of the clock.
 func (s Stamps) ahead(now int64) bool { return s.Newest > now+FutureTolerance }
 
-// timeline is a table of facts, and the column by whose time it is clustered.
+// timeline is a table of facts, and the column of its time.
 type timeline struct{ table, at string }
 
 var (
@@ -26,8 +26,8 @@ var (
 	journalTimelines = []timeline{{"puts", "at"}, {"rejections", "at"}}
 )
 
-// Stamps returns what the facts of the index and of the journal say of a clock.
-// While no fact is ahead of it, that is one look at the cursors.
+// Stamps compares the facts of the index and of the journal with a clock. While no fact
+// is ahead of it, that takes one look at the cursors.
 func (tx *Tx) Stamps(now int64) (index, journal Stamps, err error) {
 	var newest struct{ Index, Journal int64 }
 	err = tx.Get(&newest, `
@@ -46,8 +46,8 @@ func (tx *Tx) Stamps(now int64) (index, journal Stamps, err error) {
 	return index, journal, tx.countStamps(&journal, journalTimelines, now)
 }
 
-// SteadyClock reports whether none of the newest KeptPasses passes, if there have
-// been so many, evaluated a time after now.
+// SteadyClock reports whether none of the newest KeptPasses passes evaluated a time
+// after now. It is false if there are fewer passes.
 func (tx *Tx) SteadyClock(now int64) (steady bool, err error) {
 	err = tx.Get(&steady, `
 		SELECT COUNT(*) = ?1 AND MAX(as_of) <= ?2
@@ -79,9 +79,9 @@ func (tx *Tx) countStamps(s *Stamps, timelines []timeline, now int64) error {
 	return nil
 }
 
-// ForgetAhead makes the newest fact of the index, or of the journal, one that is
-// not ahead of the clock. It is for a clock that is right: an earlier one was
-// wrong, and what it let pass would hold the detectors back until that time.
+// ForgetAhead sets the newest fact of the index, or of the journal, to the newest one
+// that is not ahead of now. It is for a clock that is right after a wrong one: facts
+// that the wrong clock accepted would hold the detectors back until their time comes.
 func (tx *Tx) ForgetAhead(stream string, now int64) error {
 	timelines, streams := journalTimelines, "stream <> 'index'"
 	if stream == StreamIndex {

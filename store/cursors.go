@@ -6,7 +6,7 @@ import (
 	"errors"
 )
 
-// receiver is the name of the one receiver that the program reads today.
+// receiver names the only receiver that the program reads today.
 const receiver = "local"
 
 // Streams of a receiver.
@@ -50,7 +50,7 @@ func (s *Store) Source(ctx context.Context, stream string) (id int64, err error)
 	return id, nil
 }
 
-// Cursor returns how far a source has been read; the zero Cursor if never.
+// Cursor returns how far a source has been read; the zero Cursor if it never was.
 func (s *Store) Cursor(ctx context.Context, source int64) (c Cursor, err error) {
 	err = s.conn.GetContext(ctx, &c, `
 		SELECT
@@ -64,14 +64,14 @@ func (s *Store) Cursor(ctx context.Context, source int64) (c Cursor, err error) 
 	return c, s.wrap(err)
 }
 
-// NewestFact returns the newest fact of all sources that was not ahead of the
-// clock when it was read, in microseconds; 0 for none.
+// NewestFact returns the time of the newest fact of all sources, in microseconds; 0 for
+// none. Facts that were ahead of the clock when they were read do not count.
 func (tx *Tx) NewestFact() (at int64, err error) {
 	err = tx.Get(&at, "SELECT COALESCE(MAX(newest_at), 0) FROM cursors")
 	return at, err
 }
 
-// moveCursor notes a position, or with an empty state only the newest fact.
+// moveCursor stores a position; if state is empty, only the newest fact.
 func (tx *Tx) moveCursor(source int64, state string, newest, now int64) error {
 	_, err := tx.Exec(`
 		INSERT INTO cursors (source_id, state, newest_at, moved_at)

@@ -9,29 +9,30 @@ import (
 	"github.com/cis490/fleet-health/store/visible"
 )
 
-// Gap is a window in which we know that we were blind to a source.
+// Gap is a period in which a source was not read.
 type Gap struct {
 	Reason string `db:"reason"`  // one of the Gap constants
 	From   int64  `db:"from_at"` // microseconds
 	To     int64  `db:"to_at"`   // microseconds
 	Detail string `db:"detail"`  // for people; nothing from a lab host unescaped
-	// Dropped is how many entries the source says it dropped, 0 if it does not.
+	// Dropped is how many entries the source says it dropped; 0 if it does not say.
 	Dropped int64 `db:"dropped"`
 }
 
-// RateLimited returns the gap in which journald says that it dropped n entries.
+// RateLimited returns the gap in which journald reports n dropped entries.
 func RateLimited(from, to, n int64) Gap {
 	return Gap{Reason: GapRateLimited, From: from, To: to, Dropped: n,
 		Detail: fmt.Sprintf("journald dropped %d entries of the unit; raise RateLimitBurst= for it", n)}
 }
 
-// adjacent is how much time may lie between two gaps of a source and a reason
-// that count as one.
+// adjacent is the longest time, in microseconds, between two gaps of one source and
+// reason that count as one.
 const adjacent = 5 * Minute
 
-// Join makes two gaps of one source one, if they have the same reason and overlap
-// or are adjacent: a source that drops entries every few seconds has one gap that
-// grows. A gap within the other is known already: what it dropped is not added.
+// Join merges next into g if they have the same reason and overlap or are adjacent: a
+// source that drops entries every few seconds has one gap that grows. If one gap lies
+// within the other, its dropped entries are not added, because they are counted
+// already.
 func (g *Gap) Join(next Gap) (joined bool) {
 	if g.Reason != next.Reason || next.From > g.To+adjacent || next.To < g.From-adjacent {
 		return false
@@ -52,14 +53,14 @@ func (g *Gap) Join(next Gap) (joined bool) {
 type SourceGap struct {
 	Gap
 	Stream      string        `db:"stream"`
-	RecoveredAt sql.NullInt64 `db:"recovered_at"` // microseconds; NULL while it hides something
+	RecoveredAt sql.NullInt64 `db:"recovered_at"` // microseconds; NULL while it may hide facts
 }
 
-// Gaps returns the gaps that overlap the time from since to until, in
-// microseconds, in the order in which they began. Those that hide something still
-// are joined: an older version of the program has stored each notice of journald.
+// Gaps returns the gaps that overlap the time from since to until, in microseconds,
+// ordered by their start. It joins those that are not recovered: older versions of the
+// program stored each notice of journald.
 func (tx *Tx) Gaps(since, until int64) (gaps []SourceGap, err error) {
-	last := map[[2]string]int{} // the newest of each stream and reason, in gaps
+	last := map[[2]string]int{} // index in gaps of the newest, by stream and reason
 	var g SourceGap
 	err = tx.EachNamed(&g, `
 		SELECT
@@ -88,7 +89,7 @@ func (tx *Tx) Gaps(since, until int64) (gaps []SourceGap, err error) {
 // Reasons of a gap.
 const (
 	GapTruncated   = "truncated"     // the index was cut short, or copied and cut
-	GapRewritten   = "rewritten"     // other bytes stand where we had read
+	GapRewritten   = "rewritten"     // bytes that were read have changed
 	GapRotated     = "rotated-away"  // the index was replaced and the old file is gone
 	GapVacuumed    = "vacuumed"      // journal entries after the cursor were deleted
 	GapCursorLost  = "cursor-lost"   // journalctl refused the cursor
@@ -97,12 +98,13 @@ const (
 	GapDamaged     = "damaged"       // journalctl cannot print an entry
 	GapUnread      = "source-unread" // the source could not be read; recoverable
 
-	// GapNotUnderstood: hosts shipped, but no line of the receiver was understood as a PUT.
+	// GapNotUnderstood means that hosts shipped, but no line of the receiver was
+	// understood as a PUT.
 	GapNotUnderstood = "not-understood"
 )
 
-// The open gaps of a source and a reason. By itself SQLite would take the table's
-// key, which finds all that there have ever been.
+// Open gaps of a source and a reason. The statements name an index: SQLite would choose
+// the key of the table, which finds all gaps there have ever been.
 const (
 	findOpenGap = `
 SELECT EXISTS (
@@ -122,9 +124,8 @@ SET
 WHERE source_id = ? AND reason = ? AND recovered_at IS NULL AND to_at >= ?`
 )
 
-// saveGaps adds gaps, joined with those of the same reason that are stored. An
-// open one in which the source could not be read only grows.
-// recovered closes the gaps that reading on has filled.
+// saveGaps adds gaps. Each is joined with stored gaps of the same reason; an open gap
+// of an unread source only grows. recovered closes the gaps that reading on has filled.
 func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) error {
 	if recovered {
 		_, err := tx.Exec(closeGaps, now, source, GapUnread)
@@ -132,7 +133,7 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 			return err
 		}
 	}
-	var last *Gap // not stored yet: the next may continue it
+	var last *Gap // not stored yet: the next gap may continue it
 	for _, g := range gaps {
 		if g.Reason == GapUnread {
 			grown, err := tx.growUnread(source, g)
@@ -158,8 +159,8 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 	return tx.saveGap(source, last)
 }
 
-// saveGap stores a gap, joined with those that it has grown up to. It does
-// nothing if there is none.
+// saveGap stores a gap, joined with the stored gaps that it reaches. It does nothing if
+// g is nil.
 func (tx *Tx) saveGap(source int64, g *Gap) error {
 	if g == nil {
 		return nil
@@ -179,8 +180,8 @@ func (tx *Tx) saveGap(source int64, g *Gap) error {
 	return err
 }
 
-// joinGaps joins a gap with those that are stored: it takes their place, and they
-// are deleted. One that was read since stays as it is.
+// joinGaps replaces the stored gaps that g can join with g. A gap that was recovered
+// stays as it is.
 func (tx *Tx) joinGaps(source int64, g *Gap) error {
 	for {
 		var stored Gap
@@ -207,13 +208,13 @@ func (tx *Tx) joinGaps(source int64, g *Gap) error {
 	}
 }
 
-// growUnread lets the open gap of an unread source grow if it reaches up to g: a
-// source that stays unreadable has one gap, not one for each pass. A gap that
-// ended long before, of a journal file that was never read, stays as it is.
+// growUnread extends the open gap of an unread source if it reaches up to g: a source
+// that stays unreadable has one gap, not one for each pass. A gap that ended long
+// before, of a journal file that was never read, stays as it is.
 func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
 	reaches := g.From - adjacent
 	if g.From == g.To {
-		reaches = 0 // the source was never read: g begins with this pass
+		reaches = 0 // the source was never read: g starts with this pass
 	}
 	result, err := tx.Exec(growOpenGap, g.To, visible.Escape(g.Detail), source, g.Reason, reaches)
 	if err != nil {
@@ -223,8 +224,8 @@ func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
 	return n > 0, err
 }
 
-// CloseUnread says that a source has been read to its end: if it could not be
-// before, what that gap hid is known now.
+// CloseUnread closes the open gap of an unread source, which has now been read to its
+// end.
 func (s *Store) CloseUnread(ctx context.Context, source, now int64) error {
 	var open bool
 	err := s.conn.GetContext(ctx, &open, findOpenGap, source, GapUnread)

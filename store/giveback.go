@@ -8,13 +8,13 @@ import (
 const (
 	// pagesPerStep is how many pages one step gives back: about 2 ms.
 	pagesPerStep = 128
-	// slackPages stay in the file: new rows go where the pruned ones have been.
+	// slackPages is how many free pages stay in the file for new rows.
 	slackPages = 256
 )
 
-// GiveBack returns free pages at the end of the database to the disk, but for
-// some that will soon be needed, in steps as Prune does. The file is cut to its
-// new size by the next Checkpoint. It returns the bytes.
+// GiveBack returns free pages at the end of the database to the disk, except for some
+// that are needed soon. It works in steps, as Prune does. The next Checkpoint cuts the
+// file. It returns the number of bytes.
 func (s *Store) GiveBack(ctx context.Context, goOn func() bool) (bytes int64, err error) {
 	for {
 		given := int64(0)

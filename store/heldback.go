@@ -7,7 +7,7 @@ type HeldBack struct {
 	Reason  string `db:"reason"`   // for people; nothing from a lab host unescaped
 }
 
-// HoldBack notes that a detector does not judge now, and why.
+// HoldBack records that a detector does not judge now, and why.
 func (tx *Tx) HoldBack(symptom string, now int64, reason string) error {
 	_, err := tx.Exec(`
 		INSERT INTO held_back (symptom, since_at, reason)
@@ -18,14 +18,14 @@ func (tx *Tx) HoldBack(symptom string, now int64, reason string) error {
 	return err
 }
 
-// LetGo notes that a detector is not held back.
+// LetGo records that a detector is not held back.
 func (tx *Tx) LetGo(symptom string) error {
 	_, err := tx.Exec("DELETE FROM held_back WHERE symptom = ?", symptom)
 	return err
 }
 
-// HeldBack returns the detectors that did not judge in the last pass, the first
-// to be held back first.
+// HeldBack returns the detectors that did not judge in the last pass. The one held back
+// longest comes first.
 func (tx *Tx) HeldBack() (list []HeldBack, err error) {
 	err = tx.Select(&list, "SELECT symptom, since_at, reason FROM held_back ORDER BY since_at, symptom")
 	return list, err

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Names under which facts are kept whose own host has no row.
+// Names of the program's own, for facts whose host has no row.
 const (
 	// InvalidHost collects names that validHost refuses.
 	InvalidHost = "(invalid)"
@@ -16,16 +16,16 @@ const (
 	OverflowHost = "(overflow)"
 )
 
-// MaxNeverShipped is how many hosts that never shipped are tracked by name, so
-// that a scanner that makes up names fills neither the disk nor the alerts.
+// MaxNeverShipped is how many hosts that never shipped are tracked by name. A scanner
+// that makes up names can fill neither the disk nor the alerts.
 const MaxNeverShipped = 1000
 
-// nameKept is how long after the last word from it a host that never shipped
-// keeps others out.
+// nameKept is how long a host that never shipped counts against MaxNeverShipped after
+// the last fact about it, in microseconds.
 const nameKept = 7 * 24 * Hour
 
-// validHost tells whether a host name is 1 to 255 bytes of valid UTF-8 without
-// control characters and without a slash.
+// validHost reports whether a host name is 1 to 255 bytes of valid UTF-8 without
+// control characters and slashes.
 func validHost(name string) bool {
 	if len(name) < 1 || len(name) > 255 || !utf8.ValidString(name) {
 		return false
@@ -38,7 +38,7 @@ func validHost(name string) bool {
 	return true
 }
 
-// host is what the pass keeps in memory of a row of hosts. Times are
+// host is the part of a row of hosts that a pass keeps in memory. Times are
 // microseconds, 0 for none.
 type host struct {
 	ID        int64  `db:"id"`
@@ -50,13 +50,14 @@ type host struct {
 	NextPut   int64  `db:"next_put_at"`
 	LastWord  int64  `db:"last_word_at"`
 	changed   bool
-	room      bool      // it takes one of MaxNeverShipped
-	open      *shipHour // while ships are merged: the host's row of the hour at hand
+	room      bool      // it counts against MaxNeverShipped
+	open      *shipHour // while ships are merged: its row of the current hour
 }
 
 func (h *host) shipped() bool { return h.LastShip != 0 || h.NextShip != 0 }
 
-// saw notes a ship or a PUT: it moves last if the clock has reached it, else next.
+// saw records a ship or a PUT. It moves last if the clock has reached the fact, and
+// next otherwise.
 func (h *host) saw(at, now int64, last, next *int64) {
 	switch {
 	case at <= now && at > *last:
@@ -69,7 +70,7 @@ func (h *host) saw(at, now int64, last, next *int64) {
 	h.heard(at, now)
 }
 
-// heard notes a fact of any kind.
+// heard records a fact of any kind.
 func (h *host) heard(at, now int64) {
 	if at < h.FirstSeen {
 		h.FirstSeen, h.changed = at, true
@@ -79,16 +80,17 @@ func (h *host) heard(at, now int64) {
 	}
 }
 
-// takesRoom reports whether a host from the table is one of MaxNeverShipped.
+// takesRoom reports whether a stored host counts against MaxNeverShipped.
 func (h *host) takesRoom(now int64) bool {
 	return !h.shipped() && !pseudo(h.Name) && h.LastWord >= now-nameKept
 }
 
-// maxHosts is how many hosts a pass keeps in memory from one batch to the next.
-// A fleet has fewer; what makes up more may be slower.
+// maxHosts is how many hosts a pass keeps in memory from one batch to the next. A fleet
+// has fewer; a flood of made-up names may be slower.
 const maxHosts = 20_000
 
-// maxHostBytes is how long their names may be in all: ordinary ones take a tenth.
+// maxHostBytes is the total length of their names, in bytes. Ordinary names take a
+// tenth.
 const maxHostBytes = 4 << 20
 
 type hostCache struct {
@@ -162,8 +164,8 @@ func (c *hostCache) add(h *host) {
 	c.bytes += len(h.Name)
 }
 
-// trimHosts forgets hosts, if there are too many. Batches share their structs:
-// it may only be done between two.
+// trimHosts forgets the cached hosts if there are too many. Facts of a batch point to
+// them, so call it only between two batches.
 func (s *Store) trimHosts() {
 	if s.hosts != nil && (len(s.hosts.byName) > maxHosts || s.hosts.bytes > maxHostBytes) {
 		s.hosts.byName, s.hosts.bytes, s.hosts.whole = map[string]*host{}, 0, false
@@ -172,9 +174,9 @@ func (s *Store) trimHosts() {
 
 func pseudo(name string) bool { return name == InvalidHost || name == OverflowHost }
 
-// host returns the host of that stored name, and adds it if it is new. ships tells
-// whether the fact at hand is a ship: a host that never shipped may be counted
-// under OverflowHost instead.
+// host returns the host with a stored name, and adds it if it is new. ships is true for
+// a fact that is a ship. Otherwise a host that never shipped may be counted under
+// OverflowHost.
 func (tx *Tx) host(name string, ships bool) (*host, error) {
 	cache, err := tx.hostCache()
 	if err != nil {
@@ -184,7 +186,7 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A name that never shipped needs room, if it is new or has not been heard of for long.
+	// A name that never shipped needs room if it is new, or nothing was heard of it for long.
 	room := !ships && !pseudo(name) && (h == nil || !h.shipped())
 	if had := h != nil && h.room; room != had {
 		if room && cache.neverShipped >= MaxNeverShipped {
@@ -213,7 +215,7 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 	return h, nil
 }
 
-// saveHosts writes the hosts that facts of the batch have changed.
+// saveHosts writes the hosts that a batch has changed.
 func (tx *Tx) saveHosts(hosts []*host) error {
 	update, err := tx.Prepare(`
 		UPDATE hosts
@@ -241,9 +243,9 @@ func (tx *Tx) saveHosts(hosts []*host) error {
 	return nil
 }
 
-// catchUp moves last_ship_at and next_ship_at, or those of PUTs, of all hosts
-// whose next fact the clock has reached, in one look at the facts since then.
-// A host whose facts are not kept any more has what was noted of them.
+// catchUp moves the last and next ship, or the last and next PUT, of all hosts whose
+// next fact the clock has reached. It looks once at the facts since then. If they are
+// pruned, the stored next time becomes the last.
 const catchUp = `
 UPDATE hosts
 SET
@@ -287,8 +289,8 @@ const (
     GROUP BY host_id`
 )
 
-// CatchUp moves the last ship and PUT of hosts whose facts were ahead of the
-// clock when they were read, and are not any more.
+// CatchUp updates the last ship and PUT of hosts whose facts were ahead of the clock
+// when they were read, and no longer are.
 func (tx *Tx) CatchUp(now int64) error {
 	for kind, since := range map[string]string{"ship": shipsSince, "put": putsSince} {
 		var due bool
@@ -307,8 +309,8 @@ func (tx *Tx) CatchUp(now int64) error {
 	return nil
 }
 
-// neverShipped is a condition on a row of hosts named h: it is a name that anybody
-// may have made up.
+// neverShipped is a condition on a row of hosts named h: it never shipped, so anybody
+// may have made up its name.
 const neverShipped = `h.last_ship_at IS NULL AND h.next_ship_at IS NULL AND h.name NOT IN ('` + InvalidHost + `', '` + OverflowHost + `')`
 
 // NeverShipped reports whether a host is known and has never shipped.
@@ -317,7 +319,7 @@ func (tx *Tx) NeverShipped(name string) (never bool, err error) {
 	return never, err
 }
 
-// Hosts counts the hosts that are known by name.
+// Hosts returns the number of hosts that are known by name.
 func (tx *Tx) Hosts() (n int, err error) {
 	err = tx.Get(&n, "SELECT COUNT(*) FROM hosts WHERE name NOT IN ('(invalid)', '(overflow)')")
 	return n, err
@@ -335,13 +337,13 @@ func (tx *Tx) HostNames() (names []string, err error) {
 	return names, err
 }
 
-// HostStatus is what is known of a host at last.
+// HostStatus is the latest that is known of a host.
 type HostStatus struct {
 	LastShipAt   sql.NullInt64 `db:"last_ship_at"`  // microseconds
-	OpenSymptoms string        `db:"open_symptoms"` // with blanks between them
+	OpenSymptoms string        `db:"open_symptoms"` // separated by blanks
 }
 
-// HostStatus returns what is known of a host at last.
+// HostStatus returns the latest that is known of a host.
 func (tx *Tx) HostStatus(name string) (h HostStatus, err error) {
 	err = tx.Get(&h, `
 		SELECT

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// rawTable names the key of a table of raw facts, time first.
+// rawTable is a table of raw facts and its key, time first.
 type rawTable struct {
 	name string
 	key  []string
@@ -22,14 +22,13 @@ var (
 	rejectionsTable = rawTable{"rejections", []string{"at", "cursor_hash"}}
 )
 
-// dropKnown returns the facts of a batch that a raw table has no row of, and the
-// time of the newest row that is not later than the batch, -1 for none. The facts
-// are sorted by time, and no two have the same key; key fills in that of the i-th.
+// dropKnown returns the facts of a batch that are not in a raw table yet. newest is the
+// time of the newest row that is not later than the batch, -1 for none. The facts are
+// sorted by time, and no two have the same key; key sets the key of the i-th.
 //
-// A reader appends: most batches lie after all rows there are, and one look at
-// the index says so. Only the facts up to the newest row that is not later than
-// the batch are looked up, each by its key. The work grows with the batch,
-// however many rows its hours have.
+// Readers append, so most batches are later than all rows, and one look at the index
+// shows that. Only facts up to newest are looked up by their key. The work grows with
+// the batch, not with the rows of its hours.
 func dropKnown[F any](tx *Tx, table rawTable, facts []F, key func(i int, values []driver.NamedValue)) (unknown []F, newest int64, err error) {
 	if len(facts) == 0 {
 		return facts, -1, nil
@@ -51,8 +50,8 @@ func dropKnown[F any](tx *Tx, table rawTable, facts []F, key func(i int, values 
 	return append(fresh, facts[maybe:]...), newest, err
 }
 
-// eachUnknown calls found with each of the first n facts whose key a table has
-// no row of, in order.
+// eachUnknown calls found, in order, for each of the first n facts whose key is not in
+// a table.
 func eachUnknown(conn any, table rawTable, n int, key func(i int, values []driver.NamedValue), found func(i int)) error {
 	prepare, ok := conn.(driver.ConnPrepareContext)
 	if !ok {
@@ -64,7 +63,7 @@ func eachUnknown(conn any, table rawTable, n int, key func(i int, values []drive
 		args[i].Ordinal = i + 1
 	}
 	for done := 0; done < n; {
-		// As in insertMany: as many statements of this size as fit, then the rest.
+		// As in insertOn: a statement of this size as often as it fits, then the rest.
 		rows := min(n-done, rowsPerStatement)
 		statement, err := prepare.PrepareContext(context.Background(), unknownKeys(table, rows))
 		if err != nil {
@@ -99,8 +98,7 @@ func eachIndex(statement driver.Stmt, args []driver.NamedValue, each func(i int6
 	return errors.Join(err, rows.Close())
 }
 
-// unknownKeys answers: which of n keys has a table no row of? It returns their
-// numbers, from 0.
+// unknownKeys answers: which of n keys are not in a table? It returns their indices.
 func unknownKeys(table rawTable, n int) string {
 	var query strings.Builder
 	fmt.Fprintf(&query, "WITH given (i, %s) AS (VALUES ", strings.Join(table.key, ", "))

@@ -1,14 +1,14 @@
 package store
 
 const (
-	// textsPerHour is how many different messages of one host and reason are kept
-	// for each hour. The names that never shipped share one such bound.
+	// textsPerHour is how many different messages are kept of a host, a reason and an
+	// hour. All names that never shipped share one such quota.
 	textsPerHour = 100
-	// moreMessages stands for those beyond it.
+	// moreMessages stands for the messages beyond the quota.
 	moreMessages = "(more messages)"
 )
 
-// messageGroup is what shares the texts of messages.
+// messageGroup is what a quota of messages belongs to.
 type messageGroup struct {
 	hour, host int64
 	reason     string
@@ -19,23 +19,23 @@ type message struct {
 	id               int64 // 0 for a new one
 	group            messageGroup
 	text             string
-	more, first, end int64 // rejections of the batch, the times of the first and the last
+	more, first, end int64 // number of rejections in the batch, and the times of the first and last
 }
 
-// messages finds the messages of rejections.
+// messages finds the rows of messages that belong to rejections.
 type messages struct {
 	tx     *Tx
 	source int64
 	known  map[messageGroup]map[string]*message
 	shared map[messageGroup]int // texts of all names that never shipped, by hour and reason
-	used   []*message           // in the order in which the batch used them first
+	used   []*message           // in the order of their first use in the batch
 }
 
 func newMessages(tx *Tx, source int64) *messages {
 	return &messages{tx: tx, source: source, known: map[messageGroup]map[string]*message{}, shared: map[messageGroup]int{}}
 }
 
-// find returns the message of a rejection, and counts it.
+// find returns the message of a rejection, and counts the rejection.
 func (m *messages) find(f counted, text string) (*message, error) {
 	group := messageGroup{f.at / Hour, f.host.ID, f.kind.reason}
 	known, err := m.load(group)
@@ -110,7 +110,7 @@ func (m *messages) room(h *host, group messageGroup) (bool, error) {
 	return n < textsPerHour, nil
 }
 
-// save writes what the batch has added to its messages, and gives new ones an id.
+// save writes what the batch adds to its messages. New messages get an id.
 func (m *messages) save() error {
 	insert, err := m.tx.Prepare(`
 		INSERT INTO messages (hour, host_id, reason, source_id, text, rejections, first_at, last_at)

@@ -5,18 +5,18 @@ import (
 	"database/sql"
 )
 
-// namesMigration is the file that migrateNames stands in for.
+// namesMigration is the file that migrateNames replaces.
 const namesMigration = "00008_names.sql"
 
 // notPlain finds the names that StoredName could change.
 const notPlain = " GLOB '*[^a-zA-Z0-9._-]*'"
 
-// migrateNames gives the names of hosts, and those of alerts, their stored form.
-// It may have millions to do, and holds some at a time.
+// migrateNames changes the names of hosts and alerts to their stored form. There may be
+// millions, so it holds some at a time.
 func migrateNames(ctx context.Context, tx *sql.Tx) error {
 	for table, column := range map[string]string{"hosts": "name", "alerts": "host"} {
-		// A control character marks the names that are still to do: no stored form has
-		// one. Without it, a name could get the form that another still has.
+		// A control character marks the names that are still to be changed, because no
+		// stored form has one. Without it, a new form could collide with an old name.
 		mark := "UPDATE " + table + " SET " + column + " = char(1) || " + column + " WHERE " + column + notPlain
 		if _, err := tx.ExecContext(ctx, mark); err != nil {
 			return err
@@ -41,8 +41,8 @@ func migrateNames(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// migratedName is the stored form of a name that was stored raw, or that is one of
-// the program's own.
+// migratedName returns the stored form of a name that was stored raw. The program's own
+// names stay.
 func migratedName(name string) string {
 	if pseudo(name) {
 		return name

@@ -20,7 +20,7 @@ const (
 type Pass struct {
 	ID             int64          `db:"id"`
 	StartedAt      int64          `db:"started_at"` // microseconds, as all times
-	AsOf           int64          `db:"as_of"`      // the time that the detectors evaluate
+	AsOf           int64          `db:"as_of"`      // the time as of which detectors judge
 	FinishedAt     sql.NullInt64  `db:"finished_at"`
 	Outcome        sql.NullString `db:"outcome"`
 	Error          sql.NullString `db:"error"`
@@ -46,7 +46,7 @@ func (s *Store) BeginPass(ctx context.Context, p *Pass) error {
 	})
 }
 
-// FinishPass writes how a pass ended.
+// FinishPass stores how a pass ended.
 func (s *Store) FinishPass(ctx context.Context, p *Pass) error {
 	row := *p
 	row.Error.String = visible.Escape(row.Error.String)
@@ -76,9 +76,8 @@ func (tx *Tx) LastPass() (p Pass, ok bool, err error) {
 	return p, err == nil, err
 }
 
-// ReadUntil returns as of when the newest pass that got through has read the
-// sources, in microseconds; 0 if there was none. A source that it could not
-// read has a gap.
+// ReadUntil returns the time as of which the newest successful pass read the sources,
+// in microseconds; 0 if there was none. A source that it could not read has a gap.
 func (tx *Tx) ReadUntil() (at int64, err error) {
 	err = tx.Get(&at, `
 		SELECT COALESCE(MAX(as_of), 0)

@@ -7,16 +7,16 @@ import (
 	"fmt"
 )
 
-// rowsPerStep is how many rows one step deletes: about 2 ms, of which the commit
-// is a quarter.
+// rowsPerStep is how many rows one step deletes. A step takes about 2 ms, a quarter of
+// it for the commit.
 const rowsPerStep = 4000
 
 // PruneOptions says what Prune deletes, and how.
 type PruneOptions struct {
-	Before int64       // microseconds; what is older goes, down to the hour
-	Alerts int64       // microseconds; alerts that are older go; 0 keeps them all
-	Rows   int         // at most so many in a step, each of which commits; 0 means 4,000
-	GoOn   func() bool // asked after each step, false ends it; nil never does
+	Before int64       // delete what is older than this time, in whole hours; microseconds
+	Alerts int64       // delete alerts older than this time; 0 keeps all; microseconds
+	Rows   int         // rows of a step, which is one transaction; 0 means 4,000
+	GoOn   func() bool // called after each step; false stops; nil never stops
 }
 
 // Pruned counts rows.
@@ -25,21 +25,21 @@ type Pruned struct {
 	Puts       int `db:"puts"`
 	Rejections int `db:"rejections"`
 	Passes     int `db:"passes"`
-	// Whole tells that nothing is left that is so old.
+	// Whole means that no row before the time asked for is left.
 	Whole bool `db:"-"`
 }
 
 // Raw counts the raw rows.
 func (p Pruned) Raw() int { return p.Ships + p.Puts + p.Rejections }
 
-// Prune deletes raw rows, whole hours, the oldest first, then what only they
-// needed and what else is as old, and then passes that no alert belongs to. The
-// rollups of hosts that have shipped stay, and so do the newest KeptPasses passes.
-// It does at least one step, and what one has done stays if the next fails.
+// Prune deletes whole hours of raw rows, the oldest first, then what only they needed
+// and what else is as old, and then passes that have no alert. The rollups of hosts
+// that shipped stay, and so do the newest KeptPasses passes. It does at least one step.
+// Finished steps stay if a later one fails.
 func (s *Store) Prune(ctx context.Context, opts PruneOptions) (p Pruned, err error) {
 	before, rows := opts.Before-opts.Before%Hour, cmp.Or(opts.Rows, rowsPerStep)
-	// Hosts are deleted, of which no row is left. SQLite would look through all
-	// rollups for each of them.
+	// Hosts without rows are deleted. With foreign keys, SQLite would scan all rollups
+	// for each of them.
 	if err := s.foreignKeys(ctx, false); err != nil {
 		return p, err
 	}
@@ -70,8 +70,8 @@ func (s *Store) foreignKeys(ctx context.Context, on bool) error {
 	return s.wrap(err)
 }
 
-// oldestTable answers: which raw table has the oldest row before a time? Each
-// minimum is a query of its own, or the WHERE would have them read all rows.
+// oldestTable answers: which raw table has the oldest row before a time? Each minimum
+// is a query of its own; with one WHERE for all, SQLite would read all rows.
 const oldestTable = `
 SELECT name
 FROM (
@@ -85,7 +85,7 @@ WHERE at < ?
 ORDER BY at
 LIMIT 1`
 
-// lastOfStep answers: of the oldest rows before a time, so many, when was the last?
+// lastOfStep answers: what is the time of the last of the n oldest rows before a time?
 const lastOfStep = `
 SELECT MAX(at)
 FROM (
@@ -96,7 +96,7 @@ FROM (
   LIMIT ?
 )`
 
-// pruneRaw does one step with the raw rows; done is true if there is nothing to do.
+// pruneRaw does one step on the raw rows; done is true if there is nothing to do.
 func (tx *Tx) pruneRaw(before int64, rows int, p *Pruned) (done bool, err error) {
 	var tables []string
 	if err := tx.Select(&tables, oldestTable, before); err != nil || len(tables) == 0 {
@@ -113,13 +113,13 @@ func (tx *Tx) pruneRaw(before int64, rows int, p *Pruned) (done bool, err error)
 	if err := tx.Get(&last, fmt.Sprintf(lastOfStep, table, column), before, rows); err != nil {
 		return false, err
 	}
-	// The horizon moves to the end of the hour with the first of its rows: from
-	// now on its rollup cannot be computed from them. It does not move further:
-	// should the clock be years ahead, what is right again later is not too old.
+	// The horizon moves to the end of an hour with the first row that goes: from now on
+	// the rollup of that hour cannot be computed from its rows. It moves no further. If
+	// the clock is years ahead, facts read after it is set right are not too old.
 	if err := tx.prunedBefore(table, (last/Hour+1)*Hour); err != nil {
 		return false, err
 	}
-	// Rows of the same microsecond go together: the key is not unique in it.
+	// Rows of the same microsecond go together, because time alone is no key.
 	result, err := tx.Exec("DELETE FROM "+table+" WHERE "+column+" <= ?", last)
 	if err != nil {
 		return false, err
@@ -145,9 +145,9 @@ func (tx *Tx) Prunable(before int64) (p Pruned, err error) {
 	return p, err
 }
 
-// PrunableBytes estimates what GiveBack gives back once those rows are pruned:
-// their part of the pages of each table, and what is free already, but for the
-// slack. Rows are about as long as one another, and those of a time lie together.
+// PrunableBytes estimates what GiveBack returns to the disk after those rows are
+// pruned: their share of the pages of each table, and the free pages, less the slack.
+// It assumes that rows are equally long, and that rows of a time lie together.
 func (tx *Tx) PrunableBytes(p Pruned) (bytes int64, err error) {
 	err = tx.Get(&bytes, `
 		SELECT MAX(0, CAST(SUM(bytes) AS INTEGER))

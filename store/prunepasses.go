@@ -3,8 +3,8 @@ package store
 // KeptPasses is how many of the newest passes are never pruned.
 const KeptPasses = 100
 
-// EarliestOfPasses returns the earliest time, in microseconds, that one of the
-// newest n passes evaluated; 0 if there have not been so many.
+// EarliestOfPasses returns the earliest time, in microseconds, that one of the newest n
+// passes evaluated; 0 if there are fewer.
 func (tx *Tx) EarliestOfPasses(n int) (asOf int64, err error) {
 	err = tx.Get(&asOf, `
 		SELECT CASE COUNT(*) WHEN ? THEN MIN(as_of) ELSE 0 END
@@ -17,13 +17,13 @@ func (tx *Tx) EarliestOfPasses(n int) (asOf int64, err error) {
 	return asOf, err
 }
 
-// passesBefore returns up to when passes may be pruned, on the hour.
+// passesBefore returns the time, on the hour, before which passes may be pruned.
 func (tx *Tx) passesBefore(before int64) (int64, error) {
 	kept, err := tx.EarliestOfPasses(KeptPasses)
 	return min(before, kept-kept%Hour), err
 }
 
-// prunablePasses are the first passes before a time that no alert belongs to.
+// prunablePasses answers: which are the first passes before a time that have no alert?
 const prunablePasses = `
 SELECT id
 FROM passes AS p
@@ -32,9 +32,9 @@ WHERE as_of < ?
 ORDER BY id
 LIMIT ?`
 
-// prunePasses deletes some passes before a time, or finds that none is left.
-// Nothing seeks passes by their time: up to where they have been looked through,
-// they are not looked through again, so that this is done once an hour.
+// prunePasses deletes some passes before a time, or finds that none is left. Passes
+// have no index by time. It records how far it has looked, so that they are scanned
+// once an hour.
 func (tx *Tx) prunePasses(before int64, rows int, p *Pruned) error {
 	before, err := tx.passesBefore(before)
 	if err != nil {

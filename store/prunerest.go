@@ -1,9 +1,8 @@
 package store
 
-// pruneRest prunes the tables that grow with the input besides the raw ones, one
-// step each time; done is true once nothing is left before that time. Most of them
-// cannot be sought by time, so they are looked through once for each hour that
-// before moves.
+// pruneRest does one step on the other tables that grow with the input; done is true if
+// nothing is left before that time. Most have no index by time, so they are scanned
+// once for each hour that before moves.
 func (tx *Tx) pruneRest(before, alerts int64, rows int) (done bool, err error) {
 	until, err := tx.prunedUntil("rest")
 	if err != nil || until >= before {
@@ -27,7 +26,8 @@ func (tx *Tx) pruneRest(before, alerts int64, rows int) (done bool, err error) {
 	return true, tx.prunedBefore("rest", before)
 }
 
-// prunedUntil returns up to when a table is pruned, in microseconds; 0 if it never was.
+// prunedUntil returns the time before which a table is pruned, in microseconds; 0 if it
+// never was.
 func (tx *Tx) prunedUntil(table string) (at int64, err error) {
 	err = tx.Get(&at, "SELECT COALESCE(MAX(pruned_before), 0) FROM retention WHERE table_name = ?", table)
 	return at, err
@@ -41,7 +41,7 @@ func (tx *Tx) delete(query string, args ...any) (rows int64, err error) {
 	return result.RowsAffected()
 }
 
-// The rejections and PUTs of that time are pruned already.
+// Rejections and PUTs of that time are pruned before these.
 const (
 	pruneMessages = `
 DELETE FROM messages
@@ -56,7 +56,7 @@ WHERE (minute, host_id, kind, source_id) IN (
 )`
 )
 
-// A source that could not be read until now has an open gap, however old.
+// The open gap of a source that still cannot be read stays, however old.
 const pruneGaps = `
 DELETE FROM gaps
 WHERE (source_id, reason, from_at) IN (
@@ -67,9 +67,8 @@ WHERE (source_id, reason, from_at) IN (
   LIMIT ?2
 )`
 
-// The samples of a reason make room for newer ones. Its lines are counted from
-// the beginning again once no sample is left. A line that is forgotten counts
-// again if it is read again.
+// Old samples of a reason make room for newer ones. Once no sample is left, its lines
+// are counted from 0 again. A forgotten line counts again if it is read again.
 const (
 	pruneQuarantine = `
 DELETE FROM quarantine
@@ -96,7 +95,7 @@ WHERE NOT EXISTS (
 )`
 )
 
-// Neither one that is not in alerts.jsonl yet, nor one that was found lately.
+// Alerts that are not in alerts.jsonl yet, or were found lately, stay.
 const pruneAlerts = `
 DELETE FROM alerts
 WHERE id IN (
@@ -106,11 +105,11 @@ WHERE id IN (
   LIMIT ?2
 )`
 
-// hoursPerStep is of how many hours one step looks through the rollups.
+// hoursPerStep is how many hours of the rollups one step looks through.
 const hoursPerStep = 6
 
-// pruneNames deletes the rollups of names that never shipped, and the names of
-// which nothing is left. The newest id stays, so that none is given out twice.
+// pruneNames deletes the rollups of names that never shipped, and the names of which
+// nothing is left. It keeps the newest id, so that no id is given out twice.
 func (tx *Tx) pruneNames(before int64, rows int) (deleted int64, err error) {
 	from, err := tx.prunedUntil("names")
 	if err != nil {
@@ -153,14 +152,14 @@ func (tx *Tx) pruneNames(before int64, rows int) (deleted int64, err error) {
 			return 0, err
 		}
 	}
-	// One, though it may have been none: the next step goes on from there.
+	// Report one row even if there was none: the next step must go on from here.
 	return 1, tx.prunedBefore("names", to)
 }
 
 const day = 24 * Hour
 
-// pruneSeries deletes series without ships that no rollup names, and the code
-// commits that only they had.
+// pruneSeries deletes series that have no ships and are named by no rollup, and the
+// code commits that only they had.
 func (tx *Tx) pruneSeries(before int64, rows int) (deleted int64, err error) {
 	var commits []int64
 	err = tx.Select(&commits, `

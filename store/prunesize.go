@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// SizeOptions say to which size PruneToSize brings the database.
+// SizeOptions says what PruneToSize deletes, and how.
 type SizeOptions struct {
-	Max    int64       // bytes that its pages in use may have
-	Before int64       // microseconds; newer rows stay, however large it is
-	Rows   int         // as of PruneOptions
-	GoOn   func() bool // as of PruneOptions
+	Max    int64       // size of the pages in use, in bytes
+	Before int64       // newer rows stay, however large the database is; microseconds
+	Rows   int         // as in PruneOptions
+	GoOn   func() bool // as in PruneOptions
 }
 
-// PruneToSize deletes the oldest raw rows of any table, whatever their age, with
-// the messages of their hours, until the pages in use have at most so many bytes. needed reports whether they still
-// have more, because all rows that are left are newer than Before.
+// PruneToSize deletes the oldest raw rows of any table, and the messages of their
+// hours, until the pages in use have at most Max bytes. needed reports whether they
+// still have more because all rows left are newer than Before.
 func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, needed bool, err error) {
 	before, rows := opts.Before-opts.Before%Hour, opts.Rows
 	if rows == 0 {
@@ -44,8 +44,8 @@ func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, ne
 	}
 }
 
-// pruneSaid deletes messages, and then surplus, of the time before a time in
-// microseconds of which no raw row is left.
+// pruneSaid deletes messages, and then surplus, from before a time in microseconds of
+// which no raw row is left.
 func (tx *Tx) pruneSaid(before int64, rows int) (deleted int64, err error) {
 	var rejected, put int64
 	if err := tx.Get(&rejected, "SELECT MIN(?1, COALESCE((SELECT MIN(at) FROM rejections), ?1))", before); err != nil {
@@ -60,7 +60,7 @@ func (tx *Tx) pruneSaid(before int64, rows int) (deleted int64, err error) {
 	return tx.delete(pruneSurplus, put, rows)
 }
 
-// UsedBytes returns how many bytes the pages in use have.
+// UsedBytes returns the size of the pages in use, in bytes.
 func (tx *Tx) UsedBytes() (bytes int64, err error) {
 	err = tx.Get(&bytes, `
 		SELECT (page_count - freelist_count) * page_size

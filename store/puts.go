@@ -9,10 +9,10 @@ import (
 // Put is one PUT access line of the receiver.
 type Put struct {
 	At         int64  // microseconds
-	CursorHash uint64 // xxhash64 of the journal entry's cursor; one more for each further line of the entry
+	CursorHash uint64 // xxhash64 of the journal entry's cursor, plus the index of the line in the entry
 	Host       int32  // index into Batch.Hosts
 	Status     int32  // HTTP status code
-	Client     int32  // index into Batch.Clients, plus one; 0 if its address is not known
+	Client     int32  // index into Batch.Clients plus one; 0 if the address is not known
 }
 
 const insertPuts = `
@@ -25,7 +25,7 @@ const mergePutHoursConflict = `
 ON CONFLICT (hour, host_id, status, source_id) DO UPDATE SET
   puts = puts + excluded.puts`
 
-// savePuts stores the PUTs that are not known, and adds them to put_hours.
+// savePuts stores the PUTs that are new, and adds them to put_hours.
 func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (added int, floods []Flood, err error) {
 	if len(puts) == 0 {
 		return 0, nil, nil

@@ -8,43 +8,42 @@ type Quarantined struct {
 	LineHash uint64 // xxhash64 of the line
 	Position int64  // byte offset of the line in its file
 	Length   int64  // bytes
-	Head     []byte // the first few bytes, as they are
+	Head     []byte // the first bytes, unescaped
 }
 
-// Quarantine collects the lines of a batch that could not be read as facts, the
-// first of each reason as they are. The zero value is empty.
+// Quarantine collects the lines of a batch that could not be read as facts. It keeps
+// the start of the first lines of each reason. The zero value is empty.
 type Quarantine struct {
-	// Again tells that lines may have been read before at other positions, as of a
-	// file that was rewritten: one whose hash is known is not new then.
+	// Again means that lines may have been read before at other positions, as in a file
+	// that was rewritten. Then a line with a known hash is not new.
 	Again   bool
 	samples []Quarantined
-	lines   []quarantineLine // all of them
+	lines   []quarantineLine // all lines
 	reasons []quarantineReason
 }
 
-// quarantineLine is small: a batch may consist of such lines.
+// quarantineLine is small, because a batch may consist of such lines.
 type quarantineLine struct {
 	hash           uint64
 	position       int64
-	reason, sample int32 // in Quarantine.reasons and .samples; sample is -1 for none
+	reason, sample int32 // indices into Quarantine.reasons and .samples; sample is -1 for none
 }
 
 type quarantineReason struct {
 	name    string
 	samples int
-	fresh   int // lines that were not known
+	fresh   int // lines that are new
 }
 
 const (
-	// samplesPerReason bounds the quarantined lines that are kept, for each source
-	// and reason.
+	// samplesPerReason is how many quarantined lines are kept of a source and reason.
 	samplesPerReason = 100
-	// maxQuarantineLines bounds the quarantined lines of a source that are known. A
-	// line beyond it counts each time that it is read.
+	// maxQuarantineLines is how many quarantined lines of a source are known. A line
+	// beyond it counts each time it is read.
 	maxQuarantineLines = 100_000
 )
 
-// Add takes a line. head is called if the line's first bytes are wanted.
+// Add adds a line. head is called if the start of the line is kept.
 func (q *Quarantine) Add(line Quarantined, head func() []byte) {
 	i := slices.IndexFunc(q.reasons, func(r quarantineReason) bool { return r.name == line.Reason })
 	if i < 0 {
@@ -61,7 +60,7 @@ func (q *Quarantine) Add(line Quarantined, head func() []byte) {
 	q.lines = append(q.lines, quarantineLine{line.LineHash, line.Position, int32(i), sample})
 }
 
-// saveQuarantine counts the lines that are new, and keeps samples of them.
+// saveQuarantine counts the new lines, and keeps samples of them.
 func (tx *Tx) saveQuarantine(source int64, q *Quarantine, now int64) (lines int, err error) {
 	if len(q.lines) == 0 {
 		return 0, nil
@@ -115,8 +114,8 @@ func (tx *Tx) keepSample(source int64, line Quarantined, now int64) error {
 	return err
 }
 
-// newLines returns a function that reports whether a line is not known yet, and
-// notes it as known while there is room.
+// newLines returns a function that reports whether a line is new, and remembers it
+// while there is room.
 func (tx *Tx) newLines(source int64, again bool, now int64) (isNew func(quarantineLine) (bool, error), done func() error, err error) {
 	var known int
 	err = tx.Get(&known, "SELECT COUNT(*) FROM quarantine_lines WHERE source_id = ?", source)

@@ -7,36 +7,35 @@ import (
 	"slices"
 )
 
-// RowsPerMinute is the quota: how many PUTs of one status, or rejections of one
-// reason, of one host get a row in each minute. The names that never shipped
-// share one quota, because anybody can make them up. The rest is the surplus: it
-// counts in the rollups and in the table surplus, and has no rows. So a flood
-// adds a bounded number of rows, and one status cannot push out another.
+// RowsPerMinute is the quota: how many PUTs of one status, or rejections of one reason,
+// get a row for each host and minute. All names that never shipped share one quota,
+// because anybody can make them up. The rest is the surplus: it counts in the rollups
+// and in the table surplus, but has no rows. So a flood adds a bounded number of rows,
+// and one status cannot push out another.
 //
-// Counts are exact while facts come in the order of their time, however they are
-// split into batches and however often they are read. Surplus has no keys: of a
-// host and a kind, in a minute with surplus, each fact without a row counts as
-// known up to the time of the last that was counted. So a fact is left out if it
-// is read later than newer ones, or has the time of the last one of the batch
-// before.
+// Counts are exact while facts come in the order of their time, however they are split
+// into batches and however often they are read. Surplus has no keys, only the time of
+// the last fact counted, for each minute, host and kind. A fact without a row up to
+// that time counts as known. So a fact is lost if it is read after newer ones, or if it
+// has the same time as the last fact of the batch before.
 const RowsPerMinute = 200
 
-// Flood is the surplus of a host in an hour, as far as a batch had it.
+// Flood is the surplus of a host and hour in one batch.
 type Flood struct {
 	Host  string // "" stands for all names that never shipped
 	Hour  int64  // in hours since 1970
 	Facts int
-	First bool // the hour had none of the host before
+	First bool // the host had no surplus in this hour before
 }
 
-// kind is what the quota and the rollups tell apart: the status of a PUT, or the
-// reason of a rejection.
+// kind distinguishes the facts of a host in the quota and in the rollups: by the status
+// of a PUT, or by the reason of a rejection.
 type kind struct {
 	status int64
 	reason string
 }
 
-// value is a kind as a column has it.
+// value returns a kind as a column holds it.
 func (k kind) value() any {
 	if k.reason != "" {
 		return k.reason
@@ -48,14 +47,14 @@ func (k kind) compare(other kind) int {
 	return cmp.Or(cmp.Compare(k.status, other.status), cmp.Compare(k.reason, other.reason))
 }
 
-// counted is what the quota and the rollups need to know of a fact.
+// counted is the part of a fact that the quota and the rollups need.
 type counted struct {
 	at   int64
 	host *host
 	kind kind
 }
 
-// subject is what a quota belongs to: a host, or 0 for all that never shipped.
+// subject returns what a quota belongs to: a host, or 0 for all that never shipped.
 func (h *host) subject() int64 {
 	if h.shipped() && !pseudo(h.Name) {
 		return h.ID
@@ -70,13 +69,13 @@ CASE
   ELSE h.id
 END`
 
-// verdict says what becomes of a fact that has no row yet.
+// verdict is what happens to a fact that has no row yet.
 type verdict int8
 
 const (
 	getsRow  verdict = iota
 	surplus          // it is only counted
-	wasKnown         // it was counted before, as surplus
+	wasKnown         // it was counted as surplus before
 )
 
 // rowsOf returns the indices of the facts that get a row.
@@ -89,7 +88,7 @@ func rowsOf(verdicts []verdict) (rows []int) {
 	return rows
 }
 
-// How many rows a minute has of each subject and kind.
+// How many rows does a minute have of each subject and kind?
 const (
 	putsOfMinute = `
 SELECT ` + subjectOf + ` AS subject, p.status, '' AS reason, COUNT(*) AS n
@@ -106,9 +105,9 @@ WHERE r.at >= ?1 * 60000000 AND r.at < (?1 + 1) * 60000000
 GROUP BY 1, 3`
 )
 
-// surplusOfMinute is up to when the surplus of a minute is known, of each host
-// and kind. A name counts under OverflowHost while there is no room for it, and
-// may have room when its facts are read again: subject 0 has that one's.
+// surplusOfMinute answers: up to what time is the surplus of a minute known, by subject
+// and kind? A name without room counts under OverflowHost, and may have room when its
+// facts are read again. So subject 0 stands for OverflowHost.
 const surplusOfMinute = `
 SELECT
   CASE h.name WHEN '` + OverflowHost + `' THEN 0 ELSE h.id END AS subject,
@@ -143,10 +142,9 @@ func (tx *Tx) ofMinute(query string, minute int64) (map[subjectKind]int64, error
 	return found, nil
 }
 
-// judge says what becomes of n facts without a row, which are sorted by time.
-// newest is the time of the newest row that is not later than they are, and
-// rowsOfMinute one of the queries above. Only minutes that may be over quota are
-// looked at fact by fact.
+// judge returns the verdicts on n facts that have no row, sorted by time. newest is the
+// time of the newest row that is not later than they are; rowsOfMinute is one of the
+// queries above. It looks at each fact only in minutes that may be over the quota.
 func (tx *Tx) judge(rowsOfMinute string, newest int64, n int, fact func(i int) counted) ([]verdict, error) {
 	verdicts := make([]verdict, n)
 	for from, to := 0, 0; from < n; from = to {
@@ -180,8 +178,8 @@ func (tx *Tx) judge(rowsOfMinute string, newest int64, n int, fact func(i int) c
 	return verdicts, nil
 }
 
-// judgeOne says what becomes of a fact, given the rows of its minute, to which it
-// adds, and up to when surplus is known.
+// judgeOne returns the verdict on a fact. rows counts the rows of its minute, to which
+// it adds the fact; known has the times up to which surplus is known.
 func judgeOne(f counted, rows, known map[subjectKind]int64) verdict {
 	until := known[subjectKind{f.host.ID, f.kind}]
 	of := subjectKind{f.host.subject(), f.kind}
@@ -198,7 +196,7 @@ func judgeOne(f counted, rows, known map[subjectKind]int64) verdict {
 	return getsRow
 }
 
-// counts count facts by span of time (an hour or a minute), host and kind.
+// counts counts facts by span of time (an hour or a minute), host and kind.
 type counts map[countKey]count
 
 type countKey struct {
@@ -214,8 +212,8 @@ func (c counts) add(span int64, f counted) {
 	c[key] = count{n.facts + 1, max(n.last, f.at)}
 }
 
-// insert adds counts to a table whose first columns are span, host, kind, source
-// and facts; a sixth has the time of the last fact.
+// insert adds counts to a table. Its first columns are span, host, kind, source and
+// facts; a sixth holds the time of the last fact.
 func (c counts) insert(tx *Tx, insert, conflict string, columns int, source int64) error {
 	keys := slices.SortedFunc(maps.Keys(c), func(a, b countKey) int {
 		return cmp.Or(cmp.Compare(a.span, b.span), cmp.Compare(a.host, b.host), a.kind.compare(b.kind))
@@ -231,8 +229,8 @@ func (c counts) insert(tx *Tx, insert, conflict string, columns int, source int6
 	return err
 }
 
-// count adds the facts of a batch that were not known to a rollup, and those
-// beyond the quota to the surplus. It returns how many facts were not known.
+// count adds new facts to a rollup, and those beyond the quota to the surplus, too. It
+// returns how many facts are new.
 func (tx *Tx) count(source int64, verdicts []verdict, fact func(i int) counted, merge, conflict string) (added int, floods []Flood, err error) {
 	hours, beyond := counts{}, false
 	for i, v := range verdicts {
@@ -259,12 +257,11 @@ ON CONFLICT (minute, host_id, kind, source_id) DO UPDATE SET
   facts = facts + excluded.facts,
   last_at = MAX(last_at, excluded.last_at)`
 
-// saveSurplus counts the facts that are surplus, and returns the floods that
-// they are.
+// saveSurplus stores the facts that are surplus, and returns them as floods.
 func (tx *Tx) saveSurplus(source int64, verdicts []verdict, fact func(i int) counted) (floods []Flood, err error) {
 	minutes := counts{}
-	index := map[subjectKind]int{} // into floods; kind.status is the hour
-	flooded := map[int64][]int64{} // the subjects of each hour that had surplus before
+	index := map[subjectKind]int{} // into floods; kind.status holds the hour
+	flooded := map[int64][]int64{} // by hour, the subjects that had surplus before
 	for i, v := range verdicts {
 		if v != surplus {
 			continue

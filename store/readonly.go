@@ -34,8 +34,8 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 // errors that fn returns become errors of this package.
 func (s *Store) OnConn(fn func(*sql.Conn) error) error { return s.wrap(fn(s.conn.Conn)) }
 
-// openOurs opens a database that is there, and is one of this program's; of an
-// older schema if current is false.
+// openOurs opens an existing database of this program. current is false for an older
+// schema.
 func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool, err error) {
 	exists, err := lookAt(path, unix.R_OK)
 	if err != nil {
@@ -50,7 +50,7 @@ func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool,
 	}
 	db, err = connect(path, dsn, busyTimeout)
 	if isCode(err, sqlitelib.SQLITE_READONLY_DIRECTORY) {
-		// Another program that wrote to it has taken them away when it ended.
+		// Another program that wrote to the database removed them when it closed it.
 		err = fmt.Errorf("%w: its -wal and -shm are not there, and making them needs the permission to write; the next pass does", ErrPath)
 	}
 	if err == nil {

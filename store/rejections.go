@@ -9,7 +9,7 @@ import (
 // Rejection is one WARNING of the receiver about a host's PUT.
 type Rejection struct {
 	At         int64  // microseconds
-	CursorHash uint64 // as of a Put
+	CursorHash uint64 // as in a Put
 	Host       int32  // index into Batch.Hosts
 	Reason     string // ReasonUnstamped or ReasonOther
 	Message    string // what the receiver wrote, as visible.EscapeUpTo writes it
@@ -31,8 +31,7 @@ const mergeRejectionHoursConflict = `
 ON CONFLICT (hour, host_id, reason, source_id) DO UPDATE SET
   rejections = rejections + excluded.rejections`
 
-// saveRejections stores the rejections that are not known, and adds them to
-// rejection_hours.
+// saveRejections stores the rejections that are new, and adds them to rejection_hours.
 func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host) (added int, floods []Flood, err error) {
 	if len(rejections) == 0 {
 		return 0, nil, nil

@@ -9,13 +9,12 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// ourTables are tables that every version of the schema has, beside goose's.
+// ourTables are the tables that every version of the schema has, with goose's.
 var ourTables = []string{"alerts", "cursors", "gaps", "goose_db_version", "hosts", "passes", "puts", "ship_hours", "ships", "sources"}
 
-// checkRestored looks whether a database without an application_id is one of this
-// program's that was restored from a dump: that holds the tables, but neither the
-// application_id nor the modes of the file. It returns ErrForeign, and names what
-// a database of this program lacks.
+// checkRestored decides whether a database without an application_id was restored from
+// a dump of this program's. A dump has the tables, but neither the application_id nor
+// the modes of the file. It returns ErrForeign, and names the missing tables.
 func checkRestored(ctx context.Context, db *sqlx.DB) error {
 	var tables []string
 	if err := db.SelectContext(ctx, &tables, "SELECT name FROM sqlite_schema WHERE type = 'table'"); err != nil {
@@ -36,7 +35,7 @@ func checkRestored(ctx context.Context, db *sqlx.DB) error {
 	return fmt.Errorf("%w, or was restored from a dump only in part: it has no table %s; restore all of it into a new file", ErrForeign, strings.Join(missing, ", "))
 }
 
-// mark gives a database that was restored from a dump the application_id again.
+// mark sets the application_id of a database that was restored from a dump.
 func (s *Store) mark(ctx context.Context) error {
 	var id, vacuum int64
 	if err := s.conn.GetContext(ctx, &id, "PRAGMA application_id"); err != nil || id != 0 {

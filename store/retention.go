@@ -2,10 +2,9 @@ package store
 
 import "slices"
 
-// horizon is how far each raw table has been pruned, in microseconds, on the
-// hour; 0 for never. The rollups of the hours before it are never changed again:
-// their rows are not all there, and what a reader brings of them may have been
-// counted already.
+// horizon is how far each raw table is pruned, in microseconds, on the hour; 0 if it
+// never was. The rollups of earlier hours never change: some of their rows are gone, so
+// a fact that is read again cannot be recognised.
 type horizon struct{ ships, puts, rejections int64 }
 
 func (tx *Tx) horizon() (*horizon, error) {
@@ -34,8 +33,8 @@ func (tx *Tx) horizon() (*horizon, error) {
 	return h, nil
 }
 
-// prunedBefore notes that rows of a table before a time, which is on the hour,
-// are gone or going.
+// prunedBefore records that rows of a table before a time, on the hour, are gone or
+// about to go.
 func (tx *Tx) prunedBefore(table string, before int64) error {
 	_, err := tx.Exec(`
 		INSERT INTO retention (table_name, pruned_before)
@@ -45,7 +44,7 @@ func (tx *Tx) prunedBefore(table string, before int64) error {
 	return err
 }
 
-// leaveOut takes the facts before the horizon out of a batch, and counts them.
+// leaveOut removes the facts before the horizon from a batch, and counts them.
 func (tx *Tx) leaveOut(b *Batch, saved *Saved) error {
 	h, err := tx.horizon()
 	if err != nil || *h == (horizon{}) {
@@ -64,8 +63,8 @@ func (tx *Tx) leaveOut(b *Batch, saved *Saved) error {
 	return nil
 }
 
-// RawSince returns the time in microseconds from which on all raw rows are
-// kept; before it, what they said is in the rollups alone. 0 if none was pruned.
+// RawSince returns the time in microseconds since which all raw rows are kept; 0 if
+// none was pruned. Earlier facts are in the rollups only.
 func (tx *Tx) RawSince() (at int64, err error) {
 	err = tx.Get(&at, `
 		SELECT COALESCE(MAX(pruned_before), 0)

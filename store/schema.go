@@ -10,14 +10,14 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// schemaSums has a line for each table, index and view that the migrations make:
-// what schemaObjects returns. A test writes it anew, with -update.
+// schemaSums is what schemaObjects returns for the migrations. A test renews it with
+// -update.
 //
 //go:embed schema.sums
 var schemaSums string
 
-// schemaObjects returns a line for each object of a database: its kind, its name,
-// and a sum of the SQL that made it.
+// schemaObjects returns a line for each table, index and view: its kind, its name, and
+// a sum of the SQL that made it.
 func schemaObjects(ctx context.Context, db sqlx.QueryerContext) (lines []string, err error) {
 	var objects []struct{ Kind, Name, Text string }
 	err = sqlx.SelectContext(ctx, db, &objects, `
@@ -36,9 +36,8 @@ func schemaObjects(ctx context.Context, db sqlx.QueryerContext) (lines []string,
 	return lines, err
 }
 
-// checkSchema looks whether a database has what the migrations make of it, as it
-// was made: SQLite's checks do not read the SQL. What somebody has added to it is
-// no fault.
+// checkSchema returns ErrCorrupt unless a database has all that the migrations make,
+// unchanged. SQLite's own checks do not read this SQL. Additions are allowed.
 func checkSchema(ctx context.Context, db sqlx.QueryerContext) error {
 	lines, err := schemaObjects(ctx, db)
 	if err != nil {

@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// Series is what the ships of one host on one code commit have in common.
+// Series is a host on one code commit: what its ships have in common.
 type Series struct {
 	Host   string
 	Commit string // "" for none
 }
 
-// series is a Series as the database knows it.
+// series is a Series in the database.
 type series struct {
 	key seriesKey
 	seriesRow
@@ -19,20 +19,20 @@ type series struct {
 	commit int64 // id in code_commits, 0 for none
 }
 
-// seriesRow is what is kept of a row of series.
+// seriesRow is the part of a row of series that is kept in memory.
 type seriesRow struct {
 	ID      int64
-	LastDay int64 // of its ships, in days since 1970; 0 for none yet
-	Named   bool  // a row of ship_hours has had its commit as the first or the last
+	LastDay int64 // last day with ships, in days since 1970; 0 for none yet
+	Named   bool  // a row of ship_hours had its commit as its first or last one
 }
 
 type seriesKey struct{ source, host, commit int64 }
 
-// maxCached bounds how many commits and how many series a pass keeps in
-// memory: a fleet has few of both, a broken one might make up many.
+// maxCached is how many commits and how many series a pass keeps in memory. A fleet has
+// few; a broken host may make up many.
 const maxCached = 10_000
 
-// resolveSeries returns the series of a source, and adds it if it is new.
+// resolveSeries returns a series of a source, and adds it if it is new.
 func (tx *Tx) resolveSeries(source int64, named Series) (*series, error) {
 	h, err := tx.host(countedUnder(named.Host), true)
 	if err != nil {
@@ -67,8 +67,8 @@ func (tx *Tx) keepSeries(key seriesKey, row seriesRow) {
 	tx.s.series[key] = row
 }
 
-// saveSeries notes the last day on which the series of new ships have ships, and
-// which of them the rollup names. Nearly always both are known: a day begins once.
+// saveSeries records the last day on which the series of new ships have ships, and
+// which series the rollup names. Nearly always both are known already.
 func (tx *Tx) saveSeries(ships []Ship, of []*series, rollup []*shipHour) error {
 	changed := map[*series]bool{}
 	for i := range ships {
@@ -110,7 +110,7 @@ func (tx *Tx) commit(name string) (int64, error) {
 	return id, nil
 }
 
-// findOrAdd returns the id that a query finds, or that of the row which insert adds.
+// findOrAdd returns the id that find selects, or the id of the row that insert adds.
 func (tx *Tx) findOrAdd(find, insert string, args ...any) (id int64, err error) {
 	err = tx.Get(&id, find, args...)
 	if !errors.Is(err, sql.ErrNoRows) {
@@ -119,7 +119,7 @@ func (tx *Tx) findOrAdd(find, insert string, args ...any) (id int64, err error) 
 	return tx.add(insert, args...)
 }
 
-// add runs an insert, and returns the id of its row.
+// add runs an insert, and returns the id of the new row.
 func (tx *Tx) add(insert string, args ...any) (id int64, err error) {
 	result, err := tx.Exec(insert, args...)
 	if err != nil {

@@ -13,9 +13,9 @@ type Ship struct {
 	Series     int32  // index into Batch.Series
 }
 
-// shipHour is a row of ship_hours: what the ships of one hour say of a host.
-// Its definition is rebuildShipHours; mergeShipHours is the quick way there
-// while ships come in order.
+// shipHour is a row of ship_hours: a summary of the ships of one host and hour.
+// rebuildShipHours defines it; mergeShipHours computes it faster while ships come in
+// order.
 type shipHour struct {
 	hour, host                  int64
 	ships, firstAt, lastAt, gap int64
@@ -31,8 +31,9 @@ INSERT INTO ship_hours
   (hour, host_id, source_id, ships, first_at, last_at, longest_gap,
    first_commit_id, last_commit_id, commit_changes)`
 
-// A row with a longest_gap below 0 got ships from before its last one: it
-// cannot be merged, and is computed anew before the transaction ends.
+// mergeShipHoursConflict merges new ships into a row. If some are from before its last
+// ship, they cannot be merged: longest_gap becomes negative, and the row is rebuilt
+// before the transaction ends.
 const mergeShipHoursConflict = `
 ON CONFLICT (hour, host_id, source_id) DO UPDATE SET
   ships = ships + excluded.ships,
@@ -51,8 +52,8 @@ SELECT COUNT(*)
 FROM ship_hours
 WHERE hour = ? AND longest_gap < 0`
 
-// rebuildShipHours computes the rollup of one hour from its ships. It is the
-// rollup's definition.
+// rebuildShipHours computes the rollup of one hour from its ships. It defines the
+// rollup.
 const rebuildShipHours = `
 INSERT INTO ship_hours
   (hour, host_id, source_id, ships, first_at, last_at, longest_gap,
@@ -104,14 +105,13 @@ WHERE named = 0
     WHERE hour = ?1
   )`
 
-// saveShips stores the ships that are not known, and brings ship_hours to what
-// the rows now say.
+// saveShips stores the ships that are new, and brings ship_hours up to date.
 func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted int, err error) {
 	if len(ships) == 0 {
 		return 0, nil
 	}
 	compare := func(a, b Ship) int {
-		// The order of rebuildShipHours, which is nearly that of the key.
+		// This is the order of rebuildShipHours, and nearly that of the key.
 		if a.ReceivedAt != b.ReceivedAt {
 			return cmp.Compare(a.ReceivedAt, b.ReceivedAt)
 		}
@@ -143,7 +143,7 @@ func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted 
 	return inserted, tx.rebuildShipHours(late)
 }
 
-// shipHoursOf sums up ships, which are in order, by hour and host.
+// shipHoursOf summarises ships, which are in order, by hour and host.
 func shipHoursOf(ships []Ship, series []*series) (rows []*shipHour) {
 	for i := range ships {
 		r, of := &ships[i], series[ships[i].Series]
@@ -171,7 +171,7 @@ func shipHoursOf(ships []Ship, series []*series) (rows []*shipHour) {
 	return rows
 }
 
-// mergeShipHours adds what new ships say to their hours.
+// mergeShipHours merges new ships into their hours.
 func (tx *Tx) mergeShipHours(source int64, rows []*shipHour) error {
 	_, err := tx.insertMany(mergeShipHours, mergeShipHoursConflict, 10, len(rows), func(i int, values []driver.NamedValue) {
 		r := rows[i]
@@ -180,7 +180,7 @@ func (tx *Tx) mergeShipHours(source int64, rows []*shipHour) error {
 	return err
 }
 
-// unmergedHours returns those hours in which a row could not be merged.
+// unmergedHours returns the hours with a row that could not be merged.
 func (tx *Tx) unmergedHours(hours []int64) (unmerged []int64, err error) {
 	for _, hour := range hours {
 		var n int
@@ -194,7 +194,7 @@ func (tx *Tx) unmergedHours(hours []int64) (unmerged []int64, err error) {
 	return unmerged, nil
 }
 
-// rebuildShipHours computes the rollup of some hours anew, from all their ships.
+// rebuildShipHours recomputes the rollup of some hours from all their ships.
 func (tx *Tx) rebuildShipHours(hours []int64) error {
 	for _, hour := range hours {
 		if _, err := tx.Exec("DELETE FROM ship_hours WHERE hour = ?", hour); err != nil {

@@ -13,7 +13,7 @@ type Status struct {
 	Alerts        int64 `db:"alerts"`
 	NotExported   int64 `db:"not_exported"`
 	SchemaVersion int64 `db:"schema_version"`
-	FreeBytes     int64 `db:"free_bytes"` // of the database file, kept for what comes
+	FreeBytes     int64 `db:"free_bytes"` // of free pages in the file
 	DatabaseBytes int64
 	WALBytes      int64
 }
@@ -41,7 +41,7 @@ func (tx *Tx) Status() (s Status, err error) {
 	return s, err
 }
 
-// SourceCursor is how far a source has been read, for people.
+// SourceCursor is the position in a source, for people.
 type SourceCursor struct {
 	Stream   string         `db:"stream"`
 	Offset   sql.NullInt64  `db:"offset"`    // bytes, of a file
@@ -50,7 +50,7 @@ type SourceCursor struct {
 	MovedAt  int64          `db:"moved_at"`  // microseconds
 }
 
-// Cursors returns how far each source has been read.
+// Cursors returns the position in each source.
 func (tx *Tx) Cursors() (cursors []SourceCursor, err error) {
 	err = tx.Select(&cursors, `
 		SELECT
@@ -65,15 +65,15 @@ func (tx *Tx) Cursors() (cursors []SourceCursor, err error) {
 	return cursors, err
 }
 
-// QuarantineCount is how many lines of a source could not be read as facts.
+// QuarantineCount is the number of lines of a source that could not be read as facts.
 type QuarantineCount struct {
 	Stream string        `db:"stream"`
 	Reason string        `db:"reason"`
 	Lines  int64         `db:"lines"`
-	SeenAt sql.NullInt64 `db:"seen_at"` // of the newest that is kept, in microseconds
+	SeenAt sql.NullInt64 `db:"seen_at"` // when the newest sample was read, in microseconds
 }
 
-// QuarantineCounts returns them by source and reason.
+// QuarantineCounts returns the counts by source and reason.
 func (tx *Tx) QuarantineCounts() (counts []QuarantineCount, err error) {
 	err = tx.Select(&counts, `
 		SELECT
@@ -87,8 +87,8 @@ func (tx *Tx) QuarantineCounts() (counts []QuarantineCount, err error) {
 	return counts, err
 }
 
-// Surplus counts the PUTs and rejections beyond the quota of a minute from since
-// to until, and returns the time of the last; both 0 if there are none.
+// Surplus counts the PUTs and rejections beyond the quota of a minute, from since to
+// until, and returns the time of the last. Both are 0 if there are none.
 func (tx *Tx) Surplus(since, until int64) (facts, last int64, err error) {
 	err = tx.QueryRow(`
 		SELECT
@@ -99,13 +99,13 @@ func (tx *Tx) Surplus(since, until int64) (facts, last int64, err error) {
 	return facts, last, err
 }
 
-// OutcomeCount is how many passes ended in one way.
+// OutcomeCount is the number of passes with an outcome.
 type OutcomeCount struct {
-	Outcome string `db:"outcome"` // unfinished for those that have no end
+	Outcome string `db:"outcome"` // "unfinished" for passes without an end
 	Passes  int64  `db:"passes"`
 }
 
-// Outcomes counts the passes made as of a time after since, up to until, in
+// Outcomes counts the passes as of a time after since and not after until, in
 // microseconds.
 func (tx *Tx) Outcomes(since, until int64) (counts []OutcomeCount, err error) {
 	err = tx.Select(&counts, `
@@ -119,7 +119,7 @@ func (tx *Tx) Outcomes(since, until int64) (counts []OutcomeCount, err error) {
 	return counts, err
 }
 
-// LastGood returns the newest pass that got through; ok is false if there is none.
+// LastGood returns the newest pass that succeeded; ok is false if there is none.
 func (tx *Tx) LastGood() (p Pass, ok bool, err error) {
 	err = tx.Get(&p, "SELECT * FROM passes WHERE outcome = ? ORDER BY id DESC LIMIT 1", OutcomeOK)
 	if errors.Is(err, sql.ErrNoRows) {

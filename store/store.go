@@ -6,10 +6,8 @@
 // stored, and write alerts. An exported method that writes begins and commits its own
 // transaction, or takes a *Tx from Update.
 //
-// It imports package migrations, and those of the packages below it that need no
-// database: fileowner (to whom a file belongs), isotime (times as Python writes them)
-// and visible (texts of others, made safe to show). Below it, too, are shellword (words
-// of a command) and sandbox (SQL that somebody typed).
+// It imports package migrations, and of the packages below it fileowner, isotime and
+// visible.
 package store
 
 import (
@@ -33,8 +31,8 @@ import (
 
 // Errors that Open and every method may return, wrapped with what happened.
 var (
-	// ErrCorrupt: the file is not a whole database. Open has written
-	// nothing to it; a fault found later has rolled its transaction back.
+	// ErrCorrupt: the file is damaged, or not a database. Open wrote nothing to it; if
+	// the damage was found later, the transaction was rolled back.
 	ErrCorrupt = errors.New("the database is corrupt or not one at all")
 	// ErrForeign: the file is a sound database, but of another program. Nothing was written.
 	ErrForeign = errors.New("the database belongs to another program")
@@ -42,18 +40,19 @@ var (
 	ErrNewer = errors.New("the database was written by a newer version of this program")
 	// ErrLocked: another process kept a write transaction open for the whole busy timeout.
 	ErrLocked = errors.New("another process holds a write transaction on the database")
-	// ErrFull: there is no room for what was to be written. It was not.
+	// ErrFull: the disk is full. The transaction was rolled back.
 	ErrFull = errors.New("no room on the disk")
-	// ErrDisk: the disk has failed, or lets nothing be written. What was to be written was not.
+	// ErrDisk: the disk failed, or is read-only. The transaction was rolled back.
 	ErrDisk = errors.New("could not be read or written")
-	// ErrPath: the path cannot be a database: no directory, a directory, a FIFO, no permission.
+	// ErrPath: the path cannot be opened as a database: its directory is missing, it is
+	// no regular file, or permission is missing.
 	ErrPath = errors.New("the database cannot be opened")
 )
 
-// SQLiteVersion is that of the SQLite within this program.
+// SQLiteVersion is the version of SQLite that is compiled into this program.
 const SQLiteVersion = sqlitelib.SQLITE_VERSION
 
-// busyTimeout is how long a write waits for another process's transaction.
+// busyTimeout is how long a connection waits for another process's transaction.
 const busyTimeout = 60 * time.Second
 
 // Store is an open database. Its methods are for one goroutine.
@@ -65,22 +64,22 @@ type Store struct {
 	unsafe   bool // a sync has failed
 	migrated Migrated
 	sources  map[string]int64
-	hosts    *hostCache // nil until first used, and after a failed write, as the caches below
+	hosts    *hostCache // a cache, like those below; nil until its first use and after a failed write
 	commits  map[string]int64
 	series   map[seriesKey]seriesRow
 	horizon  *horizon
 }
 
-// Options of Open. The zero value is right for a pass.
+// Options are the options of Open.
 type Options struct {
 	BusyTimeout time.Duration // 0 means 60 s
-	Now         int64         // the clock, in microseconds: is the daily check due?
+	Now         int64         // the clock, in microseconds; decides whether the daily check is due
 }
 
-// Open opens the database at path for writing, creates it if there is none, and
-// migrates it, after a copy. A database that is corrupt or newer than the program
-// is refused before a byte of it is changed. The caller holds the lock of the pass: goose
-// has none of its own on SQLite.
+// Open opens the database at path for writing. It creates one if there is none, and
+// migrates an older one after copying it. A database that is corrupt or newer than the
+// program is refused before a byte of it changes. The caller holds the lock of the
+// pass, because goose has no lock on SQLite.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if opts.BusyTimeout == 0 {
 		opts.BusyTimeout = busyTimeout
@@ -103,7 +102,7 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	}
 	dsn := "_txlock=immediate&_pragma=journal_mode(WAL)"
 	if !current {
-		// It counts for a database that has no page yet; to another it would write, each time.
+		// This only has an effect on a new database; on an existing one it would write at each open.
 		dsn = "_pragma=auto_vacuum(2)&" + dsn
 	}
 	s.db, err = connect(path, dsn, opts.BusyTimeout)
@@ -130,10 +129,10 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// connect opens one connection with the pragmas that every connection has:
-// FULL, because with NORMAL a power cut could forget an alert that is already
-// in alerts.jsonl, and WAL files that stay, because a reader who may not write
-// could otherwise not open the database between passes.
+// connect opens one connection with the pragmas that every connection has. synchronous
+// is FULL: with NORMAL, a power cut could forget an alert that is already in
+// alerts.jsonl. The WAL files stay: without them, a reader that may not write could not
+// open the database between passes.
 func connect(path, dsn string, busy time.Duration) (*sqlx.DB, error) {
 	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 	connector, err := sqlite.NewConnector(fmt.Sprintf(
@@ -167,10 +166,9 @@ func (p persistentWAL) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// lookAt tells whether there is a database at path, which must be a regular
-// file, in a directory that exists, with the access that is wanted. An empty
-// file counts as none. It never opens the file: closing it again would drop
-// SQLite's locks.
+// lookAt reports whether there is a database at path. It must be a regular file, in a
+// directory that exists, and allow the access that is wanted. An empty file counts as
+// none. It never opens the file, because closing it again would drop SQLite's locks.
 func lookAt(path string, access uint32) (exists bool, err error) {
 	dir := filepath.Dir(path)
 	if d, err := os.Stat(dir); err != nil || !d.IsDir() {
@@ -193,7 +191,7 @@ func lookAt(path string, access uint32) (exists bool, err error) {
 		}
 	}
 	if info.Size() == 0 {
-		// SQLite fills a new database's first page before it makes a -wal.
+		// SQLite writes the first page of a new database before it makes a -wal.
 		if _, err := os.Stat(path + "-wal"); err == nil {
 			return true, fmt.Errorf("%s: %w: it is empty, but has a write-ahead log", path, ErrCorrupt)
 		}
@@ -212,8 +210,8 @@ func noPermission(path string) error {
 	return fmt.Errorf("%s: %w: no permission%s", path, ErrPath, fileowner.Clause(path))
 }
 
-// Close closes the database. Behind a failed sync it leaves that to the end of
-// the process, because SQLite would sync again.
+// Close closes the database. After a failed sync it leaves that to the end of the
+// process, because SQLite would sync again.
 func (s *Store) Close() error {
 	if s.unsafe {
 		return nil
@@ -221,10 +219,10 @@ func (s *Store) Close() error {
 	return errors.Join(s.conn.Close(), s.db.Close())
 }
 
-// Checkpoint moves what the write-ahead log holds into the database file and
-// empties the log. It returns the size in bytes that the log still has, which
-// is 0 unless a reader is using it. Behind a failed sync it does nothing: the
-// kernel has dropped what it could not write, and would say that all is well.
+// Checkpoint moves the write-ahead log into the database file and empties it. It
+// returns the size in bytes that the log still has, which is 0 unless a reader is using
+// it. After a failed sync it does nothing: the kernel has dropped the pages that it
+// could not write, and would report success.
 func (s *Store) Checkpoint(ctx context.Context) (walBytes int64, err error) {
 	if s.unsafe {
 		return 0, nil
@@ -245,15 +243,15 @@ func (s *Store) Checkpoint(ctx context.Context) (walBytes int64, err error) {
 	return info.Size(), nil
 }
 
-// Tx is a transaction of Update, or a consistent view of View.
+// Tx is a transaction of Update or View.
 type Tx struct {
 	*sqlx.Tx
 	s   *Store
-	now int64 // of the batch that is saved
+	now int64 // the clock of the batch that is being saved
 }
 
-// Update runs fn in a write transaction and commits it if fn returns nil. Behind
-// a failed sync it is refused: only another process may trust the file again.
+// Update runs fn in a write transaction, and commits it if fn returns nil. After a
+// failed sync it returns ErrDisk: only another process may trust the file again.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	if s.unsafe {
 		return fmt.Errorf("%s: %w: a sync has failed before", s.path, ErrDisk)
@@ -276,7 +274,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
-// View runs fn on one consistent state of the database. It waits for no writer.
+// View runs fn on one consistent state of the database. It does not wait for writers.
 func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 	tx, err := s.conn.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -286,7 +284,7 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 	return s.wrap(fn(&Tx{Tx: tx, s: s}))
 }
 
-// forget drops what was cached of tables whose write was rolled back.
+// forget drops the caches, whose rows may have been rolled back.
 func (s *Store) forget() {
 	s.hosts, s.commits, s.series, s.sources, s.horizon = nil, nil, nil, nil, nil
 }
@@ -297,9 +295,9 @@ func (tx *Tx) SelectNamed(dest any, query string, params map[string]any) error {
 	return tx.Select(dest, query, named(params)...)
 }
 
-// EachNamed is SelectNamed for rows that may be too many for a slice: it scans
-// each into dest, a pointer to a struct, and calls each, which may write to the
-// tables that the query does not read.
+// EachNamed is SelectNamed for rows that may be too many for a slice. It scans each row
+// into dest, a pointer to a struct, and calls each. That may write to tables that the
+// query does not read.
 func (tx *Tx) EachNamed(dest any, query string, params map[string]any, each func() error) error {
 	rows, err := tx.Queryx(query, named(params)...)
 	if err != nil {
@@ -317,8 +315,8 @@ func (tx *Tx) EachNamed(dest any, query string, params map[string]any, each func
 	return rows.Err()
 }
 
-// named are parameters whose names SQLite binds itself: sqlx would look for them
-// in comments too.
+// named returns parameters that SQLite binds by name. sqlx would look for names in
+// comments, too.
 func named(params map[string]any) (args []any) {
 	for name, value := range params {
 		args = append(args, sql.Named(name, value))
@@ -326,7 +324,7 @@ func named(params map[string]any) (args []any) {
 	return args
 }
 
-// wrap names the database in what SQLite says of it.
+// wrap names the database in SQLite's errors.
 func (s *Store) wrap(err error) error {
 	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
 		s.unsafe = s.unsafe || failedToSync(err)
@@ -335,8 +333,8 @@ func (s *Store) wrap(err error) error {
 	return err
 }
 
-// wrap turns what SQLite says about the state of a database into this
-// package's errors, and leaves every other error as it is.
+// wrap turns SQLite's errors about the state of a database into this package's errors.
+// It returns every other error as it is.
 func wrap(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
@@ -344,8 +342,8 @@ func wrap(err error) error {
 	}
 	switch e.Code() {
 	case sqlitelib.SQLITE_CONSTRAINT_UNIQUE, sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY, sqlitelib.SQLITE_CONSTRAINT_DATATYPE:
-		// Every insert looks first, or says what happens on a conflict, and brings
-		// what its column holds: a page has changed since the last check.
+		// Every insert looks first or has an ON CONFLICT, and its values fit their
+		// columns. So a page was damaged since the last check.
 		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
 	case sqlitelib.SQLITE_IOERR_SHMSIZE: // no room for the -shm, which each reader needs
 		return fmt.Errorf("%w (%w)", ErrFull, err)

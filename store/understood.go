@@ -5,15 +5,15 @@ package store
 type PutEvidence struct {
 	LastPut       int64 `db:"last_put"`
 	LastRejection int64 `db:"last_rejection"`
-	FollowedSince int64 `db:"followed_since"` // as of the earliest recent pass that came to its end; what it could not read, a later one has read
+	FollowedSince int64 `db:"followed_since"` // as of the earliest recent pass that finished; later ones have read what it could not
 	GapFrom       int64 `db:"gap_from"`       // start of the newest GapNotUnderstood
 }
 
-// recentPasses is how far back FollowedSince looks: passes of a day.
+// recentPasses is how many passes FollowedSince looks at: about a day.
 const recentPasses = 300
 
-// PutEvidence returns what is known up to now, in microseconds, of the PUTs in a
-// source of the journal.
+// PutEvidence returns what is known, up to now in microseconds, of the PUTs in a
+// journal source.
 func (tx *Tx) PutEvidence(source, now int64) (e PutEvidence, err error) {
 	err = tx.Get(&e, `
 		SELECT
@@ -33,8 +33,8 @@ func (tx *Tx) PutEvidence(source, now int64) (e PutEvidence, err error) {
 	return e, err
 }
 
-// ShipsBetween counts the ships after since, up to until, in microseconds; it
-// stops at most.
+// ShipsBetween counts the ships after since and not after until, in microseconds. It
+// counts no more than most.
 func (tx *Tx) ShipsBetween(since, until int64, most int) (n int, err error) {
 	err = tx.Get(&n, `
 		SELECT COUNT(*)
