@@ -57,66 +57,21 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	if err := tx.leaveOut(b, &saved); err != nil {
 		return saved, err
 	}
-	hosts := make([]*host, len(b.Hosts))
-	series := make([]*series, len(b.Series))
-	newest := int64(0)
-	see := func(at int64) {
-		if at > b.Now+FutureTolerance {
-			saved.Future++
-		} else {
-			newest = max(newest, at)
-		}
-	}
 	// Ships come first: a host that ships needs no room among those that never shipped.
-	for i := range b.Ships {
-		r := &b.Ships[i]
-		if series[r.Series] == nil {
-			if series[r.Series], err = tx.resolveSeries(b.Source, b.Series[r.Series]); err != nil {
-				return saved, err
-			}
-		}
-		h := series[r.Series].host
-		h.saw(r.ReceivedAt, b.Now, &h.LastShip, &h.NextShip)
-		see(r.ReceivedAt)
+	series, err := tx.seriesOf(b)
+	if err != nil {
+		return saved, err
 	}
-	for i := range b.Puts {
-		r := &b.Puts[i]
-		if hosts[r.Host] == nil {
-			if hosts[r.Host], err = tx.host(countedUnder(b.Hosts[r.Host]), false); err != nil {
-				return saved, err
-			}
-		}
-		h := hosts[r.Host]
-		h.saw(r.At, b.Now, &h.LastPut, &h.NextPut)
-		see(r.At)
+	hosts, err := tx.hostsOf(b)
+	if err != nil {
+		return saved, err
 	}
-	for i := range b.Rejections {
-		r := &b.Rejections[i]
-		if hosts[r.Host] == nil {
-			if hosts[r.Host], err = tx.host(countedUnder(b.Hosts[r.Host]), false); err != nil {
-				return saved, err
-			}
-		}
-		hosts[r.Host].heard(r.At, b.Now)
-		see(r.At)
+	newest, future := b.times()
+	if err := tx.saveFacts(b, series, hosts, &saved); err != nil {
+		return saved, err
 	}
-	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, series); err != nil {
-		return saved, fmt.Errorf("store ships: %w", err)
-	}
-	// This comes before savePuts, which removes known PUTs from the batch.
-	if err := tx.saveClients(b, hosts); err != nil {
-		return saved, fmt.Errorf("store addresses of PUTs: %w", err)
-	}
-	floods := [2][]Flood{}
-	if saved.Puts, floods[0], err = tx.savePuts(b.Source, b.Puts, hosts); err != nil {
-		return saved, fmt.Errorf("store puts: %w", err)
-	}
-	if saved.Rejections, floods[1], err = tx.saveRejections(b.Source, b.Rejections, hosts); err != nil {
-		return saved, fmt.Errorf("store rejections: %w", err)
-	}
-	saved.Floods = slices.Concat(floods[0], floods[1])
 	// Rows read again were counted earlier, so cap the count at the new rows.
-	saved.Future = min(saved.Future, saved.Ships+saved.Puts+saved.Rejections)
+	saved.Future = min(future, saved.Ships+saved.Puts+saved.Rejections)
 	for _, one := range series {
 		if one != nil {
 			hosts = append(hosts, one.host)
@@ -135,6 +90,93 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 		return saved, fmt.Errorf("store cursor: %w", err)
 	}
 	return saved, nil
+}
+
+// seriesOf returns the series of a batch, and shows its ships to their hosts. A series
+// without ships is nil.
+func (tx *Tx) seriesOf(b *Batch) ([]*series, error) {
+	found := make([]*series, len(b.Series))
+	for _, r := range b.Ships {
+		if found[r.Series] == nil {
+			var err error
+			if found[r.Series], err = tx.resolveSeries(b.Source, b.Series[r.Series]); err != nil {
+				return nil, err
+			}
+		}
+		h := found[r.Series].host
+		h.saw(r.ReceivedAt, b.Now, &h.LastShip, &h.NextShip)
+	}
+	return found, nil
+}
+
+// hostsOf returns the hosts of a batch, and shows its PUTs and rejections to them. A
+// host with neither is nil.
+func (tx *Tx) hostsOf(b *Batch) ([]*host, error) {
+	found := make([]*host, len(b.Hosts))
+	find := func(i int32) (h *host, err error) {
+		if found[i] == nil {
+			found[i], err = tx.host(countedUnder(b.Hosts[i]), false)
+		}
+		return found[i], err
+	}
+	for _, r := range b.Puts {
+		h, err := find(r.Host)
+		if err != nil {
+			return nil, err
+		}
+		h.saw(r.At, b.Now, &h.LastPut, &h.NextPut)
+	}
+	for _, r := range b.Rejections {
+		h, err := find(r.Host)
+		if err != nil {
+			return nil, err
+		}
+		h.heard(r.At, b.Now)
+	}
+	return found, nil
+}
+
+// times returns the time of the newest fact that is not from the future, 0 for none,
+// and the number of those that are.
+func (b *Batch) times() (newest int64, future int) {
+	see := func(at int64) {
+		if at > b.Now+FutureTolerance {
+			future++
+		} else {
+			newest = max(newest, at)
+		}
+	}
+	for _, r := range b.Ships {
+		see(r.ReceivedAt)
+	}
+	for _, r := range b.Puts {
+		see(r.At)
+	}
+	for _, r := range b.Rejections {
+		see(r.At)
+	}
+	return newest, future
+}
+
+// saveFacts stores the ships, PUTs and rejections of a batch. They are undefined
+// afterwards.
+func (tx *Tx) saveFacts(b *Batch, series []*series, hosts []*host, saved *Saved) (err error) {
+	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, series); err != nil {
+		return fmt.Errorf("store ships: %w", err)
+	}
+	// This comes before savePuts, which removes known PUTs from the batch.
+	if err := tx.saveClients(b, hosts); err != nil {
+		return fmt.Errorf("store addresses of PUTs: %w", err)
+	}
+	var puts, rejections []Flood
+	if saved.Puts, puts, err = tx.savePuts(b.Source, b.Puts, hosts); err != nil {
+		return fmt.Errorf("store puts: %w", err)
+	}
+	if saved.Rejections, rejections, err = tx.saveRejections(b.Source, b.Rejections, hosts); err != nil {
+		return fmt.Errorf("store rejections: %w", err)
+	}
+	saved.Floods = slices.Concat(puts, rejections)
+	return nil
 }
 
 // touchedHours returns the hours of n facts, each once, in order.
