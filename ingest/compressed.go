@@ -148,24 +148,27 @@ func (g *gzipReader) next() error {
 
 // isBeingPacked reports whether a compressed file may not be whole yet: a file
 // beside it that is not compressed begins with the same content, and has as much.
-// It must be one that is read itself: another one's lines would be lost without a
-// gap. Of a file that has no content yet, only the name tells.
-func isBeingPacked(index, path string) bool {
+// It must be one that is read itself, or another file's lines would be lost without
+// a gap. Of a file that has no content yet, only the name tells.
+func (r *indexReader) isBeingPacked(path string) bool {
+	unpacked := strings.TrimSuffix(path, filepath.Ext(path))
 	f, err := openIndexFile(path)
 	if err == nil {
 		defer f.Close()
 	}
 	if err != nil || len(f.head) == 0 {
-		_, err := os.Lstat(strings.TrimSuffix(path, filepath.Ext(path)))
+		_, err := os.Lstat(unpacked)
 		return isPacked(path) && err == nil
 	}
 	if f.stream == nil {
 		return false
 	}
 	size, _ := io.Copy(io.Discard, f.stream)
-	siblings, err := beside(index, nil)
-	return err == nil && slices.ContainsFunc(siblings, func(s sibling) bool {
-		return s.rotated && s.info.Size() >= size && beginsWith(s.path, f.head)
+	files, err := beside(r.opts.Path, nil)
+	return err == nil && slices.ContainsFunc(files, func(one sibling) bool {
+		wasRead := one.path == unpacked || one.identity == r.began.identity ||
+			slices.ContainsFunc(r.began.Rotated, func(c fileCursor) bool { return c.identity == one.identity })
+		return wasRead && one.rotated && one.size >= size && beginsWith(one.path, f.head)
 	})
 }
 

@@ -89,7 +89,7 @@ func (p filePlace) without(c fileCursor) filePlace {
 // written to since.
 func (p filePlace) knows(s sibling) bool {
 	return slices.ContainsFunc(p.Rotated, func(c fileCursor) bool {
-		return c.identity == s.identity && c.Offset == s.info.Size() && c.ModTime == s.info.ModTime().UnixMicro()
+		return c.identity == s.identity && c.Offset == s.size && c.ModTime == s.modTime
 	})
 }
 

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"slices"
 	"strconv"
 
 	"github.com/cis490/fleet-health/store"
@@ -83,8 +81,8 @@ func Index(ctx context.Context, s *store.Store, opts IndexOptions) (result Resul
 	if err != nil {
 		return result, err
 	}
-	r := &indexReader{s: s, opts: opts, source: source, stored: stored.State, result: &result}
-	err = r.read(ctx, stored.NewestAt)
+	r := &indexReader{s: s, opts: opts, source: source, stored: stored.State, result: &result, parser: indexParser{source: source, now: opts.Now}}
+	err = r.read(ctx, stored)
 	switch {
 	case errors.Is(err, ErrUnread):
 		// What was parsed counts. The gap stays open until a pass gets through.
@@ -101,166 +99,104 @@ func Index(ctx context.Context, s *store.Store, opts IndexOptions) (result Resul
 }
 
 // read reads on from where the last pass stopped.
-func (r *indexReader) read(ctx context.Context, newest int64) error {
+func (r *indexReader) read(ctx context.Context, stored store.Cursor) error {
 	current, err := openPlain(r.opts.Path)
 	if err != nil {
 		return fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
 	defer current.Close()
-	place, ok := parseFilePlace(r.stored)
-	if err := r.drainRotated(ctx, &place, current); err != nil {
+	place, ok := parseFilePlace(stored.State)
+	r.began = place
+	if place, err = r.readLate(ctx, place, current); err != nil {
 		return err
 	}
-	if ok && (place.Offset > 0 || place.identity == current.identity) && place.matches(current.file) {
-		if place.Offset == 0 {
-			if err := r.drainCopies(ctx, place, current.info); err != nil {
-				return err
-			}
-		}
-		_, err := r.drain(ctx, current, place.fileCursor, place.at)
-		return err
-	}
-	var older []string
-	begin, unread := fileCursor{}, int64(math.MaxInt64)                 // what was written from then on is unread
-	since := min(cmp.Or(newest, place.ModTime, r.opts.Now), r.opts.Now) // what may be missing came later
-	if ok {
-		var t trail
-		t, err = trailOf(r.opts.Path, place, current)
-		older, unread = t.later, place.ModTime
-		if t.own != "" {
-			older, begin = slices.Insert(older, 0, t.own), place.fileCursor
-		}
-		if gap := indexGap(place.fileCursor, current, t, since, r.opts.Now); gap != nil {
-			r.gaps, r.again = append(r.gaps, *gap), true
-		}
-	} else if r.opts.Rotated {
-		older, err = rotated(r.opts.Path, current.info)
-	}
-	if err != nil {
+	facts, err := surveyIndex(indexFacts{place: place, stored: ok, newest: stored.NewestAt, now: r.opts.Now, rebuild: r.opts.Rotated}, current)
+	if err != nil && facts.goesOn() {
+		r.olderGap(r.opts.Path, place.ModTime, err)
+	} else if err != nil {
 		return fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
-	for _, path := range older {
-		end, plain, err := r.drainOlder(ctx, path, begin, func(c fileCursor) filePlace {
-			c.ModTime = min(c.ModTime, unread) // the files behind this one may have an earlier time
-			return place.at(c)
-		})
+	return r.act(ctx, planIndex(facts), place, current)
+}
+
+// act does what is planned. A file that was rotated away and cannot be read must not
+// keep the index itself from being read.
+func (r *indexReader) act(ctx context.Context, p indexPlan, place filePlace, current *indexFile) error {
+	if p.gap != nil {
+		r.gaps, r.parser.again = append(r.gaps, *p.gap), true
+	}
+	for _, step := range p.steps {
+		var err error
+		switch step.do {
+		case readIndex:
+			_, err = r.drain(ctx, current, step.from, place.at)
+			return err
+		case readCopy:
+			_, _, err = r.drainOlder(ctx, step.path, fileCursor{}, func(fileCursor) filePlace { return place })
+		case readOlder:
+			var end fileCursor
+			var plain bool
+			end, plain, err = r.drainOlder(ctx, step.path, step.from, func(c fileCursor) filePlace {
+				c.ModTime = min(c.ModTime, p.unread) // the files after this one may have an earlier time
+				return place.at(c)
+			})
+			if plain {
+				place = place.with(end)
+			}
+		}
 		if errors.Is(err, ErrUnread) {
-			// It must not keep the index itself from being read.
-			r.olderGap(path, since, err)
+			r.olderGap(step.path, p.since, err)
 		} else if err != nil {
 			return err
 		}
-		if begin = (fileCursor{}); plain {
-			place = place.with(end)
-		}
 	}
-	_, err = r.drain(ctx, current, fileCursor{}, place.at)
-	return err
+	return nil
 }
 
-// olderGap says that the rest of a file that was rotated away may be missing.
+// olderGap notes that the rest of a file that was rotated away may be missing.
 func (r *indexReader) olderGap(path string, from int64, err error) {
-	if isBeingPacked(r.opts.Path, path) {
+	if r.isBeingPacked(path) {
 		return
 	}
 	r.gaps = append(r.gaps, store.Gap{Reason: store.GapRotated, From: from, To: r.opts.Now,
 		Detail: "a file that was rotated away could not be read to its end: " + strconv.Quote(err.Error())})
 }
 
-// drainRotated reads what was written to the files beside the index after they
-// had been read to their ends: a writer goes on writing to its file until it
-// opens the index anew. Compressed, a file does not grow any more.
-func (r *indexReader) drainRotated(ctx context.Context, place *filePlace, current *indexFile) error {
+// readLate reads what was written to the files beside the index after they had been
+// read to their ends, and returns the place with them. A compressed file does not
+// grow any more.
+func (r *indexReader) readLate(ctx context.Context, place filePlace, current *indexFile) (filePlace, error) {
 	if len(place.Rotated) == 0 {
-		return nil
+		return place, nil
 	}
-	siblings, err := beside(r.opts.Path, current.info)
+	files, err := beside(r.opts.Path, current.info)
 	if err != nil {
-		return nil // the next pass may be allowed to look
+		return place, nil // the next pass may be allowed to look
 	}
 	for _, c := range place.Rotated {
-		path := ""
-		if i := slices.IndexFunc(siblings, func(s sibling) bool { return s.identity == c.identity }); i >= 0 {
-			if place.knows(siblings[i]) {
-				continue
-			}
-			path = siblings[i].path
-		} else if t, err := trailOf(r.opts.Path, filePlace{fileCursor: c}, current); err == nil {
-			path = t.own // once, as the place then forgets the file
-		}
-		if path == "" {
-			*place = place.without(c)
+		path, v := planLate(place, c, files, copyOf(c, files))
+		switch v {
+		case lateUnchanged:
+			continue
+		case lateGone:
+			place = place.without(c)
 			continue
 		}
 		end, plain, err := r.drainOlder(ctx, path, c, func(to fileCursor) filePlace { return place.moved(c, to) })
 		if plain && !errors.Is(err, errAnotherFile) {
-			*place = place.moved(c, end)
+			place = place.moved(c, end)
 		} else {
-			*place = place.without(c)
+			place = place.without(c)
 		}
 		switch {
 		case err == nil, errors.Is(err, errAnotherFile):
 		case errors.Is(err, ErrUnread):
 			r.olderGap(path, c.ModTime, err)
 		default:
-			return err
+			return place, err
 		}
 	}
-	return nil
-}
-
-// drainCopies reads the copies that were made of an index that had nothing in
-// it when it was read: nothing tells a copy of it from another file.
-func (r *indexReader) drainCopies(ctx context.Context, place filePlace, current os.FileInfo) error {
-	siblings, err := beside(r.opts.Path, current)
-	if err != nil {
-		r.olderGap(r.opts.Path, place.ModTime, err)
-		return nil
-	}
-	back := current.ModTime().UnixMicro() < place.ModTime // the clock has, and the times of files tell nothing
-	for _, one := range siblings {
-		if !one.rotated || !back && one.info.ModTime().UnixMicro() <= place.ModTime || place.knows(one) {
-			continue
-		}
-		_, _, err := r.drainOlder(ctx, one.path, fileCursor{}, func(fileCursor) filePlace { return place })
-		if errors.Is(err, ErrUnread) {
-			r.olderGap(one.path, place.ModTime, err)
-		} else if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// indexGap says what may be missing now that the cursor's file is not at its
-// place any more; nil if that file was found and can be read to its end.
-func indexGap(c fileCursor, current *indexFile, t trail, from, now int64) *store.Gap {
-	gap := store.Gap{From: from, To: now}
-	changed := t.changed
-	if c.identity == current.identity {
-		changed = &sibling{path: current.path, info: current.info}
-	}
-	switch {
-	case changed != nil && changed.info.Size() < c.Offset:
-		gap.Reason = store.GapTruncated
-		gap.Detail = fmt.Sprintf("the index was cut from at least %d bytes to %d", c.Offset, changed.info.Size())
-	case changed != nil:
-		gap.Reason = store.GapRewritten
-		gap.Detail = fmt.Sprintf("the index holds other bytes than those read before byte %d", c.Offset)
-	case t.own != "" || c.Offset == 0 && slices.ContainsFunc(t.later, isPacked):
-		// Nothing tells of an empty index which compressed file it has become, but
-		// all of them that are new are read.
-		return nil
-	default:
-		gap.Reason = store.GapRotated
-		gap.Detail = fmt.Sprintf("another index is in place, and the one read up to byte %d was not found beside it", c.Offset)
-	}
-	if t.own != "" {
-		gap.Detail += "; a copy of it was found and read to its end"
-	} else {
-		gap.Detail += "; lines written after that byte may be missing"
-	}
-	return &gap
+	return place, nil
 }
 
 // openPlain opens a regular file without following a link or waiting for a FIFO.

@@ -368,6 +368,25 @@ func TestAFileThatIsBeingCompressed(t *testing.T) {
 	expect(t, "then", d.read(), "h1 h2 h3|")
 }
 
+// TestAnOperatorsCopyIsNotWhatIsBeingCompressed: a copy beside a compressed file
+// that is torn hid that its lines are missing.
+func TestAnOperatorsCopyIsNotWhatIsBeingCompressed(t *testing.T) {
+	t.Parallel()
+	d := newIndexDir(t)
+	d.write("index.jsonl", ship(1))
+	d.read()
+	d.append("index.jsonl", ship(2), ship(3))
+	d.write("index.jsonl.copy", ship(1), ship(2), ship(3), ship(3))
+	d.written("index.jsonl.copy", time.UnixMicro(now-store.Hour))
+	whole := compressed(t, ".gz", ship(1)+ship(2)+ship(3))
+	d.must(os.Remove(d.path("index.jsonl")))
+	d.write("index.jsonl.1.gz", whole[:len(whole)-9])
+	d.write("index.jsonl", ship(4))
+	if got := d.read(); !strings.HasSuffix(got, "h4|rotated-away") {
+		t.Errorf("got %q, want a gap", got)
+	}
+}
+
 // TestACopyOfAnEmptyIndexThatCannotBeRead was passed over without a word.
 func TestACopyOfAnEmptyIndexThatCannotBeRead(t *testing.T) {
 	t.Parallel()

@@ -66,12 +66,12 @@ func (r *journalFollower) readStretches(ctx context.Context) error {
 	return nil
 }
 
-// resume notes that the entry has come up to which an earlier pass has read the
+// noteResumed notes that the entry has come up to which an earlier pass has read the
 // stretch, or one after it.
-func (r *journalFollower) resume(e *entry, v verdict) {
+func (r *journalFollower) noteResumed(e *entry, v verdict) {
 	switch {
 	case r.at.resume == nil:
-	case v != reached:
+	case v != entryReached:
 		r.at.resume = nil
 	case sameEntry(e.cursor, []byte(r.at.resume.Cursor)):
 		r.at.resume, r.at.resumed = nil, instant{e.at, e.monotonic, bytes.Clone(e.boot)}

@@ -44,7 +44,7 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 			return err
 		case again == nil || !sameEntry(again.cursor, cut.cursor):
 			cut, err = again, errAgain
-		case !r.take(cut, true):
+		case !r.takeEntry(cut, true):
 			r.result.Capped = true
 			return nil
 		default:
@@ -87,7 +87,7 @@ func (r *journalFollower) followFrom(ctx context.Context, first *entry, seek ...
 			if first = nil; err != nil {
 				return err
 			}
-			if !r.take(e, false) {
+			if !r.takeEntry(e, false) {
 				r.result.Capped = true
 				return nil
 			}
@@ -121,22 +121,22 @@ func (r *journalFollower) settle() {
 	r.vacuumed = nil
 }
 
-// take reads an entry. Of a damaged one, only the cursor and the times are known.
+// takeEntry reads an entry. Of a damaged one, only the cursor and the times are known.
 // It returns false for an entry beyond MaxEntries.
-func (r *journalFollower) take(e *entry, damaged bool) bool {
+func (r *journalFollower) takeEntry(e *entry, damaged bool) bool {
 	r.met++
 	if m := r.at.Missed; m != nil && m.Lost != nil && sameEntry(e.cursor, []byte(m.Cursor)) {
 		m.Lost = nil
 	}
 	v := classify(r.at, e)
-	r.resume(e, v)
+	r.noteResumed(e, v)
 	switch {
-	case v == ownEntry:
+	case v == entryOwn:
 		r.at.awaited, r.at.same, r.at.monotonic, r.last = "", max(r.begin.Same, 1)-1, e.monotonic, e.at
 		r.count(e)
 		r.know(e)
 		return true
-	case v == reached:
+	case v == entryReached:
 	case r.cost >= r.opts.MaxEntries:
 		return false
 	case r.stretch != nil:
@@ -148,7 +148,7 @@ func (r *journalFollower) take(e *entry, damaged bool) bool {
 	switch {
 	case damaged:
 		r.passOver(e)
-	case v == known:
+	case v == entryKnown:
 		r.count(e)
 		r.last = e.at
 	default: // the store knows the facts of an entry that was read
@@ -171,7 +171,7 @@ func (r *journalFollower) passOver(e *entry) {
 // advance moves the position to an entry that is new, and notes if the clock has
 // gone back.
 func (r *journalFollower) advance(e *entry, v verdict) {
-	if v == sameTime {
+	if v == entrySameTime {
 		r.at.same--
 		return
 	}
@@ -186,7 +186,7 @@ func (r *journalFollower) advance(e *entry, v verdict) {
 	if !v.isNew() {
 		return
 	}
-	if v == ownGone {
+	if v == entryNewOwnGone {
 		r.at.awaited = ""
 		r.vacuumed = &store.Gap{Reason: store.GapVacuumed, From: min(r.begin.At, r.now), To: min(max(r.begin.At, e.at), r.now),
 			Detail: "the journal does not hold the cursor's entry any more; entries after it may have been deleted"}

@@ -27,17 +27,17 @@ type position struct {
 type verdict string
 
 const (
-	ownEntry verdict = "the cursor's own entry"
-	reached  verdict = "an earlier pass reached it in this stretch"
-	sameTime verdict = "it has the time of the cursor's entry, and as many were read"
-	known    verdict = "its boot was read further than it"
-	perhaps  verdict = "its boot was read further, but it may have been missed"
-	fresh    verdict = "its boot was not read so far"
-	ownGone  verdict = "its boot was not read so far, and the cursor's own entry does not come"
+	entryOwn        verdict = "the cursor's own entry"
+	entryReached    verdict = "an earlier pass reached it in this stretch"
+	entrySameTime   verdict = "it has the time of the cursor's entry, and as many were read"
+	entryKnown      verdict = "its boot was read further than it"
+	entryPerhaps    verdict = "its boot was read further, but it may have been missed"
+	entryNew        verdict = "its boot was not read so far"
+	entryNewOwnGone verdict = "its boot was not read so far, and the cursor's own entry does not come"
 )
 
 // isNew reports whether the position moves to the entry.
-func (v verdict) isNew() bool { return v == fresh || v == ownGone }
+func (v verdict) isNew() bool { return v == entryNew || v == entryNewOwnGone }
 
 // classify decides what an entry is to a position. An entry that was read comes
 // again in three cases. journalctl begins before the cursor if two files of one
@@ -46,24 +46,24 @@ func (v verdict) isNew() bool { return v == fresh || v == ownGone }
 func classify(p position, e *entry) verdict {
 	switch {
 	case p.awaited != "" && sameEntry(e.cursor, []byte(p.awaited)):
-		return ownEntry
+		return entryOwn
 	case p.wasReached(e):
-		return reached
+		return entryReached
 	case p.same > 0 && string(e.boot) == p.Boot && e.monotonic == p.monotonic:
-		return sameTime
-	case !p.isNew(e) && p.mode == modeFollow:
-		return known
-	case !p.isNew(e):
-		return perhaps
+		return entrySameTime
+	case !p.isLater(e) && p.mode == modeFollow:
+		return entryKnown
+	case !p.isLater(e):
+		return entryPerhaps
 	case p.awaited != "":
-		return ownGone
+		return entryNewOwnGone
 	}
-	return fresh
+	return entryNew
 }
 
-// isNew reports whether an entry is later than all that were read of its boot. In
+// isLater reports whether an entry is later than all that were read of its boot. In
 // the boot of the position, entries with one time may be new, too.
-func (p position) isNew(e *entry) bool {
+func (p position) isLater(e *entry) bool {
 	last, known := p.Boots[string(e.boot)]
 	switch {
 	case !known || e.monotonic > last:

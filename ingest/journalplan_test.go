@@ -42,35 +42,35 @@ func TestClassify(t *testing.T) {
 		entry *entry
 		want  verdict
 	}{
-		{"the cursor's entry is not read again", positionAt(modeFollow, awaiting), entryOf(bootNow, 100), ownEntry},
-		{"an entry that a second file has before the cursor's is known", positionAt(modeFollow, awaiting), entryOf(bootNow, 99), known},
-		{"an entry of an earlier boot before the cursor's is known", positionAt(modeFollow, awaiting), entryOf(bootBefore, 50), known},
-		{"an entry after the cursor's, which did not come, tells that it is gone", positionAt(modeFollow, awaiting), entryOf(bootNow, 101), ownGone},
-		{"an entry with the time of the cursor's, which did not come, tells the same", positionAt(modeFollow, awaiting, func(p *position) { p.awaited += "0" }), entryOf(bootNow, 100), ownGone},
-		{"a boot that was never met before the cursor's entry tells the same", positionAt(modeFollow, awaiting), entryOf(bootLater, 1), ownGone},
-		{"what was read at the cursor's time comes after its entry", positionAt(modeFollow, twoMore), entryOf(bootNow, 100), sameTime},
-		{"one more entry at the cursor's time is new", positionAt(modeFollow), entryOf(bootNow, 100), fresh},
-		{"an entry after the cursor's is new", positionAt(modeFollow, twoMore), entryOf(bootNow, 101), fresh},
-		{"after the cursor's entry, its boot has only new ones, whatever their time", positionAt(modeFollow), entryOf(bootNow, 99), fresh},
-		{"an earlier boot that journalctl prints after the cursor is known", positionAt(modeFollow), entryOf(bootBefore, 49), known},
-		{"an earlier boot that goes on is new", positionAt(modeFollow), entryOf(bootBefore, 51), fresh},
-		{"a boot that was never met is new", positionAt(modeFollow), entryOf(bootLater, 0), fresh},
+		{"the cursor's entry is not read again", positionAt(modeFollow, awaiting), entryOf(bootNow, 100), entryOwn},
+		{"an entry that a second file has before the cursor's is known", positionAt(modeFollow, awaiting), entryOf(bootNow, 99), entryKnown},
+		{"an entry of an earlier boot before the cursor's is known", positionAt(modeFollow, awaiting), entryOf(bootBefore, 50), entryKnown},
+		{"an entry after the cursor's, which did not come, tells that it is gone", positionAt(modeFollow, awaiting), entryOf(bootNow, 101), entryNewOwnGone},
+		{"an entry with the time of the cursor's, which did not come, tells the same", positionAt(modeFollow, awaiting, func(p *position) { p.awaited += "0" }), entryOf(bootNow, 100), entryNewOwnGone},
+		{"a boot that was never met before the cursor's entry tells the same", positionAt(modeFollow, awaiting), entryOf(bootLater, 1), entryNewOwnGone},
+		{"what was read at the cursor's time comes after its entry", positionAt(modeFollow, twoMore), entryOf(bootNow, 100), entrySameTime},
+		{"one more entry at the cursor's time is new", positionAt(modeFollow), entryOf(bootNow, 100), entryNew},
+		{"an entry after the cursor's is new", positionAt(modeFollow, twoMore), entryOf(bootNow, 101), entryNew},
+		{"after the cursor's entry, its boot has only new ones, whatever their time", positionAt(modeFollow), entryOf(bootNow, 99), entryNew},
+		{"an earlier boot that journalctl prints after the cursor is known", positionAt(modeFollow), entryOf(bootBefore, 49), entryKnown},
+		{"an earlier boot that goes on is new", positionAt(modeFollow), entryOf(bootBefore, 51), entryNew},
+		{"a boot that was never met is new", positionAt(modeFollow), entryOf(bootLater, 0), entryNew},
 
-		{"a first reading reads each entry", positionAt(modeFirst), entryOf(bootNow, 101), fresh},
-		{"a first reading reads each entry of one time", positionAt(modeFirst), entryOf(bootNow, 100), fresh},
-		{"a first reading may meet an entry in two files", positionAt(modeFirst), entryOf(bootNow, 99), perhaps},
-		{"a search by time may meet what was read", positionAt(modeSeek), entryOf(bootBefore, 49), perhaps},
-		{"a search by time counts what has the time of the last entry", positionAt(modeSeek), entryOf(bootNow, 100), fresh},
+		{"a first reading reads each entry", positionAt(modeFirst), entryOf(bootNow, 101), entryNew},
+		{"a first reading reads each entry of one time", positionAt(modeFirst), entryOf(bootNow, 100), entryNew},
+		{"a first reading may meet an entry in two files", positionAt(modeFirst), entryOf(bootNow, 99), entryPerhaps},
+		{"a search by time may meet what was read", positionAt(modeSeek), entryOf(bootBefore, 49), entryPerhaps},
+		{"a search by time counts what has the time of the last entry", positionAt(modeSeek), entryOf(bootNow, 100), entryNew},
 
-		{"a stretch may hold what was missed", positionAt(modeBack), entryOf(bootNow, 100), perhaps},
-		{"a stretch may hold the beginning of a boot", positionAt(modeBack), entryOf(bootLater, 1), fresh},
-		{"a stretch that goes on was read up to its cursor", positionAt(modeBack, resuming(bootBefore)), entryOf(bootBefore, 29), reached},
-		{"the stretch's cursor was read", positionAt(modeBack, resuming(bootBefore)), entryOf(bootBefore, 30), reached},
-		{"what has the time of the stretch's cursor may be new, but costs nothing", positionAt(modeBack, resumedAt(30)), entryOf(bootBefore, 30), reached},
-		{"after the stretch's cursor, all may have been missed", positionAt(modeBack, resumedAt(30)), entryOf(bootBefore, 31), perhaps},
-		{"if the stretch's cursor is gone, the boot's clock tells where it was", positionAt(modeBack, resuming(bootBefore)), entryOf(bootBefore, 31), perhaps},
-		{"in a stretch of all boots, only the cursor tells", positionAt(modeBack, resuming("")), entryOf(bootNow, 31), reached},
-		{"a first reading goes on in its stretch", positionAt(modeFirst, resuming(bootBefore)), entryOf(bootBefore, 30), reached},
+		{"a stretch may hold what was missed", positionAt(modeBack), entryOf(bootNow, 100), entryPerhaps},
+		{"a stretch may hold the beginning of a boot", positionAt(modeBack), entryOf(bootLater, 1), entryNew},
+		{"a stretch that goes on was read up to its cursor", positionAt(modeBack, resuming(bootBefore)), entryOf(bootBefore, 29), entryReached},
+		{"the stretch's cursor was read", positionAt(modeBack, resuming(bootBefore)), entryOf(bootBefore, 30), entryReached},
+		{"what has the time of the stretch's cursor may be new, but costs nothing", positionAt(modeBack, resumedAt(30)), entryOf(bootBefore, 30), entryReached},
+		{"after the stretch's cursor, all may have been missed", positionAt(modeBack, resumedAt(30)), entryOf(bootBefore, 31), entryPerhaps},
+		{"if the stretch's cursor is gone, the boot's clock tells where it was", positionAt(modeBack, resuming(bootBefore)), entryOf(bootBefore, 31), entryPerhaps},
+		{"in a stretch of all boots, only the cursor tells", positionAt(modeBack, resuming("")), entryOf(bootNow, 31), entryReached},
+		{"a first reading goes on in its stretch", positionAt(modeFirst, resuming(bootBefore)), entryOf(bootBefore, 30), entryReached},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -96,7 +96,7 @@ func TestNoUnreadEntryIsKnown(t *testing.T) {
 						if last, met := p.Boots[boot]; (!met || monotonic > last) != v.isNew() && boot != bootNow {
 							t.Errorf("mode %d, awaited %q: %s %d: %s", m, awaited, boot, monotonic, v)
 						}
-						if last := p.Boots[boot]; v == known && (m != modeFollow || monotonic > last) {
+						if last := p.Boots[boot]; v == entryKnown && (m != modeFollow || monotonic > last) {
 							t.Errorf("mode %d, awaited %q: %s %d is left out: %s", m, awaited, boot, monotonic, v)
 						}
 					}

@@ -90,52 +90,54 @@ func (f *indexFile) holds(c fileCursor) bool {
 		f.readTo(c, tail) == nil && hexHash(tail) == c.TailHash
 }
 
-// trail is what stands beside an index that is not the one which was read.
-type trail struct {
-	own     string   // the file that holds what was read, "" for none
-	changed *sibling // the file that was read, if it holds other bytes now
-	later   []string // the other files that were written since, oldest first
+// surveyIndex adds to the facts what the index and the files beside it are. It looks
+// no further than the plan needs.
+func surveyIndex(f indexFacts, current *indexFile) (_ indexFacts, err error) {
+	f.current = sibling{path: current.path, identity: current.identity, size: current.info.Size(), modTime: current.info.ModTime().UnixMicro()}
+	f.holds, f.own = f.stored && f.place.matches(current.file), -1
+	if f.goesOn() && f.place.Offset > 0 || !f.stored && !f.rebuild {
+		return f, nil
+	}
+	if f.beside, err = beside(current.path, current.info); err != nil {
+		return f, err
+	}
+	if f.stored && !f.goesOn() {
+		f.own = ownOf(f.place, f.beside)
+		for i := range f.beside {
+			f.beside[i].packed = isPacked(f.beside[i].path)
+		}
+	}
+	return f, nil
 }
 
-// trailOf looks for the file of a place's cursor beside the index.
-func trailOf(path string, p filePlace, current *indexFile) (t trail, err error) {
-	siblings, err := beside(path, current.info)
-	if err != nil {
-		return t, err
-	}
-	// By itself, before a copy of it which may be older and end sooner.
-	if i := slices.IndexFunc(siblings, func(s sibling) bool { return s.identity == p.identity }); i >= 0 {
-		// One that cannot be opened now may be the next time.
-		if own, err := isOwn(siblings[i].path, p.fileCursor); own || err != nil {
-			t.own = siblings[i].path
-		} else {
-			t.changed = &siblings[i]
+// ownOf returns which of the files is the one that was read up to a place, -1 for
+// none. It is the file with the identity, before a copy of it, which may be older
+// and end sooner. One that cannot be opened now may be the next time.
+func ownOf(p filePlace, files []sibling) int {
+	if i := slices.IndexFunc(files, func(one sibling) bool { return one.identity == p.identity }); i >= 0 {
+		if own, err := isOwn(files[i].path, p.fileCursor); own || err != nil {
+			return i
 		}
 	}
-	for _, one := range siblings {
-		if one.path == t.own || p.knows(one) {
-			continue
+	return slices.IndexFunc(files, func(one sibling) bool {
+		if one.identity == p.identity || p.knows(one) {
+			return false
 		}
-		if t.own == "" {
-			if own, _ := isOwn(one.path, p.fileCursor); own {
-				t.own = one.path
-				continue
-			}
-		}
-		switch {
-		case one.identity == p.identity:
-		case current.info.ModTime().UnixMicro() < p.ModTime:
-			// The clock has gone back, and the times of files tell nothing.
-		case current.identity != p.identity && one.Born > p.Born && !isPacked(one.path):
-			// It was made since, whatever the clock said by then.
-		case one.info.ModTime().UnixMicro() < p.ModTime:
-			continue
-		}
-		if one.rotated {
-			t.later = append(t.later, one.path)
-		}
+		own, _ := isOwn(one.path, p.fileCursor)
+		return own
+	})
+}
+
+// copyOf returns the path of a file that holds what was read of another one, which
+// is not among the files any more; "" for none.
+func copyOf(c fileCursor, files []sibling) string {
+	if slices.ContainsFunc(files, func(one sibling) bool { return one.identity == c.identity }) {
+		return ""
 	}
-	return t, nil
+	if i := ownOf(filePlace{fileCursor: c}, files); i >= 0 {
+		return files[i].path
+	}
+	return ""
 }
 
 // isOwn tells whether a file beside the index is the one that a cursor was read
@@ -149,12 +151,14 @@ func isOwn(path string, c fileCursor) (bool, error) {
 	return f.holds(c), nil
 }
 
-// sibling is a file beside the index.
+// sibling is a file beside the index, or the index itself.
 type sibling struct {
 	path string
-	info os.FileInfo
 	identity
-	rotated bool // by its name it is an older index, or a copy
+	size    int64 // bytes
+	modTime int64 // microseconds
+	rotated bool  // by its name it is an older index, or a copy
+	packed  bool  // it is compressed, or should be by its name
 }
 
 // beside returns the regular files in the index's directory whose names begin as
@@ -173,12 +177,13 @@ func beside(path string, current os.FileInfo) (found []sibling, err error) {
 		info, err := e.Info()
 		if err == nil && info.Mode().IsRegular() && !os.SameFile(info, current) {
 			one := filepath.Join(dir, e.Name())
-			found = append(found, sibling{one, info, identify(unix.AT_FDCWD, one), isRotated(base, e.Name())})
+			found = append(found, sibling{path: one, identity: identify(unix.AT_FDCWD, one), size: info.Size(), modTime: info.ModTime().UnixMicro(),
+				rotated: isRotated(base, e.Name())})
 		}
 	}
 	slices.SortFunc(found, func(a, b sibling) int {
 		// index.jsonl.2 is older than index.jsonl.1.
-		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), strings.Compare(b.path, a.path))
+		return cmp.Or(cmp.Compare(a.modTime, b.modTime), strings.Compare(b.path, a.path))
 	})
 	return found, nil
 }
@@ -191,15 +196,4 @@ func isRotated(base, name string) bool {
 	rest, ours := strings.CutPrefix(name, strings.TrimSuffix(base, ext))
 	number, _, extended := strings.Cut(rest, ext)
 	return strings.HasPrefix(name, base) || ours && extended && strings.Trim(number, "0123456789-._") == ""
-}
-
-// rotated returns all older indexes, oldest first.
-func rotated(path string, current os.FileInfo) (paths []string, err error) {
-	siblings, err := beside(path, current)
-	for _, one := range siblings {
-		if one.rotated {
-			paths = append(paths, one.path)
-		}
-	}
-	return paths, err
 }

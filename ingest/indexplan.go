@@ -1,0 +1,197 @@
+package ingest
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// indexFacts are what the plan of a pass over the index depends on. Times are
+// microseconds.
+type indexFacts struct {
+	place   filePlace // where the last pass stopped
+	stored  bool      // there is such a place
+	newest  int64     // time of the newest ship that is stored, 0 for none
+	now     int64
+	rebuild bool // without a place, read the files that were rotated away, too
+
+	current sibling // the index
+	holds   bool    // it holds what was read before the place
+	beside  []sibling
+	own     int // which of beside is the file that was read, -1 for none
+}
+
+// indexAction is what is done with a file.
+type indexAction string
+
+const (
+	readIndex indexAction = "read the index"
+	readOlder indexAction = "read a file that was rotated away"
+	readCopy  indexAction = "read a copy of an index that was empty"
+)
+
+// indexStep reads a file from a cursor on to its end.
+type indexStep struct {
+	do   indexAction
+	path string
+	from fileCursor
+}
+
+// indexPlan is what a pass reads, in this order, and why.
+type indexPlan struct {
+	why    string
+	steps  []indexStep
+	gap    *store.Gap // what may be missing, nil if nothing is
+	since  int64      // time from which on lines of an older file that cannot be read are missing
+	unread int64      // time from which on the files that follow an older one were written
+}
+
+// planIndex decides what a pass reads of the index and the files beside it.
+func planIndex(f indexFacts) indexPlan {
+	current := indexStep{do: readIndex, path: f.current.path}
+	p := indexPlan{since: min(cmp.Or(f.newest, f.place.ModTime, f.now), f.now), unread: math.MaxInt64}
+	switch {
+	case f.goesOn():
+		p.why = "the index goes on"
+		if f.place.Offset == 0 {
+			p.why, p.since = "the index was empty: nothing tells a copy of it from another file", f.place.ModTime
+			p.steps = stepsOf(readCopy, f.copies())
+		}
+		current.from = f.place.fileCursor
+	case f.stored:
+		p.why, p.unread = "another index is in place", f.place.ModTime
+		if f.own >= 0 {
+			p.steps = []indexStep{{readOlder, f.beside[f.own].path, f.place.fileCursor}}
+		}
+		p.steps = append(p.steps, stepsOf(readOlder, f.later())...)
+		p.gap = f.missing(p.since)
+	case f.rebuild:
+		p.why = "a rebuild reads all that was rotated away"
+		p.steps = stepsOf(readOlder, f.older())
+	default:
+		p.why = "nothing was read before"
+	}
+	p.steps = append(p.steps, current)
+	return p
+}
+
+// stepsOf reads files from their beginnings.
+func stepsOf(do indexAction, files []sibling) (steps []indexStep) {
+	for _, one := range files {
+		steps = append(steps, indexStep{do: do, path: one.path})
+	}
+	return steps
+}
+
+// goesOn reports whether the index is the file that was read. Any file holds
+// nothing: of an empty one, only the identity tells.
+func (f indexFacts) goesOn() bool {
+	return f.stored && f.holds && (f.place.Offset > 0 || f.place.identity == f.current.identity)
+}
+
+// older returns all files that were rotated away, oldest first.
+func (f indexFacts) older() (files []sibling) {
+	for _, one := range f.beside {
+		if one.rotated {
+			files = append(files, one)
+		}
+	}
+	return files
+}
+
+// clockWentBack reports whether the times of files tell nothing.
+func (f indexFacts) clockWentBack() bool { return f.current.modTime < f.place.ModTime }
+
+// copies returns the files that may be copies of an index that was empty when it
+// was read.
+func (f indexFacts) copies() []sibling {
+	return slices.DeleteFunc(f.older(), func(one sibling) bool {
+		return f.place.knows(one) || !f.clockWentBack() && one.modTime <= f.place.ModTime
+	})
+}
+
+// later returns the files, but for the one that was read, that may have been
+// written since, oldest first.
+func (f indexFacts) later() []sibling {
+	read := f.place.identity
+	return slices.DeleteFunc(f.older(), func(one sibling) bool {
+		switch {
+		case f.own >= 0 && one.path == f.beside[f.own].path, f.place.knows(one):
+			return true
+		case one.identity == read, f.clockWentBack():
+			return false
+		case f.current.identity != read && one.Born > f.place.Born && !one.packed:
+			return false // it was made since, whatever the clock said by then
+		}
+		return one.modTime < f.place.ModTime
+	})
+}
+
+// missing returns the gap of an index that is not the one that was read; nil if that
+// one was found and can be read to its end.
+func (f indexFacts) missing(since int64) *store.Gap {
+	g := &store.Gap{From: since, To: f.now}
+	read := f.place.fileCursor
+	switch changed := f.changed(); {
+	case changed != nil && changed.size < read.Offset:
+		g.Reason = store.GapTruncated
+		g.Detail = fmt.Sprintf("the index was cut from at least %d bytes to %d", read.Offset, changed.size)
+	case changed != nil:
+		g.Reason = store.GapRewritten
+		g.Detail = fmt.Sprintf("the index holds other bytes than those read before byte %d", read.Offset)
+	case f.own >= 0 || read.Offset == 0 && slices.ContainsFunc(f.later(), func(one sibling) bool { return one.packed }):
+		// Nothing tells which compressed file an empty index has become, but all new
+		// ones are read.
+		return nil
+	default:
+		g.Reason = store.GapRotated
+		g.Detail = fmt.Sprintf("another index is in place, and the one read up to byte %d was not found beside it", read.Offset)
+	}
+	if f.own >= 0 {
+		g.Detail += "; a copy of it was found and read to its end"
+	} else {
+		g.Detail += "; lines written after that byte may be missing"
+	}
+	return g
+}
+
+// changed returns the file that was read, if it holds other bytes now; otherwise nil.
+func (f indexFacts) changed() *sibling {
+	if f.place.identity == f.current.identity {
+		return &f.current
+	}
+	i := slices.IndexFunc(f.beside, func(one sibling) bool { return one.identity == f.place.identity })
+	if i < 0 || i == f.own {
+		return nil
+	}
+	return &f.beside[i]
+}
+
+// lateVerdict is what is done with a file that was read to its end and rotated away.
+type lateVerdict string
+
+const (
+	lateUnchanged lateVerdict = "it has not grown since"
+	lateGrown     lateVerdict = "its writer may have added lines"
+	latePacked    lateVerdict = "it is gone, but a copy or a compressed file holds it"
+	lateGone      lateVerdict = "it is gone"
+)
+
+// planLate decides about one of the files that the place remembers. A writer goes on
+// writing to a file until it opens the index anew. copy is the path of another file
+// that holds what was read of it, "" for none.
+func planLate(p filePlace, c fileCursor, beside []sibling, copy string) (path string, v lateVerdict) {
+	i := slices.IndexFunc(beside, func(one sibling) bool { return one.identity == c.identity })
+	switch {
+	case i >= 0 && p.knows(beside[i]):
+		return "", lateUnchanged
+	case i >= 0:
+		return beside[i].path, lateGrown
+	case copy != "":
+		return copy, latePacked
+	}
+	return "", lateGone
+}
