@@ -63,7 +63,7 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 		}
 		// The position first: should the commit fail, the next pass finds that
 		// the file is not the one it knew, and reads it whole.
-		if err := moveTo(tx, source, f, size, now); err != nil {
+		if err := setPosition(tx, source, f, size, now); err != nil {
 			return err
 		}
 		if err := f.CloseAtomicallyReplace(); err != nil {
@@ -80,7 +80,7 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 // keepOthers gives the file at path another name, beside its own, if it has lines
 // that are not in the table.
 func keepOthers(tx *store.Tx, path string, now int64) (kept string, err error) {
-	f, _, err := openAlerts(path, os.O_RDONLY)
+	f, err := openAlerts(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -144,7 +144,7 @@ func keepOwner(f *os.File, path string) error {
 // HoldsAlerts refuses a file in which something stands, but no alert: it is
 // another one, the index say, and would be written over.
 func HoldsAlerts(path string) error {
-	f, size, err := openAlerts(path, os.O_RDWR)
+	f, err := openAlerts(path, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -154,8 +154,8 @@ func HoldsAlerts(path string) error {
 	defer f.Close()
 	found := 0
 	_, err = readAlerts(f, 0, func(store.Alert) error { found++; return nil })
-	if err == nil && size > 0 && found == 0 {
-		err = fmt.Errorf("%s: %w: it holds something, but no alert", path, ErrAlertsPath)
+	if err == nil && f.size > 0 && found == 0 {
+		err = fmt.Errorf("%s: %w", path, errNoAlert)
 	}
 	return err
 }
