@@ -1,0 +1,105 @@
+package report
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// alertsFiles are alerts.jsonl and alerts.jsonl.1. A file that is missing is nil.
+type alertsFiles struct {
+	current, rotated *alertsFile
+}
+
+// openFiles opens both files. An unusable alerts.jsonl.1 counts as missing.
+func openFiles(path string) (alertsFiles, error) {
+	current, err := openAlerts(path, os.O_RDWR)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return alertsFiles{}, err
+	}
+	files := alertsFiles{current: current}
+	files.rotated, err = openAlerts(path+".1", os.O_RDONLY)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrAlertsPath) {
+		files.close()
+		return alertsFiles{}, err
+	}
+	return files, nil
+}
+
+func (files alertsFiles) close() {
+	for _, f := range []*alertsFile{files.current, files.rotated} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// survey collects the facts on which the plan depends. It changes nothing.
+func survey(ctx context.Context, s *store.Store, source int64, files alertsFiles) (f facts, err error) {
+	stored, err := s.Cursor(ctx, source)
+	if err != nil {
+		return f, err
+	}
+	if f.waiting, err = s.AnyNotExported(ctx); err != nil {
+		return f, err
+	}
+	var last position
+	json.Unmarshal([]byte(stored.State), &last)
+	f.first, f.offset = stored.State == "", last.Offset
+	f.rotated, f.current = files.rotated.relationTo(last), files.current.relationTo(last)
+	if f.current != missing {
+		f.tail, err = tailOf(files.current, files.current.size, f.current, last.Offset)
+	}
+	return f, err
+}
+
+func (f *alertsFile) relationTo(p position) relation {
+	switch {
+	case f == nil:
+		return missing
+	case !p.in(f):
+		return unrelated
+	case f.size == p.Offset:
+		return endsThere
+	default:
+		return goesOn
+	}
+}
+
+// tailOf surveys what a file holds after an offset, or all of it if it is unrelated.
+func tailOf(f io.ReaderAt, size int64, r relation, offset int64) (t tail, err error) {
+	t = tail{end: size, size: size}
+	if r != unrelated {
+		t.from = offset
+		if t.end, err = firstHole(f, offset, size); err != nil {
+			return t, err
+		}
+	}
+	t.whole, err = readAlerts(io.NewSectionReader(f, 0, t.end), t.from, func(store.Alert) error { t.alerts++; return nil })
+	return t, err
+}
+
+// firstHole returns the offset of the first NUL in a part of a file, or its end. After
+// a power cut, a page that was not synced may be empty although later ones are not. The
+// alerts after it are not lost: they are not marked, and are exported again.
+func firstHole(f io.ReaderAt, from, end int64) (int64, error) {
+	part := bufio.NewReader(io.NewSectionReader(f, from, end-from))
+	for at := from; ; {
+		chunk, err := part.ReadSlice(0)
+		at += int64(len(chunk))
+		switch {
+		case err == nil:
+			return at - 1, nil
+		case errors.Is(err, io.EOF):
+			return end, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return 0, err
+		}
+	}
+}
