@@ -16,11 +16,14 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Rewrite writes alerts.jsonl anew, with every alert that the database holds,
-// oldest first, and puts it in the old one's place at once. Alerts that stood in
-// the old one alone are adopted before, which refuses a link or a FIFO. It returns
-// how many it wrote. An old file in which other lines stand keeps a name, with the
-// time, beside the new one: kept, "" for none.
+// everyAlert asks for every alert that the database holds.
+var everyAlert = store.AlertFilter{Until: store.MaxTime}
+
+// Rewrite replaces alerts.jsonl, in one step, with a file of every alert in the
+// database, oldest first. Before that, Reconcile adopts the alerts that stand only in
+// the old file, and refuses a link or a FIFO. An old file with lines that are no alerts
+// of the table is kept under another name. Rewrite returns the number of alerts that it
+// wrote, and that name, "" for none. If the database has no alert, it writes nothing.
 func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int, kept string, err error) {
 	if _, err := Reconcile(ctx, s, path, now); err != nil {
 		return 0, "", err
@@ -30,46 +33,11 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 		return 0, "", err
 	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
-		every := store.AlertFilter{Until: store.MaxTime}
-		if n, err = tx.CountAlerts(every); err != nil || n == 0 {
+		if n, err = tx.CountAlerts(everyAlert); err != nil || n == 0 {
 			return err
 		}
-		f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o640), renameio.WithExistingPermissions(), renameio.WithTempDir(filepath.Dir(path)))
-		if err != nil {
-			return unusable(err)
-		}
-		defer f.Cleanup()
-		if err := keepOwner(f.File, path); err != nil {
-			return err
-		}
-		out := bufio.NewWriter(f)
-		size := int64(0)
-		err = tx.EachAlert(every, func(a store.Alert) error {
-			written, err := out.WriteString(AlertJSON(a))
-			size += int64(written)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if err := out.Flush(); err != nil {
-			return err
-		}
-		if err := tx.MarkAllExported(now); err != nil {
-			return err
-		}
-		if kept, err = keepOthers(tx, path, now); err != nil {
-			return err
-		}
-		// The position first: should the commit fail, the next pass finds that
-		// the file is not the one it knew, and reads it whole.
-		if err := setPosition(tx, source, f, size, now); err != nil {
-			return err
-		}
-		if err := f.CloseAtomicallyReplace(); err != nil {
-			return err
-		}
-		return store.SyncDir(filepath.Dir(path))
+		kept, err = replace(tx, source, path, now)
+		return err
 	})
 	if err != nil {
 		return 0, "", fmt.Errorf("write %s anew: %w", path, err)
@@ -77,8 +45,54 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 	return n, kept, nil
 }
 
-// keepOthers gives the file at path another name, beside its own, if it has lines
-// that are not in the table.
+// replace replaces the file at path with one that holds every alert. It returns the
+// name under which it kept the old file, "" for none.
+func replace(tx *store.Tx, source int64, path string, now int64) (kept string, err error) {
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o640), renameio.WithExistingPermissions(), renameio.WithTempDir(filepath.Dir(path)))
+	if err != nil {
+		return "", unusable(err)
+	}
+	defer f.Cleanup()
+	if err := keepOwner(f.File, path); err != nil {
+		return "", err
+	}
+	size, err := writeEvery(tx, f)
+	if err != nil {
+		return "", err
+	}
+	if err := tx.MarkAllExported(now); err != nil {
+		return "", err
+	}
+	if kept, err = keepOthers(tx, path, now); err != nil {
+		return "", err
+	}
+	// Set the position before the file is replaced: if the commit fails after that, the
+	// next pass sees that the file never had the old position, and reads all of it.
+	if err := setPosition(tx, source, f, size, now); err != nil {
+		return "", err
+	}
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return "", err
+	}
+	return kept, store.SyncDir(filepath.Dir(path))
+}
+
+// writeEvery writes every alert, and returns how many bytes that took.
+func writeEvery(tx *store.Tx, w io.Writer) (size int64, err error) {
+	out := bufio.NewWriter(w)
+	err = tx.EachAlert(everyAlert, func(a store.Alert) error {
+		n, err := out.WriteString(AlertJSON(a))
+		size += int64(n)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return size, out.Flush()
+}
+
+// keepOthers links the file at path to a name with the time if some of its lines are not
+// in the table. It returns that name, "" for none.
 func keepOthers(tx *store.Tx, path string, now int64) (kept string, err error) {
 	f, err := openAlerts(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +102,7 @@ func keepOthers(tx *store.Tx, path string, now int64) (kept string, err error) {
 		return "", err
 	}
 	defer f.Close()
-	others, err := lines(bufio.NewReader(f))
+	others, err := countLines(bufio.NewReader(f))
 	if err == nil {
 		_, err = readAlerts(f, 0, func(a store.Alert) error {
 			ok, err := mayCount(tx, a, now)
@@ -105,8 +119,8 @@ func keepOthers(tx *store.Tx, path string, now int64) (kept string, err error) {
 	return kept, os.Link(path, kept)
 }
 
-// lines counts lines, but for those that are empty.
-func lines(r io.ByteReader) (n int, err error) {
+// countLines counts lines that are not empty.
+func countLines(r io.ByteReader) (n int, err error) {
 	for before := byte('\n'); ; {
 		c, err := r.ReadByte()
 		if errors.Is(err, io.EOF) {
@@ -122,8 +136,8 @@ func lines(r io.ByteReader) (n int, err error) {
 	}
 }
 
-// keepOwner gives a file that root makes to the owner of the one at path, or of
-// its directory: the pass must be able to go on with it.
+// keepOwner gives a file that root creates to the owner of the file at path, or of
+// its directory. Otherwise the next pass could not append to it.
 func keepOwner(f *os.File, path string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -141,8 +155,8 @@ func keepOwner(f *os.File, path string) error {
 	return nil
 }
 
-// HoldsAlerts refuses a file in which something stands, but no alert: it is
-// another one, the index say, and would be written over.
+// HoldsAlerts returns ErrAlertsPath for a file that has content, but no alert: it is
+// some other file, such as the index, and Rewrite would replace it.
 func HoldsAlerts(path string) error {
 	f, err := openAlerts(path, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -152,9 +166,8 @@ func HoldsAlerts(path string) error {
 		return err
 	}
 	defer f.Close()
-	found := 0
-	_, err = readAlerts(f, 0, func(store.Alert) error { found++; return nil })
-	if err == nil && f.size > 0 && found == 0 {
+	all, err := tailOf(f, f.size, unrelated, 0)
+	if err == nil && f.size > 0 && all.alerts == 0 {
 		err = fmt.Errorf("%s: %w", path, errNoAlert)
 	}
 	return err
