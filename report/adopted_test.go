@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAdoptedNames: a line of the predecessor has a raw name, also among the
-// commands of its fix. It is stored in a form that shows itself; the file has the
-// raw name again when it is written anew, but for one like the program's own.
+// TestAdoptedNames: a line of the predecessor has a raw host name, also in the commands
+// of its fix. The name is stored quoted if it is not plain. Rewrite writes the raw name
+// again, unless it looks like a name that the program itself uses.
 func TestAdoptedNames(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)

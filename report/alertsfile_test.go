@@ -19,7 +19,7 @@ import (
 
 const now = 1777636800 * store.Second // 2026-05-01T12:00:00Z
 
-// need skips a test whose real part is not on this machine, and fails it in CI.
+// need returns the path of a program. Without it, the test is skipped, and fails in CI.
 func need(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -32,7 +32,7 @@ func need(t *testing.T, program string) string {
 	return path
 }
 
-// alertsFile is an alerts.jsonl and the database behind it.
+// alertsFile is an alerts.jsonl and its database.
 type alertsFile struct {
 	*testing.T
 	s    *store.Store
@@ -50,7 +50,7 @@ func newAlertsFile(t *testing.T) *alertsFile {
 	return &alertsFile{t, s, filepath.Join(dir, "alerts.jsonl")}
 }
 
-// alert makes the n-th alert of a test.
+// alert returns the n-th alert of a test.
 func alert(n int) store.Alert {
 	host, at := fmt.Sprintf("lab-%d", n), now-int64(n)
 	return store.Alert{DedupKey: store.AlertKey(host, "silent", at), Host: host, Symptom: "silent",
@@ -73,8 +73,7 @@ func (f *alertsFile) raise(ns ...int) {
 	}
 }
 
-// pass does what a pass does with the file; it returns how many alerts it
-// adopted.
+// pass reconciles and exports as a pass does. It returns how many alerts it adopted.
 func (f *alertsFile) pass() int {
 	f.Helper()
 	found, err := report.Reconcile(f.Context(), f.s, f.path, now)
@@ -94,7 +93,7 @@ func (f *alertsFile) write(content string) {
 	}
 }
 
-// cutExport cuts an export between its lines and their marks.
+// cutExport lets an export fail after its lines were appended, before they are marked.
 func (f *alertsFile) cutExport(want string) {
 	f.Helper()
 	execute := func(statement string) {
@@ -119,7 +118,7 @@ func (f *alertsFile) content() string {
 	return string(content)
 }
 
-// lines is the content of a file that holds these alerts.
+// lines returns the content of a file that holds these alerts.
 func lines(ns ...int) string {
 	var b strings.Builder
 	for _, n := range ns {
@@ -135,8 +134,8 @@ func (f *alertsFile) holds(want string) {
 	}
 }
 
-// TestAFirstExportThatAPowerCutLeftEmpty: nothing but zeros was no file for alerts,
-// and every pass refused it.
+// TestAFirstExportThatAPowerCutLeftEmpty: every pass refused a file of nothing but
+// zeros, because it has no alert.
 func TestAFirstExportThatAPowerCutLeftEmpty(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -147,8 +146,8 @@ func TestAFirstExportThatAPowerCutLeftEmpty(t *testing.T) {
 	f.holds(lines(1, 2))
 }
 
-// TestRotatedAfterAFirstExportThatWasCut: what stood in the rotated file was
-// appended to the next one as well.
+// TestRotatedAfterAFirstExportThatWasCut: the alerts of the rotated file were appended
+// to the next one as well.
 func TestRotatedAfterAFirstExportThatWasCut(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -157,16 +156,15 @@ func TestRotatedAfterAFirstExportThatWasCut(t *testing.T) {
 	os.Rename(f.path, f.path+".1")
 	f.pass()
 	if _, err := os.Stat(f.path); !os.IsNotExist(err) {
-		t.Errorf("alerts.jsonl, of which there is nothing to say: %v", err)
+		t.Errorf("alerts.jsonl exists although nothing is to be exported: %v", err)
 	}
 	f.raise(3)
 	f.pass()
 	f.holds(lines(3))
 }
 
-// TestANewDatabaseKnowsWhatWasRotatedAway: a rebuild within the hour of the
-// rotation had each alert of that hour twice. What is no file of ours stays as it is,
-// with and without a rotated one.
+// TestANewDatabaseKnowsWhatWasRotatedAway: after a rebuild within the hour of the
+// rotation, each alert of that hour came twice. Another program's file is not changed.
 func TestANewDatabaseKnowsWhatWasRotatedAway(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -188,8 +186,8 @@ func TestANewDatabaseKnowsWhatWasRotatedAway(t *testing.T) {
 	f.holds(lines(3))
 }
 
-// TestADatabaseFromBeforeTheRotation: a copy that was put back within the hour had
-// the alert that came since twice.
+// TestADatabaseFromBeforeTheRotation: after a backup was restored within the hour, an
+// alert that was raised after the backup came twice.
 func TestADatabaseFromBeforeTheRotation(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -205,8 +203,8 @@ func TestADatabaseFromBeforeTheRotation(t *testing.T) {
 	f.holds("")
 }
 
-// TestAlertsFileAfterAnAccident does something to alerts.jsonl between two
-// passes, of which the first exported alerts 1 and 2 and the second has alert 3.
+// TestAlertsFileAfterAnAccident changes alerts.jsonl between two passes. The first
+// exports alerts 1 and 2, the second alert 3.
 func TestAlertsFileAfterAnAccident(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -278,7 +276,7 @@ func TestAlertsFileAfterAnAccident(t *testing.T) {
 			f.raise(3)
 			f.pass()
 			f.holds(c.want)
-			// Nothing is appended again by the passes to come.
+			// Later passes append nothing again.
 			f.pass()
 			f.holds(c.want)
 			f.raise(4)
@@ -288,8 +286,8 @@ func TestAlertsFileAfterAnAccident(t *testing.T) {
 	}
 }
 
-// TestACrashAnywhereInTheExport cuts what an export appends at every byte, as
-// a crash before the mark may leave it.
+// TestACrashAnywhereInTheExport cuts the lines that an export appends at every third
+// byte, as a crash before the mark may leave them.
 func TestACrashAnywhereInTheExport(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -303,9 +301,8 @@ func TestACrashAnywhereInTheExport(t *testing.T) {
 	}
 }
 
-// TestManyAlertsAreAppendedOnce: more of them than are written at a time. They
-// were held in memory, three times over: 50,000 hosts that fell silent at once
-// took 130 MiB.
+// TestManyAlertsAreAppendedOnce appends more alerts than are written at a time. They
+// used to be held in memory three times: 50,000 silent hosts took 130 MiB.
 func TestManyAlertsAreAppendedOnce(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -322,8 +319,8 @@ func TestManyAlertsAreAppendedOnce(t *testing.T) {
 	}
 }
 
-// predecessors is a file that the predecessor left: its times have no fraction
-// when that is zero, and its sentences are other ones.
+// predecessors is a file that the predecessor left. Its times have no fraction if that
+// is zero, and its sentences differ from ours.
 const predecessors = `{"host": "lab-1", "symptom": "silent", "detail": "old words \u2014 1", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59+00:00", "dedup_key": "5ae54d2389817ffa"}
 {"host": "lab-2", "symptom": "silent", "detail": "old words", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59.999999+00:00", "dedup_key": "9ee400f619710f89"}
 {"host": "lab-5", "symptom": "silent", "detail": "no key", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59.999999+00:00"}

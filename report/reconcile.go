@@ -11,7 +11,7 @@ import (
 // Reconciled counts the lines that Reconcile found after the position.
 type Reconciled struct {
 	Adopted int // alerts that the table did not have
-	Ignored int // alerts with the key of another alert, or of an hour to come
+	Ignored int // alerts with the key of another alert, or of a future hour
 }
 
 // Reconcile brings the table into line with alerts.jsonl, and with alerts.jsonl.1 if
@@ -102,7 +102,7 @@ func (r *reconciler) adopt(tx *store.Tx, a store.Alert) error {
 }
 
 // mayCount reports whether an alert read from a file may be stored or marked. An alert
-// of an hour to come may count only if it is known: then it is ours, from before the
+// of a future hour may count only if it is known: then it is ours, from before the
 // clock was set back.
 func mayCount(tx *store.Tx, a store.Alert, now int64) (bool, error) {
 	if !keyFits(a) || a.DetectedAt/store.Hour <= now/store.Hour {

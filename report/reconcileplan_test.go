@@ -140,8 +140,8 @@ func faultOf(content string, f facts, p plan) string {
 	return ""
 }
 
-// do returns the content of alerts.jsonl after the steps, and from where to where it was
-// read: to is the new position.
+// do returns the content of alerts.jsonl after the steps, the offset from which it was
+// read, and the new position.
 func do(content string, steps []step) (after string, from, to int64) {
 	after, from, to = content, -1, -1
 	for _, s := range steps {
