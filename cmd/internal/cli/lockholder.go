@@ -25,11 +25,16 @@ func (l *passLock) holder() string {
 		return unknown
 	}
 	stat := info.Sys().(*syscall.Stat_t)
-	locks, err := os.ReadFile("/proc/locks")
-	if err != nil {
-		return unknown
+	file := fmt.Sprintf("%02x:%02x:%d", unix.Major(stat.Dev), unix.Minor(stat.Dev), stat.Ino)
+	pid := ""
+	// The list is read in pieces. A line is left out if others end between two of them.
+	for try := 0; try < 5 && pid == ""; try++ {
+		locks, err := os.ReadFile("/proc/locks")
+		if err != nil {
+			return unknown
+		}
+		pid = lockedBy(string(locks), file)
 	}
-	pid := lockedBy(string(locks), fmt.Sprintf("%02x:%02x:%d", unix.Major(stat.Dev), unix.Minor(stat.Dev), stat.Ino))
 	if pid == "" {
 		return unknown
 	}
