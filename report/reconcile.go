@@ -24,12 +24,9 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (Rec
 	if err != nil {
 		return Reconciled{}, err
 	}
-	files, err := openFiles(path)
-	if err != nil {
-		return Reconciled{}, err
-	}
-	defer files.close()
-	facts, err := survey(ctx, s, source, files)
+	var files alertsFiles
+	defer func() { files.close() }()
+	facts, err := files.survey(ctx, s, source, path)
 	if err != nil {
 		return Reconciled{}, err
 	}

@@ -17,21 +17,6 @@ type alertsFiles struct {
 	current, rotated *alertsFile
 }
 
-// openFiles opens both files. An unusable alerts.jsonl.1 counts as missing.
-func openFiles(path string) (alertsFiles, error) {
-	current, err := openAlerts(path, os.O_RDWR)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return alertsFiles{}, err
-	}
-	files := alertsFiles{current: current}
-	files.rotated, err = openAlerts(path+".1", os.O_RDONLY)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrAlertsPath) {
-		files.close()
-		return alertsFiles{}, err
-	}
-	return files, nil
-}
-
 func (files alertsFiles) close() {
 	for _, f := range []*alertsFile{files.current, files.rotated} {
 		if f != nil {
@@ -40,22 +25,37 @@ func (files alertsFiles) close() {
 	}
 }
 
-// survey collects the facts on which the plan depends. It changes nothing.
-func survey(ctx context.Context, s *store.Store, source int64, files alertsFiles) (f facts, err error) {
+// survey opens the files and collects the facts on which the plan depends. It changes
+// nothing. In an ordinary pass alerts.jsonl has the position, and alerts.jsonl.1 is not
+// opened. If that one is unusable, it counts as missing.
+func (files *alertsFiles) survey(ctx context.Context, s *store.Store, source int64, path string) (f facts, err error) {
 	stored, err := s.Cursor(ctx, source)
 	if err != nil {
-		return f, err
-	}
-	if f.waiting, err = s.AnyNotExported(ctx); err != nil {
 		return f, err
 	}
 	var last position
 	json.Unmarshal([]byte(stored.State), &last)
 	f.first, f.offset = stored.State == "", last.Offset
-	f.rotated, f.current = files.rotated.relationTo(last), files.current.relationTo(last)
-	if f.current != missing {
-		f.tail, err = tailOf(files.current, files.current.size, f.current, last.Offset)
+	if files.current, err = openAlerts(path, os.O_RDWR); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f, err
 	}
+	f.current = files.current.relationTo(last)
+	if f.first || f.offset == 0 || f.current == missing || f.current == unrelated {
+		files.rotated, err = openAlerts(path+".1", os.O_RDONLY)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrAlertsPath) {
+			return f, err
+		}
+		f.rotated = files.rotated.relationTo(last)
+	}
+	if f.offset == 0 && f.rotated == goesOn {
+		if f.waiting, err = s.AnyNotExported(ctx); err != nil {
+			return f, err
+		}
+	}
+	if f.current == missing {
+		return f, nil
+	}
+	f.tail, err = tailOf(files.current, files.current.size, f.current, last.Offset)
 	return f, err
 }
 
