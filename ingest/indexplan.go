@@ -40,9 +40,20 @@ type indexStep struct {
 	from fileCursor
 }
 
+// indexReason is why a pass reads what it reads.
+type indexReason string
+
+const (
+	neverRead indexReason = "nothing was read before"
+	isRebuild indexReason = "a rebuild reads all that was rotated away"
+	goesOn    indexReason = "the index goes on"
+	wasEmpty  indexReason = "the index was empty, and nothing tells a copy of it from another file"
+	isAnother indexReason = "the index is not the file that was read, or has changed"
+)
+
 // indexPlan is what a pass reads, in this order, and why.
 type indexPlan struct {
-	why    string
+	why    indexReason
 	steps  []indexStep
 	gap    *store.Gap // what may be missing, nil if nothing is
 	since  int64      // time from which on lines of an older file that cannot be read are missing
@@ -55,24 +66,24 @@ func planIndex(f indexFacts) indexPlan {
 	p := indexPlan{since: min(cmp.Or(f.newest, f.place.ModTime, f.now), f.now), unread: math.MaxInt64}
 	switch {
 	case f.goesOn():
-		p.why = "the index goes on"
+		p.why = goesOn
 		if f.place.Offset == 0 {
-			p.why, p.since = "the index was empty: nothing tells a copy of it from another file", f.place.ModTime
+			p.why, p.since = wasEmpty, f.place.ModTime
 			p.steps = stepsOf(readCopy, f.copies())
 		}
 		current.from = f.place.fileCursor
 	case f.stored:
-		p.why, p.unread = "another index is in place", f.place.ModTime
+		p.why, p.unread = isAnother, f.place.ModTime
 		if f.own >= 0 {
 			p.steps = []indexStep{{readOlder, f.beside[f.own].path, f.place.fileCursor}}
 		}
 		p.steps = append(p.steps, stepsOf(readOlder, f.later())...)
 		p.gap = f.missing(p.since)
 	case f.rebuild:
-		p.why = "a rebuild reads all that was rotated away"
+		p.why = isRebuild
 		p.steps = stepsOf(readOlder, f.older())
 	default:
-		p.why = "nothing was read before"
+		p.why = neverRead
 	}
 	p.steps = append(p.steps, current)
 	return p
@@ -181,17 +192,17 @@ const (
 )
 
 // planLate decides about one of the files that the place remembers. A writer goes on
-// writing to a file until it opens the index anew. copy is the path of another file
-// that holds what was read of it, "" for none.
-func planLate(p filePlace, c fileCursor, beside []sibling, copy string) (path string, v lateVerdict) {
+// writing to a file until it opens the index anew. elsewhere is the path of another
+// file that holds what was read of it, "" for none.
+func planLate(p filePlace, c fileCursor, beside []sibling, elsewhere string) (path string, v lateVerdict) {
 	i := slices.IndexFunc(beside, func(one sibling) bool { return one.identity == c.identity })
 	switch {
 	case i >= 0 && p.knows(beside[i]):
 		return "", lateUnchanged
 	case i >= 0:
 		return beside[i].path, lateGrown
-	case copy != "":
-		return copy, latePacked
+	case elsewhere != "":
+		return elsewhere, latePacked
 	}
 	return "", lateGone
 }

@@ -55,49 +55,50 @@ func TestPlanIndex(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		f    indexFacts
+		why  indexReason
 		want string
 	}{
-		{"the first pass reads the index alone", factsOf(func(f *indexFacts) { f.stored, f.place = false, filePlace{} }, add(read)), "index@0"},
+		{"the first pass reads the index alone", factsOf(func(f *indexFacts) { f.stored, f.place = false, filePlace{} }, add(read)), neverRead, "index@0"},
 		{"a rebuild reads all that was rotated away, oldest first", factsOf(func(f *indexFacts) { f.stored, f.rebuild, f.place = false, true, filePlace{} },
-			add(file("2", 3, 9, 1), other(file("notes", 4, 9, 2)), read)), "2@0 1@0 index@0"},
-		{"an index that has grown goes on", factsOf(same, add(file("1", 3, 9, 900))), "index@100"},
-		{"a copy that holds what was read goes on, too", factsOf(func(f *indexFacts) { f.holds = true }), "index@100"},
+			add(file("2", 3, 9, 1), other(file("notes", 4, 9, 2)), read)), isRebuild, "2@0 1@0 index@0"},
+		{"an index that has grown goes on", factsOf(same, add(file("1", 3, 9, 900))), goesOn, "index@100"},
+		{"a copy that holds what was read goes on, too", factsOf(func(f *indexFacts) { f.holds = true }), goesOn, "index@100"},
 
-		{"the file that was read was renamed: its end is read first", factsOf(add(read), own(0)), "1@100 index@0"},
-		{"it was renamed twice: so is the file between", factsOf(add(read, file("0", 3, 9, 850)), own(0)), "1@100 0@0 index@0"},
-		{"a file that was read before is not read again", factsOf(add(before, read), own(1)), "1@100 index@0"},
+		{"the file that was read was renamed: its end is read first", factsOf(add(read), own(0)), isAnother, "1@100 index@0"},
+		{"it was renamed twice: so is the file between", factsOf(add(read, file("0", 3, 9, 850)), own(0)), isAnother, "1@100 0@0 index@0"},
+		{"a file that was read before is not read again", factsOf(add(before, read), own(1)), isAnother, "1@100 index@0"},
 		{"one that the place remembers is not, either", factsOf(add(file("2", 3, 9, 700), read), own(1), func(f *indexFacts) {
 			f.place.Rotated = []fileCursor{{identity: f.beside[0].identity, Offset: 9, ModTime: 700}}
-		}), "1@100 index@0"},
+		}), isAnother, "1@100 index@0"},
 		{"one that the place remembers is, if it has grown", factsOf(add(file("2", 3, 19, 700), read), own(1), func(f *indexFacts) {
 			f.place.Rotated = []fileCursor{{identity: f.beside[0].identity, Offset: 9, ModTime: 700}}
-		}), "1@100 2@0 index@0"},
-		{"a file of another name is not one of the index", factsOf(add(read, other(file("notes", 3, 9, 850))), own(0)), "1@100 index@0"},
-		{"one that was made since is read, though its time is earlier", factsOf(add(file("2", 3, 9, 100), read), own(1)), "1@100 2@0 index@0"},
-		{"of a compressed one, the birth tells nothing", factsOf(add(packed(file("2", 3, 9, 100)), read), own(1)), "1@100 index@0"},
-		{"by a clock that went back, times tell nothing", factsOf(add(packed(file("2", 3, 9, 100)), read), own(1), func(f *indexFacts) { f.current.modTime = 450 }), "1@100 2@0 index@0"},
-		{"the file that was read is compressed", factsOf(add(packed(file("1.gz", 3, 30, 850))), own(0)), "1.gz@100 index@0"},
+		}), isAnother, "1@100 2@0 index@0"},
+		{"a file of another name is not one of the index", factsOf(add(read, other(file("notes", 3, 9, 850))), own(0)), isAnother, "1@100 index@0"},
+		{"one that was made since is read, though its time is earlier", factsOf(add(file("2", 3, 9, 100), read), own(1)), isAnother, "1@100 2@0 index@0"},
+		{"of a compressed one, the birth tells nothing", factsOf(add(packed(file("2", 3, 9, 100)), read), own(1)), isAnother, "1@100 index@0"},
+		{"by a clock that went back, times tell nothing", factsOf(add(packed(file("2", 3, 9, 100)), read), own(1), func(f *indexFacts) { f.current.modTime = 450 }), isAnother, "1@100 2@0 index@0"},
+		{"the file that was read is compressed", factsOf(add(packed(file("1.gz", 3, 30, 850))), own(0)), isAnother, "1.gz@100 index@0"},
 
-		{"it is gone", factsOf(), "index@0 rotated-away"},
-		{"it is gone, and another one was rotated since", factsOf(add(file("1", 3, 9, 850))), "1@0 index@0 rotated-away"},
-		{"the index was cut", factsOf(same, func(f *indexFacts) { f.holds, f.current.size = false, 40 }), "index@0 truncated"},
+		{"it is gone", factsOf(), isAnother, "index@0 rotated-away"},
+		{"it is gone, and another one was rotated since", factsOf(add(file("1", 3, 9, 850))), isAnother, "1@0 index@0 rotated-away"},
+		{"the index was cut", factsOf(same, func(f *indexFacts) { f.holds, f.current.size = false, 40 }), isAnother, "index@0 truncated"},
 		{"it was cut, and a copy was made before", factsOf(same, func(f *indexFacts) { f.holds, f.current.size = false, 40 }, add(file("1", 3, 120, 850)), own(0)),
-			"1@100 index@0 truncated with a copy"},
-		{"it was cut, and has grown past what was read", factsOf(same, func(f *indexFacts) { f.holds, f.current.size = false, 140 }), "index@0 rewritten"},
-		{"it was cut, and renamed", factsOf(add(cut)), "1@0 index@0 truncated"},
-		{"it was rewritten, and renamed", factsOf(add(read)), "1@0 index@0 rewritten"},
+			isAnother, "1@100 index@0 truncated with a copy"},
+		{"it was cut, and has grown past what was read", factsOf(same, func(f *indexFacts) { f.holds, f.current.size = false, 140 }), isAnother, "index@0 rewritten"},
+		{"it was cut, and renamed", factsOf(add(cut)), isAnother, "1@0 index@0 truncated"},
+		{"it was rewritten, and renamed", factsOf(add(read)), isAnother, "1@0 index@0 rewritten"},
 
-		{"the index was empty, and is the same", factsOf(same, func(f *indexFacts) { f.place.Offset = 0 }), "index@0"},
+		{"the index was empty, and is the same", factsOf(same, func(f *indexFacts) { f.place.Offset = 0 }), wasEmpty, "index@0"},
 		{"the index was empty: a file written since may be a copy of it", factsOf(same, func(f *indexFacts) { f.place.Offset = 0 },
-			add(file("2", 3, 9, 500), file("1", 4, 9, 501), other(file("notes", 5, 9, 600)))), "1@0 index@0"},
-		{"the index was empty, and is another one now", factsOf(func(f *indexFacts) { f.place.Offset, f.holds = 0, true }), "index@0 rotated-away"},
-		{"the empty index was renamed", factsOf(func(f *indexFacts) { f.place.Offset, f.holds = 0, true }, add(read), own(0)), "1@0 index@0"},
-		{"the empty index became one of the compressed files", factsOf(func(f *indexFacts) { f.place.Offset, f.holds = 0, true }, add(packed(file("1.gz", 3, 9, 850)))), "1.gz@0 index@0"},
+			add(file("2", 3, 9, 500), file("1", 4, 9, 501), other(file("notes", 5, 9, 600)))), wasEmpty, "1@0 index@0"},
+		{"the index was empty, and is another one now", factsOf(func(f *indexFacts) { f.place.Offset, f.holds = 0, true }), isAnother, "index@0 rotated-away"},
+		{"the empty index was renamed", factsOf(func(f *indexFacts) { f.place.Offset, f.holds = 0, true }, add(read), own(0)), isAnother, "1@0 index@0"},
+		{"the empty index became one of the compressed files", factsOf(func(f *indexFacts) { f.place.Offset, f.holds = 0, true }, add(packed(file("1.gz", 3, 9, 850)))), isAnother, "1.gz@0 index@0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if got := planIndex(c.f).String(); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
+			if p := planIndex(c.f); p.String() != c.want || p.why != c.why {
+				t.Errorf("got %q because %s, want %q because %s", p, p.why, c.want, c.why)
 			}
 		})
 	}

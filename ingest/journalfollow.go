@@ -128,7 +128,7 @@ func (r *journalFollower) takeEntry(e *entry, damaged bool) bool {
 	if m := r.at.Missed; m != nil && m.Lost != nil && sameEntry(e.cursor, []byte(m.Cursor)) {
 		m.Lost = nil
 	}
-	v := classify(r.at, e)
+	v := classify(&r.at, e)
 	r.noteResumed(e, v)
 	switch {
 	case v == entryOwn:

@@ -43,7 +43,7 @@ func (v verdict) isNew() bool { return v == entryNew || v == entryNewOwnGone }
 // again in three cases. journalctl begins before the cursor if two files of one
 // boot number their entries independently. It prints an earlier boot after the
 // cursor until that boot's clock has caught up. And a stretch may have been read.
-func classify(p position, e *entry) verdict {
+func classify(p *position, e *entry) verdict {
 	switch {
 	case p.awaited != "" && sameEntry(e.cursor, []byte(p.awaited)):
 		return entryOwn
@@ -51,19 +51,21 @@ func classify(p position, e *entry) verdict {
 		return entryReached
 	case p.same > 0 && string(e.boot) == p.Boot && e.monotonic == p.monotonic:
 		return entrySameTime
-	case !p.isLater(e) && p.mode == modeFollow:
-		return entryKnown
-	case !p.isLater(e):
-		return entryPerhaps
-	case p.awaited != "":
-		return entryNewOwnGone
 	}
-	return entryNew
+	switch later := p.isLater(e); {
+	case later && p.awaited != "":
+		return entryNewOwnGone
+	case later:
+		return entryNew
+	case p.mode == modeFollow:
+		return entryKnown
+	}
+	return entryPerhaps
 }
 
 // isLater reports whether an entry is later than all that were read of its boot. In
 // the boot of the position, entries with one time may be new, too.
-func (p position) isLater(e *entry) bool {
+func (p *position) isLater(e *entry) bool {
 	last, known := p.Boots[string(e.boot)]
 	switch {
 	case !known || e.monotonic > last:
@@ -78,7 +80,7 @@ func (p position) isLater(e *entry) bool {
 
 // wasReached reports whether an earlier pass has reached an entry of the stretch.
 // Without the entry at the stretch's cursor, only a boot's clock tells.
-func (p position) wasReached(e *entry) bool {
+func (p *position) wasReached(e *entry) bool {
 	if p.resume == nil {
 		return p.resumed.is(e)
 	}

@@ -74,7 +74,7 @@ func TestClassify(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if got := classify(c.p, c.entry); got != c.want {
+			if got := classify(&c.p, c.entry); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -92,7 +92,7 @@ func TestNoUnreadEntryIsKnown(t *testing.T) {
 				p := positionAt(m, func(p *position) { p.awaited, p.same = awaited, same })
 				for _, boot := range []string{bootNow, bootBefore, bootLater} {
 					for monotonic := range int64(200) {
-						v := classify(p, entryOf(boot, monotonic))
+						v := classify(&p, entryOf(boot, monotonic))
 						if last, met := p.Boots[boot]; (!met || monotonic > last) != v.isNew() && boot != bootNow {
 							t.Errorf("mode %d, awaited %q: %s %d: %s", m, awaited, boot, monotonic, v)
 						}
