@@ -223,7 +223,8 @@ func FuzzLines(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, short []byte) {
-		if len(short) > 200 {
+		// The fuzzer ends a process that takes 10 s for one input, on a busy machine, too.
+		if len(short) > 200 || bytes.Count(short, []byte{0}) > 20 {
 			return
 		}
 		content := bytes.ReplaceAll(short, []byte{0}, bytes.Repeat([]byte("x"), 20_000))
