@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,7 +52,7 @@ func TestABacklogIsNotPrunedBeforeItIsRead(t *testing.T) {
 			save(begin, half)
 			var stderr bytes.Buffer
 			e := still(time.UnixMicro(now), &stderr)
-			p := &pass{o: c.options, e: e, log: newLogger(e, slog.LevelInfo), s: s, reached: now, readTo: half}
+			p := &pass{o: c.options, e: e, s: s, reached: now, readTo: half}
 			if err := p.prune(t.Context()); err != nil {
 				t.Fatal(err)
 			}

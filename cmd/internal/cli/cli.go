@@ -23,6 +23,7 @@ Environment:
 
 // Run is the whole program: it returns the exit code.
 func Run(ctx context.Context, args []string, e *Env) int {
+	e.startLog()
 	root := &cobra.Command{
 		Use:           "cis490-fleet-health",
 		Short:         "watch a fleet of lab hosts through its receiver's index and journal",

@@ -42,7 +42,7 @@ func (p *pass) judgeClock(tx *store.Tx) error {
 					isotime.Format(now), index.Ahead+journal.Ahead, isotime.Format(max(index.Newest, journal.Newest)), index.Recent+journal.Recent)
 			}
 		case one.own.Newest > now+store.FutureTolerance:
-			p.log.Info(fmt.Sprintf("facts of the %s are stamped up to %s, ahead of the clock, but %s: nothing is held back for them",
+			p.e.log.Info(fmt.Sprintf("facts of the %s are stamped up to %s, ahead of the clock, but %s: nothing is held back for them",
 				one.stream, isotime.Format(one.own.Newest), reason))
 			if err := tx.ForgetAhead(one.stream, now); err != nil {
 				return err
@@ -60,7 +60,7 @@ func (p *pass) sayHeldBack(newest int64) {
 	if len(p.heldBack) == 1 && !p.read.Journal.Off {
 		which = "the detectors of the " + p.heldBack[0] + " are"
 	}
-	p.log.Warn(fmt.Sprintf("the clock says %s, the newest fact %s: %s held back until it is right",
+	p.e.log.Warn(fmt.Sprintf("the clock says %s, the newest fact %s: %s held back until it is right",
 		isotime.Format(p.o.now), isotime.Format(newest), which))
 }
 

@@ -17,7 +17,9 @@ import (
 
 // still is an environment whose clock stands still.
 func still(now time.Time, stderr io.Writer) *Env {
-	return &Env{Stdout: io.Discard, Stderr: stderr, Getenv: func(string) string { return "" }, Now: func() time.Time { return now }}
+	e := &Env{Stdout: io.Discard, Stderr: stderr, Getenv: func(string) string { return "" }, Now: func() time.Time { return now }}
+	e.startLog()
+	return e
 }
 
 // TestExitCodes has the errors that are hard to bring about from outside.

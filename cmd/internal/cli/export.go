@@ -60,22 +60,21 @@ func runExport(ctx context.Context, o *exportOptions, e *Env) error {
 		return err
 	}
 	return underLock(ctx, e, o.db, func(s *store.Store) error {
-		log := newLogger(e, slog.LevelInfo)
 		n, kept, found, err := 0, "", report.Reconciled{}, error(nil)
 		if o.rebuild {
 			n, kept, err = report.Rewrite(ctx, s, path, now)
 		} else if found, err = report.Reconcile(ctx, s, path, now); err == nil {
-			sayIgnored(log, found, path)
+			sayIgnored(e.log, found, path)
 			n, err = report.Export(ctx, s, path, now)
 		}
 		if err == nil {
 			_, err = io.WriteString(e.Stdout, fmt.Sprintf("%d alert(s) written to %s\n", n, cell(path)))
 		}
 		if err == nil && kept != "" {
-			log.Warn(fmt.Sprintf("%s had lines that are no alerts of the database: it is kept as %s", cell(path), cell(kept)))
+			e.log.Warn(fmt.Sprintf("%s had lines that are no alerts of the database: it is kept as %s", cell(path), cell(kept)))
 		}
 		if err == nil && sizeOf(path) < 0 {
-			log.Warn(fmt.Sprintf("%s is not there: if it was not rotated away, --rebuild writes all alerts of the database to it", cell(path)))
+			e.log.Warn(fmt.Sprintf("%s is not there: if it was not rotated away, --rebuild writes all alerts of the database to it", cell(path)))
 		}
 		return err
 	})

@@ -119,7 +119,7 @@ func underLock(ctx context.Context, e *Env, db string, fn func(*store.Store) err
 		return err
 	}
 	defer s.Close()
-	sayMigrated(newLogger(e, slog.LevelInfo), s)
+	sayMigrated(e.log, s)
 	if err := fn(s); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -62,7 +61,7 @@ func lockedBy(locks, file string) (pid string) {
 
 // yield leaves the work to the process that holds the lock, as long as that works:
 // it fails if that process has stored nothing for too long.
-func (o *passOptions) yield(ctx context.Context, e *Env, log *slog.Logger, lock *passLock) error {
+func (o *passOptions) yield(ctx context.Context, e *Env, lock *passLock) error {
 	if o.rebuild {
 		return fmt.Errorf("%s is locked by %s: nothing was moved; run rebuild again when it has ended", o.db, lock.holder())
 	}
@@ -73,11 +72,11 @@ func (o *passOptions) yield(ctx context.Context, e *Env, log *slog.Logger, lock 
 		last = o.lastSign(ctx, e.Now())
 	}
 	if o.now-last >= report.Stale {
-		log.Warn(fmt.Sprintf("no pass since %s: %s has locked %s, and has stored nothing for %s; end it",
+		e.log.Warn(fmt.Sprintf("no pass since %s: %s has locked %s, and has stored nothing for %s; end it",
 			isotime.Format(last), lock.holder(), o.db, report.Age(o.now-last)))
 		return errSaid
 	}
-	log.Info(fmt.Sprintf("another pass is running on %s; this one leaves it the work", o.db))
+	e.log.Info(fmt.Sprintf("another pass is running on %s; this one leaves it the work", o.db))
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/cis490/fleet-health/store/visible"
 )
@@ -17,25 +16,31 @@ import (
 var levels = map[string]slog.Level{"error": slog.LevelError, "warning": slog.LevelWarn, "warn": slog.LevelWarn,
 	"info": slog.LevelInfo, "debug": slog.LevelDebug}
 
-// levelProgress is the level of a line about progress. On a terminal the next line
-// takes its place; elsewhere it is one of slog.LevelInfo.
-const levelProgress = slog.LevelInfo + 1
+// Levels of lines that are no ordinary messages.
+const (
+	// levelProgress: on a terminal the next line takes its place; elsewhere it is
+	// one of slog.LevelInfo.
+	levelProgress = slog.LevelInfo + 1
+	// levelAnswer: the error of a command that a person typed. It has no time.
+	levelAnswer = slog.LevelError + 1
+)
 
-// lineHandler writes each message as one line: with a priority if it goes to the
-// journal, with a time and a level elsewhere.
+// lineHandler writes each message to standard error as one line: with a priority if
+// it goes to the journal, with a time and a level elsewhere. A process has one: only
+// the handler that wrote a line of progress can clear it.
 type lineHandler struct {
-	w        io.Writer
-	now      func() time.Time
-	level    slog.Level
-	journal  bool // w is the journal
-	terminal bool // w is a terminal
+	e        *Env
+	journal  bool // standard error is the journal
+	terminal bool // standard error is a terminal
 
 	mu       sync.Mutex
 	progress bool // the last line is one of progress
 }
 
-func newLogger(e *Env, level slog.Level) *slog.Logger {
-	return slog.New(&lineHandler{w: e.Stderr, now: e.Now, level: level, journal: toJournal(e), terminal: isTerminal(e.Stderr)})
+// startLog gives the process its log, at slog.LevelInfo.
+func (e *Env) startLog() {
+	e.level = new(slog.LevelVar)
+	e.log = slog.New(&lineHandler{e: e, journal: toJournal(e), terminal: isTerminal(e.Stderr)})
 }
 
 // toJournal reports whether stderr is the stream that JOURNAL_STREAM names.
@@ -52,7 +57,9 @@ func toJournal(e *Env) bool {
 	return ok && e.Getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
 }
 
-func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= h.e.level.Level()
+}
 
 // WithAttrs returns h: a message says in words all there is to say.
 func (h *lineHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
@@ -60,29 +67,36 @@ func (h *lineHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
 // WithGroup returns h, as WithAttrs does.
 func (h *lineHandler) WithGroup(string) slog.Handler { return h }
 
+// Handle escapes the message: a line break would let a host's name begin a line with
+// a priority of its own.
 func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	// A line break would let a host's name begin a line of its own, with a priority of
-	// its own.
 	line := visible.Escape(r.Message)
 	if h.terminal && r.Level == levelProgress {
 		h.progress = true
-		_, err := fmt.Fprintf(h.w, "\r%s\x1b[K", line)
+		_, err := fmt.Fprintf(h.e.Stderr, "\r%s\x1b[K", line)
 		return err
 	}
-	priority, name := syslogLevel(r.Level)
-	if h.journal {
-		line = fmt.Sprintf("<%d>%s\n", priority, line)
-	} else {
-		line = fmt.Sprintf("%s %s %s\n", h.now().UTC().Format("2006-01-02 15:04:05Z"), name, line)
-	}
+	line = h.prefix(r.Level) + line + "\n"
 	if h.progress {
 		line = "\r\x1b[K" + line
 		h.progress = false
 	}
-	_, err := io.WriteString(h.w, line)
+	_, err := io.WriteString(h.e.Stderr, line)
 	return err
+}
+
+// prefix begins a line of a level.
+func (h *lineHandler) prefix(level slog.Level) string {
+	priority, name := syslogLevel(level)
+	switch {
+	case h.journal:
+		return fmt.Sprintf("<%d>", priority)
+	case level == levelAnswer:
+		return "error: "
+	}
+	return h.e.Now().UTC().Format("2006-01-02 15:04:05Z") + " " + name + " "
 }
 
 // syslogLevel returns the number of a level in syslog, and its name here.

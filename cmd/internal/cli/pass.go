@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"path/filepath"
 	"runtime/debug"
@@ -25,7 +24,7 @@ const maxWAL = 16 << 20
 // runPass does one pass under the lock, and says how it went.
 func runPass(ctx context.Context, o passOptions, e *Env) error {
 	started := e.Now()
-	log := newLogger(e, o.level)
+	e.level.Set(o.level)
 	// A pass holds a few batches at a time; a tight collector keeps it small.
 	debug.SetGCPercent(50)
 	// The window of a zstd file may need 128 MiB; its garbage must not come on top.
@@ -42,7 +41,7 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 	}
 	defer lock.Close()
 	if !lock.held {
-		return o.yield(ctx, e, log, lock)
+		return o.yield(ctx, e, lock)
 	}
 	if o.rebuild {
 		if err := ingest.Readable(o.index); err != nil {
@@ -53,30 +52,30 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 			return err
 		}
 		if aside != "" {
-			log.Info(fmt.Sprintf("the old database is %s now", aside))
+			e.log.Info(fmt.Sprintf("the old database is %s now", aside))
 		}
 	}
 	s, err := store.Open(ctx, o.db, store.Options{Now: started.UnixMicro(), BusyTimeout: e.BusyTimeout})
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		log.Info("stopped by a signal before anything was read")
+		e.log.Info("stopped by a signal before anything was read")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	sayMigrated(log, s)
-	p := &pass{o: o, e: e, log: log, s: s, started: started, row: store.Pass{StartedAt: started.UnixMicro(), AsOf: o.now, Checked: s.Checked()}}
+	sayMigrated(e.log, s)
+	p := &pass{o: o, e: e, s: s, started: started, row: store.Pass{StartedAt: started.UnixMicro(), AsOf: o.now, Checked: s.Checked()}}
 	err = p.run(ctx)
 	interrupted := ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled))
 	err = p.finish(context.WithoutCancel(ctx), err, interrupted)
 	if wal, checkErr := s.Checkpoint(context.WithoutCancel(ctx)); checkErr != nil && err == nil {
 		err = checkErr
 	} else if wal > maxWAL {
-		log.Warn(fmt.Sprintf("the write-ahead log has %d MiB: a reader has kept the database open; end it to give the space back", wal>>20))
+		e.log.Warn(fmt.Sprintf("the write-ahead log has %d MiB: a reader has kept the database open; end it to give the space back", wal>>20))
 	}
 	if interrupted && err == nil {
-		log.Info("stopped by a signal between two batches; the next pass goes on from there")
+		e.log.Info("stopped by a signal between two batches; the next pass goes on from there")
 		return nil
 	}
 	if err != nil {
@@ -92,7 +91,6 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 type pass struct {
 	o        passOptions
 	e        *Env
-	log      *slog.Logger
 	s        *store.Store
 	started  time.Time
 	row      store.Pass
@@ -120,9 +118,9 @@ func (p *pass) run(ctx context.Context) error {
 		p.sayUnread(err)
 	}
 	if found.Adopted > 0 {
-		p.log.Info(fmt.Sprintf("adopted %d alert(s) that stood in %s", found.Adopted, p.o.alerts))
+		p.e.log.Info(fmt.Sprintf("adopted %d alert(s) that stood in %s", found.Adopted, p.o.alerts))
 	}
-	sayIgnored(p.log, found, p.o.alerts)
+	sayIgnored(p.e.log, found, p.o.alerts)
 	if err := p.detect(ctx); err != nil {
 		return err
 	}
@@ -206,7 +204,7 @@ func (p *pass) missedIsOld(r ingest.Result) bool {
 
 func (p *pass) sayUnread(err error) {
 	p.unread = append(p.unread, err)
-	p.log.Error(describe(err))
+	p.e.log.Error(describe(err))
 }
 
 // note says what was odd about a source.
@@ -217,32 +215,32 @@ func (p *pass) note(r ingest.Result) {
 	p.counts.future += r.Saved.Future
 	for _, g := range r.Gaps {
 		if g.Reason != store.GapUnread {
-			p.log.Warn(fmt.Sprintf("gap (%s) from %s to %s: %s", g.Reason, isotime.Format(g.From), isotime.Format(g.To), g.Detail))
+			p.e.log.Warn(fmt.Sprintf("gap (%s) from %s to %s: %s", g.Reason, isotime.Format(g.From), isotime.Format(g.To), g.Detail))
 		}
 	}
 	if r.Quarantined > 0 {
-		p.log.Warn(fmt.Sprintf("%d line(s) could not be read as facts and were quarantined: the view quarantine_log has samples", r.Quarantined))
+		p.e.log.Warn(fmt.Sprintf("%d line(s) could not be read as facts and were quarantined: the view quarantine_log has samples", r.Quarantined))
 	}
 	if r.Saved.Future > 0 {
-		p.log.Warn(fmt.Sprintf("%d fact(s) are stamped more than 5 minutes ahead of the clock", r.Saved.Future))
+		p.e.log.Warn(fmt.Sprintf("%d fact(s) are stamped more than 5 minutes ahead of the clock", r.Saved.Future))
 	}
-	sayFloods(p.log, r.Saved.Floods)
+	sayFloods(p.e.log, r.Saved.Floods)
 	if r.Saved.Expired > 0 {
-		p.log.Info(fmt.Sprintf("%d fact(s) from before %s were left out: the rows of that time are pruned, and may have held them",
+		p.e.log.Info(fmt.Sprintf("%d fact(s) from before %s were left out: the rows of that time are pruned, and may have held them",
 			r.Saved.Expired, isotime.Format(r.Saved.ExpiredBefore)))
 	}
 	if r.Torn != "" && p.o.now-r.TornAt > store.Hour {
-		p.log.Warn(fmt.Sprintf("the last line of %s has been without its end for %d min", r.Torn, (p.o.now-r.TornAt)/store.Minute))
+		p.e.log.Warn(fmt.Sprintf("the last line of %s has been without its end for %d min", r.Torn, (p.o.now-r.TornAt)/store.Minute))
 	}
 	if r.Quiet != "" {
-		p.log.Warn(r.Quiet)
+		p.e.log.Warn(r.Quiet)
 	}
 	switch {
 	case r.Capped && r.ReadTo != 0:
-		p.log.Info(fmt.Sprintf("the journal holds more than one pass reads; the next pass goes on, and until then its detectors judge as of %s",
+		p.e.log.Info(fmt.Sprintf("the journal holds more than one pass reads; the next pass goes on, and until then its detectors judge as of %s",
 			isotime.Format(r.ReadTo)))
 	case r.Capped:
-		p.log.Info("the journal holds more than one pass reads; the next pass goes on, and until its end its detectors are held back")
+		p.e.log.Info("the journal holds more than one pass reads; the next pass goes on, and until its end its detectors are held back")
 	}
 }
 
@@ -280,7 +278,7 @@ func (p *pass) sayAlerts(ctx context.Context) error {
 	return p.s.View(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		return tx.EachNotExported(func(a store.Alert) error {
 			if a.PassID.Int64 == p.row.ID {
-				p.log.Warn(fmt.Sprintf("ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix))
+				p.e.log.Warn(fmt.Sprintf("ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix))
 			}
 			return nil
 		})
@@ -295,35 +293,6 @@ func (p *pass) thresholds() detect.Thresholds {
 		FatalRatio:      p.o.fatalRatio,
 		FatalMinCount:   p.o.fatalMinCount,
 	}
-}
-
-// progress shows how a big backlog comes along: a bar on a terminal, a line
-// every few seconds elsewhere, nothing for a pass that is done at once.
-func (p *pass) progress(ctx context.Context, source string) ingest.Progress {
-	begun := p.e.Now()
-	last := begun
-	terminal := isTerminal(p.e.Stderr)
-	return func(lines int, read, total int64) {
-		now := p.e.Now()
-		if now.Sub(last) < 3*time.Second && !(terminal && now.Sub(begun) > time.Second) {
-			return
-		}
-		last = now
-		text := fmt.Sprintf("%s: %d lines, %.0f a second", source, lines, float64(lines)/now.Sub(begun).Seconds())
-		share := 100 * float64(read) / math.Max(float64(total), 1)
-		if total > 0 {
-			text = fmt.Sprintf("%s, %.0f%% of the file", text, share)
-		}
-		if terminal {
-			text = fmt.Sprintf("[%-30s] %s", bar(share), text)
-		}
-		p.log.Log(ctx, levelProgress, text)
-	}
-}
-
-func bar(share float64) string {
-	n := min(max(int(share*30/100), 0), 30)
-	return "##############################"[:n]
 }
 
 // finish writes the pass's row and says the summary. It returns the error of
@@ -353,7 +322,7 @@ func (p *pass) finish(ctx context.Context, err error, interrupted bool) error {
 		}
 	}
 	if err == nil && !interrupted {
-		p.log.Info(fmt.Sprintf("%d hosts; index: %d new rows; journal: %d entries, %d PUTs, %d rejections; %d new alert(s); %s",
+		p.e.log.Info(fmt.Sprintf("%d hosts; index: %d new rows; journal: %d entries, %d PUTs, %d rejections; %d new alert(s); %s",
 			p.row.Hosts, p.counts.ships, p.row.JournalEntries, p.counts.puts, p.counts.rejections, p.row.NewAlerts,
 			finished.Sub(time.UnixMicro(p.row.StartedAt)).Round(time.Millisecond)))
 	}

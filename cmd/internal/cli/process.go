@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -18,6 +19,9 @@ type Env struct {
 	Now            func() time.Time
 	Version        string        // of the release; "" is Go's own stamp of the checkout
 	BusyTimeout    time.Duration // how long a pass waits for another process's write; 0 is the store's own
+
+	log   *slog.Logger   // of the process, to Stderr
+	level *slog.LevelVar // of log
 }
 
 // Main is the program, from the arguments of this process to its exit code.

@@ -43,6 +43,7 @@ A pass does the same, a little at a time, by its --retention-days.`,
 			if err := o.check(e); err != nil {
 				return err
 			}
+			e.level.Set(o.level)
 			if o.dryRun {
 				return dryPrune(cmd.Context(), &o, e)
 			}
@@ -99,7 +100,7 @@ func (o *pruneOptions) count(e *Env, tx *store.Tx) error {
 	}
 	o.before = onTheHour(newest - o.ago)
 	if newest < e.Now().UnixMicro()-youngest {
-		newLogger(e, o.level).Info(fmt.Sprintf("--before %s counts from the newest fact, of %s, not from the clock", o.beforeText, isotime.Format(newest)))
+		e.log.Info(fmt.Sprintf("--before %s counts from the newest fact, of %s, not from the clock", o.beforeText, isotime.Format(newest)))
 	}
 	return nil
 }
@@ -155,7 +156,7 @@ func runPrune(ctx context.Context, o *pruneOptions, e *Env) error {
 		return err
 	}
 	if stopped {
-		newLogger(e, o.level).Info("stopped by a signal; what is gone is gone, and the next prune goes on from there")
+		e.log.Info("stopped by a signal; what is gone is gone, and the next prune goes on from there")
 	}
 	if err := o.tell(e, "gone", pruned); err != nil {
 		return err

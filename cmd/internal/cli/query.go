@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"regexp"
 	"time"
@@ -209,7 +208,7 @@ func (o *queryOptions) sayPruned(ctx context.Context, e *Env, text string, since
 	return o.view(ctx, func(tx *store.Tx) error {
 		kept, err := tx.RawSince()
 		if err == nil && from.UnixMicro() < kept {
-			newLogger(e, slog.LevelInfo).Info(fmt.Sprintf("ship_log, put_log and rejection_log begin at %s: of the time before, host_hourly has what was counted",
+			e.log.Info(fmt.Sprintf("ship_log, put_log and rejection_log begin at %s: of the time before, host_hourly has what was counted",
 				isotime.Format(kept)))
 		}
 		return err

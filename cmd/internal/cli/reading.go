@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -70,19 +71,19 @@ func (r *reading) style(e *Env) (report.Style, error) {
 	}
 	s := report.Style{Format: r.format, Zone: zone}
 	if isTerminal(e.Stdout) {
-		s.Width = terminalWidth(e)
+		s.Width = terminalWidth(e, e.Stdout)
 		s.Colour = e.Getenv("NO_COLOR") == "" && e.Getenv("TERM") != "dumb"
 	}
 	return s, nil
 }
 
-// terminalWidth is that which COLUMNS says, or the terminal itself; 80 if
-// neither does.
-func terminalWidth(e *Env) int {
+// terminalWidth returns the columns of the terminal w: those that COLUMNS says, or else
+// its own; 80 if neither is known.
+func terminalWidth(e *Env, w io.Writer) int {
 	if n, err := strconv.Atoi(e.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	if f, ok := e.Stdout.(*os.File); ok {
+	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			return width
 		}

@@ -69,12 +69,11 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		if err != nil {
 			return fmt.Errorf("--bucket: %w", err)
 		}
-		log := newLogger(e, slog.LevelInfo)
-		if err := o.sayHowOld(ctx, tx, log, w.Until); err != nil {
+		if err := o.sayHowOld(ctx, tx, e.log, w.Until); err != nil {
 			return err
 		}
 		if len(hosts) == 0 {
-			sayWholeHours(log, w, w.Counted(kept), kept)
+			sayWholeHours(e.log, w, w.Counted(kept), kept)
 			return report.Fleet(tx, e.Stdout, style, w, detect.Silences())
 		}
 		counted, err := buckets.Counted(w, kept)
@@ -82,7 +81,7 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 			return fmt.Errorf("--bucket %s: %w", o.bucket, err)
 		}
 		// Where the buckets begin stands in the table.
-		sayWholeHours(log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
+		sayWholeHours(e.log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
 		return report.History(tx, e.Stdout, style, hosts, w, buckets)
 	})
 }

@@ -58,7 +58,7 @@ func (p *pass) pruneByAge(ctx context.Context) error {
 		}
 	}
 	if pruned.Raw() > 0 || given > 0 {
-		p.log.Info(fmt.Sprintf("pruned %d row(s) from before %s; %d KiB given back", pruned.Raw(), isotime.Format(before), given>>10))
+		p.e.log.Info(fmt.Sprintf("pruned %d row(s) from before %s; %d KiB given back", pruned.Raw(), isotime.Format(before), given>>10))
 	}
 	return nil
 }
@@ -96,11 +96,11 @@ func (p *pass) pruneBySize(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.log.Info(fmt.Sprintf("pruned %d row(s) because the database is larger than --max-database-size %s; all rows are kept from %s on; %d KiB given back",
+		p.e.log.Info(fmt.Sprintf("pruned %d row(s) because the database is larger than --max-database-size %s; all rows are kept from %s on; %d KiB given back",
 			pruned.Raw(), p.o.maxSizeText, isotime.Format(since), given>>10))
 	}
 	if tooLarge {
-		p.log.Warn(fmt.Sprintf("the database is larger than --max-database-size %s, but the detectors need the rows that are left; the rest is hourly counts and alerts",
+		p.e.log.Warn(fmt.Sprintf("the database is larger than --max-database-size %s, but the detectors need the rows that are left; the rest is hourly counts and alerts",
 			p.o.maxSizeText))
 	}
 	return nil

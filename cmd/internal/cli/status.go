@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
 	"github.com/cis490/fleet-health/report"
@@ -64,7 +63,7 @@ func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
 		if _, ok, err := tx.LastPass(); err != nil {
 			return err
 		} else if !ok {
-			newLogger(e, slog.LevelInfo).Warn(noPassYet(ctx, o.db))
+			e.log.Warn(noPassYet(ctx, o.db))
 		}
 		return report.Status(tx, e.Stdout, style, w, maxAge, sizeOf(o.index))
 	})

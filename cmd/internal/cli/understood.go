@@ -91,7 +91,7 @@ func (p *pass) judgePuts(ctx context.Context, journal ingest.Result, shipped int
 	}
 	const forms = "ingest/README.md names the forms of access lines that are read"
 	if few {
-		p.log.Warn(fmt.Sprintf("the index has %d new rows, but only %d line(s) of unit %s were understood as PUTs: %s%s",
+		p.e.log.Warn(fmt.Sprintf("the index has %d new rows, but only %d line(s) of unit %s were understood as PUTs: %s%s",
 			shipped, f.newPuts, p.o.unit, forms, newest))
 		return nil
 	}
@@ -101,7 +101,7 @@ func (p *pass) judgePuts(ctx context.Context, journal ingest.Result, shipped int
 	if len(symptoms) == 1 {
 		notJudged = symptoms[0] + " is"
 	}
-	p.log.Warn(fmt.Sprintf("hosts have shipped since %s, but no line of unit %s was understood as a PUT; %s not judged, and PUTs are unknown: %s%s",
+	p.e.log.Warn(fmt.Sprintf("hosts have shipped since %s, but no line of unit %s was understood as a PUT; %s not judged, and PUTs are unknown: %s%s",
 		isotime.Format(f.since()), p.o.unit, notJudged, forms, newest))
 	_, err = p.s.Save(ctx, &store.Batch{Source: source, Now: p.o.now, Gaps: []store.Gap{{Reason: store.GapNotUnderstood, From: f.since(), To: until,
 		Detail: "hosts shipped, but no line of the receiver was understood as a PUT"}}})

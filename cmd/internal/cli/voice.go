@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -28,11 +28,11 @@ func sayError(e *Env, cmd *cobra.Command, err error) {
 	if err == nil || errors.Is(err, errUnread) || errors.Is(err, errSaid) {
 		return
 	}
-	if _, log := cmd.Annotations[writesLog]; log || toJournal(e) {
-		newLogger(e, slog.LevelInfo).Error(describe(err))
-		return
+	level := levelAnswer
+	if _, log := cmd.Annotations[writesLog]; log {
+		level = slog.LevelError
 	}
-	fmt.Fprintf(e.Stderr, "error: %s\n", visible.Escape(describe(err)))
+	e.log.Log(context.Background(), level, describe(err))
 }
 
 // cell is a host's name or another value from outside as a line shows it: one word,

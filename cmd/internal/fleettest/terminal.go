@@ -29,25 +29,11 @@ func ProgramIn(t testing.TB, dir string) string {
 // OnTerminal runs a command with a pseudo-terminal as its output, and returns
 // what reached it.
 func OnTerminal(cmd *exec.Cmd, width int) (shown string, err error) {
-	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	ours, theirs, err := OpenTerminal(width)
 	if err != nil {
 		return "", err
 	}
 	defer ours.Close()
-	number, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: uint16(width)})
-	}
-	if err != nil {
-		return "", err
-	}
-	theirs, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return "", err
-	}
 	cmd.Stdout, cmd.Stderr = theirs, theirs
 	err = cmd.Start()
 	theirs.Close()
@@ -57,4 +43,27 @@ func OnTerminal(cmd *exec.Cmd, width int) (shown string, err error) {
 	// Reading ends with EIO when nobody has the other side open any more.
 	text, _ := io.ReadAll(ours)
 	return string(text), cmd.Wait()
+}
+
+// OpenTerminal makes a pseudo-terminal: what is written to theirs is read from ours.
+func OpenTerminal(width int) (ours, theirs *os.File, err error) {
+	ours, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	number, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: uint16(width)})
+	}
+	if err == nil {
+		theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		ours.Close()
+		return nil, nil, err
+	}
+	return ours, theirs, nil
 }
