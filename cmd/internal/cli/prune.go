@@ -151,11 +151,10 @@ func runPrune(ctx context.Context, o *pruneOptions, e *Env) error {
 		}
 		return err
 	})
-	stopped := ctx.Err() != nil
-	if err != nil && !(stopped && errors.Is(err, context.Canceled)) {
+	if err != nil && !isSignal(ctx, err) {
 		return err
 	}
-	if stopped {
+	if ctx.Err() != nil {
 		e.log.Info("stopped by a signal; what is gone is gone, and the next prune goes on from there")
 	}
 	if err := o.tell(e, "gone", pruned); err != nil {

@@ -25,8 +25,8 @@ const minDatabaseSize = 16 << 20
 // is left then is left to the next passes. It does one step in any case. If the
 // database is larger than it may be after that, younger rows go.
 func (p *pass) prune(ctx context.Context) error {
-	var err error
-	if len(p.heldBack) == 0 { // by a clock that is wrong, all may seem old
+	err := ctx.Err()
+	if err == nil && len(p.heldBack) == 0 { // by a clock that is wrong, all may seem old
 		err = p.pruneByAge(ctx)
 	}
 	if err == nil {

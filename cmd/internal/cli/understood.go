@@ -62,7 +62,11 @@ func (f putFacts) fewUnderstood(ships int) bool {
 // judgePuts notices access lines of a form that is not read. If no PUT is
 // understood, the detectors that depend on them are held back, and the time is a
 // gap of the journal.
-func (p *pass) judgePuts(ctx context.Context, journal ingest.Result, shipped int, until int64) error {
+func (p *pass) judgePuts(ctx context.Context, journal ingest.Result) error {
+	shipped, until := p.row.IndexRows, p.o.now
+	if p.o.export != "" {
+		until = min(until, journal.Heard.Newest) // a dump says nothing of the time after it
+	}
 	source, err := p.s.Source(ctx, store.StreamJournal)
 	if err != nil {
 		return err
