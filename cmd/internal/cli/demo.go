@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -36,45 +35,69 @@ func demoCommand(e *Env) *cobra.Command {
 }
 
 func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
-	dir := ""
-	if len(args) == 1 {
-		dir = args[0]
-		if err := refuseRoot(dir); err != nil {
-			return err
-		}
-		if err := os.MkdirAll(dir, 0o750); err != nil {
-			return fmt.Errorf("%w: %w", errUsage, err)
-		}
-		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
-			return fmt.Errorf("%w: %s is not an empty directory", errUsage, dir)
-		}
-	} else {
-		var err error
-		if dir, err = os.MkdirTemp("", "fleet-demo-"); err != nil {
-			return err
-		}
+	dir, err := demoDir(args)
+	if err != nil {
+		return err
 	}
 	if err := makeFleet(dir, rand.New(rand.NewPCG(seed, 0))); err != nil {
 		return err
 	}
 	fmt.Fprintf(e.Stdout, "A fleet as of %s, in %s\n\n", demoNow.Format(time.RFC3339), dir)
-	o := passOptions{db: filepath.Join(dir, "fleet.db"), index: filepath.Join(dir, "index.jsonl"),
-		alerts: filepath.Join(dir, "alerts.jsonl"), unit: "cis490-receiver", export: filepath.Join(dir, "journal.export"),
-		journal: "system", journalTimeout: time.Minute, lookbackHours: 24, silentMin: 30, recentMin: 30,
-		fatalMinCount: 10, fatalRatio: 0.95, now: demoNow.UnixMicro(), nowGiven: true, level: slog.LevelError}
+	o := defaultPassOptions()
+	o.db, o.index = filepath.Join(dir, "fleet.db"), filepath.Join(dir, "index.jsonl")
+	o.alerts, o.export = filepath.Join(dir, "alerts.jsonl"), filepath.Join(dir, "journal.export")
+	o.nowText, o.logLevel = demoNow.Format(time.RFC3339), "error"
+	if err := o.check(e); err != nil {
+		return err
+	}
 	if err := runPass(ctx, o, e); err != nil {
 		return err
 	}
-	style, err := (&reading{format: report.FormatTable}).style(e)
+	if err := showDemo(ctx, &o, e); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.Stdout, tryNext, shellword.Quote(dir), demoNow.Format(time.RFC3339))
+	return err
+}
+
+// tryNext needs the directory and the time of the demo.
+const tryNext = `
+Try next:
+  cis490-fleet-health report --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health report lab-06 --since 3h --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health query last-good --since 3h --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health status --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --now %[2]s
+  cis490-fleet-health pass --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --alerts-path %[1]s/alerts.jsonl --journal-export %[1]s/journal.export --now %[2]s
+  sqlite3 -readonly %[1]s/fleet.db "SELECT hour, host, ships, puts_4xx, puts_5xx FROM host_hourly WHERE hour >= '2026-05-01T10'"
+`
+
+// demoDir returns the empty directory for the fleet: the one that was typed, or a new
+// temporary one.
+func demoDir(args []string) (string, error) {
+	if len(args) == 0 {
+		return os.MkdirTemp("", "fleet-demo-")
+	}
+	dir := args[0]
+	if err := refuseRoot(dir); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		return "", fmt.Errorf("%w: %s is not an empty directory", errUsage, dir)
+	}
+	return dir, nil
+}
+
+// showDemo shows what the pass found: the alerts of a day, and the fleet.
+func showDemo(ctx context.Context, o *passOptions, e *Env) error {
+	r := reading{db: o.db, format: report.FormatTable}
+	style, err := r.style(e)
 	if err != nil {
 		return err
 	}
-	s, err := store.OpenReadOnly(ctx, o.db)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	err = s.View(ctx, func(tx *store.Tx) error {
+	return r.view(ctx, func(tx *store.Tx) error {
 		fmt.Fprintf(e.Stdout, "What to do about each alert stands in %s.\n", o.alerts)
 		w := report.Window{Since: o.now - 24*store.Hour, Until: o.now}
 		if err := report.Alerts(tx, e.Stdout, style, w, store.AlertFilter{}); err != nil {
@@ -83,19 +106,6 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 		fmt.Fprintln(e.Stdout)
 		return report.Fleet(tx, e.Stdout, style, w, detect.Silences())
 	})
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(e.Stdout, `
-Try next:
-  cis490-fleet-health report --db %[1]s/fleet.db --now %[2]s
-  cis490-fleet-health report lab-06 --since 3h --db %[1]s/fleet.db --now %[2]s
-  cis490-fleet-health query last-good --since 3h --db %[1]s/fleet.db --now %[2]s
-  cis490-fleet-health status --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --now %[2]s
-  cis490-fleet-health pass --db %[1]s/fleet.db --index-path %[1]s/index.jsonl --alerts-path %[1]s/alerts.jsonl --journal-export %[1]s/journal.export --now %[2]s
-  sqlite3 -readonly %[1]s/fleet.db "SELECT hour, host, ships, puts_4xx, puts_5xx FROM host_hourly WHERE hour >= '2026-05-01T10'"
-`, shellword.Quote(dir), demoNow.Format(time.RFC3339))
-	return err
 }
 
 // demoHost is how a host of the demo behaves: minutes before the end, negative

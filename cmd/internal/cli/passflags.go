@@ -67,7 +67,13 @@ func passLike(e *Env, cmd *cobra.Command, rebuild bool) *cobra.Command {
 	return cmd
 }
 
-// flags adds the flags of a pass, with their defaults.
+// defaultPassOptions returns the options of a pass without flags.
+func defaultPassOptions() (o passOptions) {
+	o.flags(pflag.NewFlagSet("", pflag.ContinueOnError))
+	return o
+}
+
+// flags adds the flags of a pass, and sets the options to their defaults.
 func (o *passOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.db, "db", defaultDB, "the database")
 	f.StringVar(&o.index, "index-path", defaultIndex, "the receiver's index")
