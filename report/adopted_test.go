@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAdoptedNames: a line of the predecessor has a raw host name, also in the commands
-// of its fix. The name is stored quoted if it is not plain. Rewrite writes the raw name
-// again, unless it looks like a name that the program itself uses.
+// TestAdoptedNames adopts lines of the predecessor, which have raw host names, also in the
+// commands of the fix. Names that are not plain are stored quoted. Rewrite writes the raw
+// name again, unless it looks like a name of the program's own.
 func TestAdoptedNames(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)

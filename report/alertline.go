@@ -15,7 +15,7 @@ import (
 	"github.com/cis490/fleet-health/store/visible"
 )
 
-// alertLine is a line of alerts.jsonl, in the order of its keys.
+// alertLine is a line of alerts.jsonl. The fields have the order of the keys.
 type alertLine struct {
 	Host         string `json:"host"`
 	Symptom      string `json:"symptom"`
@@ -25,10 +25,10 @@ type alertLine struct {
 	DedupKey     string `json:"dedup_key"`
 }
 
-// maxAlertLine is the longest line that is read as an alert, in bytes.
+// maxAlertLine is the length in bytes of the longest line that is read as an alert.
 const maxAlertLine = 64 << 10
 
-// parseAlert reads a line of alerts.jsonl, ours or the predecessor's.
+// parseAlert parses a line of alerts.jsonl that this program or the predecessor wrote.
 func parseAlert(line []byte) (a store.Alert, ok bool) {
 	var l alertLine
 	if !utf8.Valid(line) || json.Unmarshal(line, &l) != nil || l.DedupKey == "" || len(l.DedupKey) > 64 {
@@ -40,15 +40,15 @@ func parseAlert(line []byte) (a store.Alert, ok bool) {
 }
 
 // keyFits reports whether the key of an alert read from a file belongs to its host,
-// symptom and hour. Another program may have written the line. A key that does not fit
-// would stop a different alert.
+// symptom and hour. Another program may have written the line. If its key is that of a
+// different alert, the different alert would never be raised.
 func keyFits(a store.Alert) bool {
-	// The key joins its parts with |, so host "a" with symptom "b|c" has the key of host "a|b" with symptom "c".
+	// The key joins its parts with |: host "a" with symptom "b|c" has the same key as host "a|b" with symptom "c".
 	return a.DedupKey == store.AlertKey(a.Host, a.Symptom, a.DetectedAt) && !strings.Contains(a.Symptom, "|")
 }
 
-// asStored returns an alert read from a file in the form in which it is stored. The
-// predecessor writes the raw host name into the commands of a fix.
+// asStored returns an alert read from a file in its stored form. The predecessor wrote
+// the raw host name into the commands of a fix, so the name is quoted there too.
 func asStored(a store.Alert) store.Alert {
 	name := store.StoredAlertsName(a.Host)
 	a.SuggestedFix = visible.Escape(strings.Replace(a.SuggestedFix, "On "+a.Host+":", "On "+shellword.InText(store.RawName(name))+":", 1))
@@ -56,8 +56,8 @@ func asStored(a store.Alert) store.Alert {
 	return a
 }
 
-// AlertJSON returns the line of alerts.jsonl for an alert. It is ASCII, spaced as
-// Python's json spaces it, so that existing greps of the file still work.
+// AlertJSON returns the line of alerts.jsonl for an alert, with its newline. The line is
+// ASCII and has the spaces of Python's json, so that existing greps still work.
 func AlertJSON(a store.Alert) string {
 	var b strings.Builder
 	for i, m := range [][2]string{{"host", store.AlertsName(a.Host)}, {"symptom", a.Symptom}, {"detail", a.Detail},
@@ -68,10 +68,10 @@ func AlertJSON(a store.Alert) string {
 	return b.String() + "}\n"
 }
 
-// readAlerts calls found for each alert in a file from an offset on. It returns the
-// offset at which the last whole line ends. A last line that lacks its newline is
-// whole too, unless it may be the start of an alert; its end is one byte after the
-// end of the file, because the newline is still to be written.
+// readAlerts calls found for each alert after an offset in a file. It returns the offset
+// at which the last whole line ends. A last line without a newline counts as whole,
+// unless it may be a torn alert. Its end is one byte after the end of the file, because
+// the caller must still write the newline.
 func readAlerts(f io.ReaderAt, offset int64, found func(store.Alert) error) (whole int64, err error) {
 	lines := bufio.NewReaderSize(io.NewSectionReader(f, offset, 1<<62), maxAlertLine+1)
 	for whole = offset; ; {
@@ -96,9 +96,8 @@ func readAlerts(f io.ReaderAt, offset int64, found func(store.Alert) error) (who
 	}
 }
 
-// nextLine reads a line. It returns the line with its newline, and its length in
-// bytes. If the line is too long for an alert, line is nil. The last line comes with
-// io.EOF.
+// nextLine returns a line with its newline, and its length in bytes. The line is nil if
+// it is too long for an alert. The error is io.EOF at the last line.
 func nextLine(lines *bufio.Reader) (line []byte, length int64, err error) {
 	line, err = lines.ReadSlice('\n')
 	length = int64(len(line))
@@ -110,7 +109,7 @@ func nextLine(lines *bufio.Reader) (line []byte, length int64, err error) {
 	return line, length, err
 }
 
-// tornAlert reports whether a line without a newline may be the start of an alert.
+// tornAlert reports whether a line without a newline may be the first part of an alert.
 func tornAlert(line []byte) bool {
 	const start = `{"host": `
 	return line != nil && (bytes.HasPrefix(line, []byte(start)) || bytes.HasPrefix([]byte(start), line))

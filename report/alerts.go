@@ -8,7 +8,7 @@ import (
 )
 
 var alertColumns = []column[store.Alert]{
-	{key: "detected_at", head: "detected", of: func(a store.Alert) value { return instant(a.DetectedAt) }},
+	{key: "detected_at", head: "detected", of: func(a store.Alert) value { return timestamp(a.DetectedAt) }},
 	{key: "host", head: "host", cut: 12, of: func(a store.Alert) value { return a.Host }},
 	{key: "symptom", head: "symptom", of: func(a store.Alert) value { return a.Symptom }},
 	{key: "detail", head: "detail", cut: 10, of: func(a store.Alert) value { return a.Detail }},
@@ -17,13 +17,13 @@ var alertColumns = []column[store.Alert]{
 	{key: "exported_at", of: func(a store.Alert) value { return timeOf(a.ExportedAt) }},
 }
 
-// newestAlerts is how many a table shows, which is held in memory, and which
-// nobody would read.
+// newestAlerts limits the alerts in a table: nobody reads more, and a table is held in
+// memory.
 const newestAlerts = 1000
 
-// Alerts writes the alerts of a window, oldest first; a table has the newest
-// 1,000 of them, and below those of one host what to do about them. As NDJSON they
-// are the lines that they have in alerts.jsonl.
+// Alerts writes the alerts of a window, oldest first. A table has only the newest 1,000.
+// If the filter names a host, people also read what to do. NDJSON has the lines of
+// alerts.jsonl.
 func Alerts(tx *store.Tx, out io.Writer, s Style, w Window, f store.AlertFilter) error {
 	f.Since, f.Until = w.Since, w.Until
 	var todo fixes

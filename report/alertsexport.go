@@ -11,9 +11,9 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// Export appends the alerts that are not in alerts.jsonl yet, syncs the file, marks
-// them as exported, and returns how many there were. Reconcile repairs the file if a
-// crash comes in between.
+// Export appends the alerts that are not in alerts.jsonl yet, syncs the file, and marks
+// the alerts as exported. It returns their number. After a crash between these steps,
+// Reconcile repairs the file.
 func Export(ctx context.Context, s *store.Store, path string, now int64) (n int, err error) {
 	if waiting, err := s.AnyNotExported(ctx); err != nil || !waiting {
 		return 0, err
@@ -31,16 +31,16 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 	}
 	defer f.Close()
 	if f.size == 0 {
-		// Without a position, Reconcile would take the remains of a first export that a
-		// power cut tore for another program's file, and refuse it.
-		if err := s.Update(ctx, func(tx *store.Tx) error { return setPosition(tx, source, f, 0, now) }); err != nil {
+		// A power cut may tear the first export. Without a cursor, Reconcile would
+		// refuse what is left as another program's file.
+		if err := s.Update(ctx, func(tx *store.Tx) error { return moveCursor(tx, source, f, 0, now) }); err != nil {
 			return 0, err
 		}
 	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		var end int64
 		if n, end, err = appendAlerts(tx, f); err != nil {
-			// The next pass must not find lines that may never reach the disk.
+			// The lines may never reach the disk, so the next pass must not find them.
 			f.Truncate(f.size)
 			return fmt.Errorf("append alerts: %w", err)
 		}
@@ -52,7 +52,7 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 		if err := tx.MarkAllExported(now); err != nil {
 			return err
 		}
-		return setPosition(tx, source, f, end, now)
+		return moveCursor(tx, source, f, end, now)
 	})
 	if err != nil {
 		return 0, err
@@ -61,7 +61,7 @@ func Export(ctx context.Context, s *store.Store, path string, now int64) (n int,
 }
 
 // appendAlerts appends the alerts that are not exported yet, and syncs the file. It
-// returns how many there were, and the offset up to which the file agrees with the table.
+// returns their number, and the offset up to which the file agrees with the table.
 func appendAlerts(tx *store.Tx, f *alertsFile) (n int, end int64, err error) {
 	n, written, err := writeAlerts(tx, f)
 	if err != nil {
@@ -72,17 +72,17 @@ func appendAlerts(tx *store.Tx, f *alertsFile) (n int, end int64, err error) {
 	}
 	end, err = f.Seek(0, io.SeekCurrent)
 	if end != f.size+written {
-		end = f.size // another program appended too: the next pass reads its lines
+		end = f.size // another program appended too; the next pass reads its lines
 	}
 	return n, end, err
 }
 
-// appendBytes is about how many bytes are written at a time.
+// appendBytes is the approximate number of bytes in one write.
 const appendBytes = 64 << 10
 
-// writeAlerts writes the alerts that are not exported yet. It returns how many there
-// were, and how many bytes they took. It writes whole lines at a time, so that a line
-// that another program appends does not end up inside one of ours.
+// writeAlerts writes the alerts that are not exported yet. It returns their number and
+// their size in bytes. Each write has whole lines only: another program may append to
+// the file at the same time, and must not split a line of ours.
 func writeAlerts(tx *store.Tx, w io.Writer) (n int, written int64, err error) {
 	var lines bytes.Buffer
 	flush := func() error {

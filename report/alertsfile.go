@@ -1,5 +1,5 @@
-// Package report renders what package store holds: tables, and alerts.jsonl,
-// which is a report too. It imports store and no other room.
+// Package report writes tables, CSV, JSON and alerts.jsonl from the database. It
+// imports store and no other room.
 package report
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// ErrAlertsPath means that a path does not name a file to which alerts can be appended.
+// ErrAlertsPath means that alerts cannot be appended at a path.
 var ErrAlertsPath = errors.New("not a file for alerts")
 
-// errNoAlert means that a file has content, but no alert: it is some other file.
+// errNoAlert means that a file has content, but no alert. It belongs to another program.
 var errNoAlert = fmt.Errorf("%w: it holds something, but no alert", ErrAlertsPath)
 
-// alertsFile is an open alerts file, with the size in bytes that it had when it was opened.
+// alertsFile is an open alerts file. size is its size in bytes at the time it was opened.
 type alertsFile struct {
 	*os.File
 	size int64
@@ -49,8 +49,8 @@ func openAlerts(path string, flags int) (*alertsFile, error) {
 	return &alertsFile{f, info.Size()}, nil
 }
 
-// unusable marks an error of opening a file as ErrAlertsPath if the path is at fault,
-// and not the disk.
+// unusable wraps an error of opening a file in ErrAlertsPath if the path causes it. It
+// returns other errors, such as those of the disk, as they are.
 func unusable(err error) error {
 	for _, fault := range []error{fs.ErrPermission, syscall.ELOOP, syscall.EISDIR, syscall.ENOTDIR, syscall.ENXIO, syscall.ENAMETOOLONG} {
 		if errors.Is(err, fault) {
@@ -60,10 +60,11 @@ func unusable(err error) error {
 	return err
 }
 
-// tailBytes is how many bytes before a position identify the file.
+// tailBytes is the number of bytes before a position that identify the file.
 const tailBytes = 512
 
-// position is the offset up to which alerts.jsonl agrees with the table.
+// position is the offset up to which alerts.jsonl agrees with the table. Its JSON is the
+// state of the cursor.
 type position struct {
 	Version int    `json:"v"`
 	Offset  int64  `json:"offset"` // in bytes
@@ -78,15 +79,15 @@ func positionOf(f io.ReaderAt, offset int64) (position, error) {
 	return position{1, offset, fmt.Sprintf("%016x", xxhash.Sum64(tail))}, nil
 }
 
-// in reports whether a file can be the one of which the position was stored. At offset
-// 0, any file can.
+// in reports whether a file has the bytes that stood before the position. Every file
+// has position 0.
 func (p position) in(f io.ReaderAt) bool {
 	at, err := positionOf(f, p.Offset)
 	return err == nil && at == p
 }
 
-// setPosition stores that the file agrees with the table up to an offset.
-func setPosition(tx *store.Tx, source int64, f io.ReaderAt, offset, now int64) error {
+// moveCursor moves the cursor to an offset in the file, in bytes.
+func moveCursor(tx *store.Tx, source int64, f io.ReaderAt, offset, now int64) error {
 	at, err := positionOf(f, offset)
 	if err != nil {
 		return err

@@ -19,7 +19,8 @@ import (
 
 const now = 1777636800 * store.Second // 2026-05-01T12:00:00Z
 
-// need returns the path of a program. Without it, the test is skipped, and fails in CI.
+// need returns the path of a program. If it is missing, need skips the test, or fails it
+// in CI.
 func need(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -73,7 +74,7 @@ func (f *alertsFile) raise(ns ...int) {
 	}
 }
 
-// pass reconciles and exports as a pass does. It returns how many alerts it adopted.
+// pass reconciles and exports as a pass does. It returns the number of adopted alerts.
 func (f *alertsFile) pass() int {
 	f.Helper()
 	found, err := report.Reconcile(f.Context(), f.s, f.path, now)
@@ -93,7 +94,7 @@ func (f *alertsFile) write(content string) {
 	}
 }
 
-// cutExport lets an export fail after its lines were appended, before they are marked.
+// cutExport makes an export fail after it appended its lines and before it marks them.
 func (f *alertsFile) cutExport(want string) {
 	f.Helper()
 	execute := func(statement string) {
@@ -134,8 +135,8 @@ func (f *alertsFile) holds(want string) {
 	}
 }
 
-// TestAFirstExportThatAPowerCutLeftEmpty: every pass refused a file of nothing but
-// zeros, because it has no alert.
+// TestAFirstExportThatAPowerCutLeftEmpty: every pass refused a file of only zeros,
+// because it has no alert.
 func TestAFirstExportThatAPowerCutLeftEmpty(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -163,9 +164,9 @@ func TestRotatedAfterAFirstExportThatWasCut(t *testing.T) {
 	f.holds(lines(3))
 }
 
-// TestANewDatabaseKnowsWhatWasRotatedAway: after a rebuild within the hour of the
-// rotation, each alert of that hour came twice. Another program's file is not changed.
-func TestANewDatabaseKnowsWhatWasRotatedAway(t *testing.T) {
+// TestANewDatabaseAdoptsTheRotatedFile: after a rebuild within the hour of the rotation,
+// each alert of that hour was written twice. Another program's file is not changed.
+func TestANewDatabaseAdoptsTheRotatedFile(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
 	os.WriteFile(f.path+".1", []byte(lines(1, 2)), 0o640)
@@ -187,7 +188,7 @@ func TestANewDatabaseKnowsWhatWasRotatedAway(t *testing.T) {
 }
 
 // TestADatabaseFromBeforeTheRotation: after a backup was restored within the hour, an
-// alert that was raised after the backup came twice.
+// alert that was raised after the backup was written twice.
 func TestADatabaseFromBeforeTheRotation(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -301,8 +302,8 @@ func TestACrashAnywhereInTheExport(t *testing.T) {
 	}
 }
 
-// TestManyAlertsAreAppendedOnce appends more alerts than are written at a time. They
-// used to be held in memory three times: 50,000 silent hosts took 130 MiB.
+// TestManyAlertsAreAppendedOnce appends more alerts than one write takes. They used to be
+// in memory three times: 50,000 silent hosts took 130 MiB.
 func TestManyAlertsAreAppendedOnce(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -319,8 +320,8 @@ func TestManyAlertsAreAppendedOnce(t *testing.T) {
 	}
 }
 
-// predecessors is a file that the predecessor left. Its times have no fraction if that
-// is zero, and its sentences differ from ours.
+// predecessors is a file of the predecessor. Its times have no fraction if that is zero,
+// and its sentences differ from ours.
 const predecessors = `{"host": "lab-1", "symptom": "silent", "detail": "old words \u2014 1", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59+00:00", "dedup_key": "5ae54d2389817ffa"}
 {"host": "lab-2", "symptom": "silent", "detail": "old words", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59.999999+00:00", "dedup_key": "9ee400f619710f89"}
 {"host": "lab-5", "symptom": "silent", "detail": "no key", "suggested_fix": "x", "detected_at_wall": "2026-05-01T11:59:59.999999+00:00"}
@@ -356,8 +357,8 @@ func TestThePredecessorsFileIsAdoptedOnce(t *testing.T) {
 	}
 }
 
-// pythonDriver checks, for each line of standard input, that its time can be
-// read, and writes it as Python would.
+// pythonDriver checks that Python can read the time of each line of standard input, and
+// writes the line as Python would.
 const pythonDriver = `
 import datetime, json, sys
 for line in sys.stdin.buffer:
@@ -368,9 +369,9 @@ for line in sys.stdin.buffer:
     print(int(at.timestamp()), json.dumps(row))
 `
 
-// TestAlertLinesAreWhatPythonWrites: a newline in a value was written as
-// \u000a, where Python writes \n.
-func TestAlertLinesAreWhatPythonWrites(t *testing.T) {
+// TestAlertLinesEqualPythons: a newline in a value was written as \u000a, but Python
+// writes \n.
+func TestAlertLinesEqualPythons(t *testing.T) {
 	t.Parallel()
 	python := need(t, "python3")
 	r := rand.New(rand.NewPCG(3, 1))

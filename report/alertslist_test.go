@@ -11,8 +11,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestATableOfAlertsHasTheNewest: years of alerts were held in memory, and shown.
-// What is for programs has them all.
+// TestATableOfAlertsHasTheNewest: a table held years of alerts in memory. Formats for
+// programs still have all alerts.
 func TestATableOfAlertsHasTheNewest(t *testing.T) {
 	t.Parallel()
 	const n = 1005
@@ -44,7 +44,7 @@ func TestATableOfAlertsHasTheNewest(t *testing.T) {
 		if got := strings.Count(out.String(), "\n"); got != lines {
 			t.Errorf("%s has %d lines, want %d", format, got, lines)
 		}
-		// Those of the earliest time, in the order in which they were raised.
+		// Alerts of the earliest time stand in the order in which they were raised.
 		has := strings.Contains(out.String(), "lab-0 ") || strings.Contains(out.String(), "lab-0,") || strings.Contains(out.String(), `"lab-0"`)
 		if people := lines < n; has == people {
 			t.Errorf("%s has the oldest alert: %v", format, has)

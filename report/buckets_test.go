@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TestADayBeginsWhereItBegins: a day whose midnight the clocks leave out began an
-// hour early, and a day that the calendar leaves out could not be passed.
-func TestADayBeginsWhereItBegins(t *testing.T) {
+// TestDaysStartAtMidnight: a day whose midnight the clocks skip started an hour early, and
+// a day that the calendar skips stopped the loop.
+func TestDaysStartAtMidnight(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ zone, from, to, want string }{
 		{"America/Sao_Paulo", "2017-10-14T12:00:00Z", "2017-10-17T00:00:00Z", "14 00:00, 15 01:00, 16 00:00"},
@@ -48,8 +48,8 @@ func TestADayBeginsWhereItBegins(t *testing.T) {
 	}
 }
 
-// TestEveryZonesDaysFollowOneAnother: over years, in zones that have done odd
-// things with their clocks.
+// TestEveryZonesDaysFollowOneAnother cuts years into days, in zones with unusual clock
+// changes.
 func TestEveryZonesDaysFollowOneAnother(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"America/Sao_Paulo", "Asia/Beirut", "Africa/Cairo", "Pacific/Apia", "America/St_Johns", "Asia/Gaza", "Asia/Tehran", "Africa/Casablanca",

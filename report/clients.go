@@ -9,11 +9,11 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// manyOthers stands for the addresses that were too many to keep.
+// manyOthers stands for the addresses that were not stored because there were too many.
 const manyOthers = "others"
 
-// hostClients returns the addresses that a host's PUTs came from in the hours of a
-// window, as far as they are kept.
+// hostClients returns the stored addresses that a host's PUTs came from in the hours of
+// a window.
 func hostClients(tx *store.Tx, host string, w Window, b Buckets) ([]store.ClientHour, error) {
 	id, err := tx.HostID(host)
 	if err != nil {
@@ -22,7 +22,8 @@ func hostClients(tx *store.Tx, host string, w Window, b Buckets) ([]store.Client
 	return tx.Clients(id, b.Bounds[0]/store.Hour, w.Until/store.Hour)
 }
 
-// clientsIn returns the addresses of the hours that a bucket stands in, each once.
+// clientsIn returns the distinct addresses of the hours that a bucket overlaps. The bucket
+// ends before to; both times are in microseconds.
 func clientsIn(clients []store.ClientHour, from, to int64) (in words) {
 	more := false
 	for _, c := range clients {
@@ -40,14 +41,14 @@ func clientsIn(clients []store.ClientHour, from, to int64) (in words) {
 	return in
 }
 
-// clientSet is a set of addresses that a host has used within one hour.
+// clientSet is a set of addresses that a host used within one hour.
 type clientSet struct {
 	clients words
-	hours   int
-	last    int64 // the last of the hours, since 1970
+	hours   int   // the number of such hours
+	last    int64 // the last of them, in hours since 1970
 }
 
-// clientSets returns the sets of more than one address, the latest first.
+// clientSets returns the sets of more than one address, latest first.
 func clientSets(clients []store.ClientHour) (sets []clientSet) {
 	for i, c := range clients {
 		if i > 0 && c.Hour == clients[i-1].Hour {
@@ -69,11 +70,11 @@ func clientSets(clients []store.ClientHour) (sets []clientSet) {
 	return sets
 }
 
-// maxClientSets is how many sets of addresses are named below a history.
+// maxClientSets limits the sets of addresses that stand below a history.
 const maxClientSets = 3
 
-// sharedName says where a host's PUTs came from more than one address within an
-// hour: two machines may go by one name.
+// sharedName returns the lines about hours in which a host's PUTs came from more than one
+// address, because two machines may use one name. It returns "" if there were none.
 func sharedName(sets []clientSet, p page, zone *time.Location) string {
 	if len(sets) == 0 {
 		return ""

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// csvRows writes RFC 4180 lines under a header. Whatever is no number stands in
-// quotes, but for a cell in which nothing stands.
+// csvRows writes a header and rows as RFC 4180 lines. Every cell is quoted, except
+// numbers and empty cells.
 type csvRows struct {
 	w      *bufio.Writer
 	shapes []shape
@@ -18,7 +18,7 @@ func newCSVRows(w io.Writer, shapes []shape) (*csvRows, error) {
 	c := &csvRows{w: bufio.NewWriter(w), shapes: shapes}
 	for _, col := range shapes {
 		if col.key != "" {
-			c.line = append(c.line, csvText(Cell(col.key))) // of a query, a name is whatever was typed
+			c.line = append(c.line, csvText(Cell(col.key))) // in a query, the operator may type any name
 		}
 	}
 	return c, c.write()
@@ -36,7 +36,7 @@ func (c *csvRows) row(values []value) error {
 
 func (c *csvRows) write() error {
 	if len(c.line) == 1 && c.line[0] == "" {
-		c.line[0] = `""` // readers take an empty line for none
+		c.line[0] = `""` // readers skip an empty line
 	}
 	_, err := c.w.WriteString(strings.Join(c.line, ",") + "\n")
 	return err
@@ -58,20 +58,19 @@ func csvCell(v value) string {
 
 func csvText(text string) string { return `"` + strings.ReplaceAll(harmless(text), `"`, `""`) + `"` }
 
-// formulaSigns are what a formula begins with, in a spreadsheet; their wide forms
-// count as well (https://owasp.org/www-community/attacks/CSV_Injection).
+// formulaSigns are the characters that start a formula in a spreadsheet, and their wide
+// forms (https://owasp.org/www-community/attacks/CSV_Injection).
 const formulaSigns = "=+-@\t\r＝＋－＠"
 
-// harmless puts an apostrophe before whatever a spreadsheet may take for a formula:
-// at the beginning of a cell, and after a separator in it. Where a spreadsheet uses
-// another separator than the comma, quotes in the middle of a line do not keep a cell
-// together.
+// harmless puts an apostrophe before each sign that a spreadsheet may read as the start
+// of a formula. The sign stands at the start of the cell or after a separator in it: a
+// spreadsheet that splits lines at semicolons also splits inside of quotes.
 func harmless(text string) string {
 	if !strings.ContainsAny(text, formulaSigns) {
 		return text
 	}
 	var b strings.Builder
-	begins := true // a cell may begin here, but for blanks and quotes
+	begins := true // a cell may start here, after blanks and quotes
 	for _, r := range text {
 		switch {
 		case r == ',' || r == ';':

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCSVQuotesText: a spreadsheet that parts columns at semicolons found the
-// beginning of a cell in the middle of another.
+// TestCSVQuotesText: a spreadsheet that splits lines at semicolons found a formula inside
+// of a cell.
 func TestCSVQuotesText(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -24,7 +24,7 @@ func TestCSVQuotesText(t *testing.T) {
 		{seconds(60), `60`, `60`},
 		{byteCount(2048), `2048`, `2048`},
 		{true, `"true"`, `true`},
-		{instant(1777636800_000001), `"2026-05-01T12:00:00.000001Z"`, `2026-05-01T12:00:00.000001Z`},
+		{timestamp(1777636800_000001), `"2026-05-01T12:00:00.000001Z"`, `2026-05-01T12:00:00.000001Z`},
 		{counts{412: 3}, `"412×3"`, `412×3`},
 		{`say "x"`, `"say ""x"""`, `say "x"`},
 		{"a,b;c", `"a,b;c"`, `a,b;c`},

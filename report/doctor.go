@@ -8,20 +8,20 @@ import (
 	"github.com/cis490/fleet-health/store/visible"
 )
 
-// States of a check. Only a problem is something to mend at once.
+// States of a check. Only a problem needs a repair at once.
 const (
 	CheckOK      = "ok"
 	CheckWarning = "warning"
 	CheckProblem = "problem"
-	CheckUnknown = "unknown" // it could not be looked at
+	CheckUnknown = "unknown" // the check could not be made
 )
 
-// Check is what has been found of one part of an installation.
+// Check is the result of a check of one part of an installation.
 type Check struct {
 	Name  string
-	State string
+	State string // CheckOK, CheckWarning, CheckProblem or CheckUnknown
 	Seen  string
-	Do    string // what to type, "" if there is nothing to do
+	Do    string // the command to type; "" for none
 }
 
 var checkColumns = []column[Check]{
@@ -31,8 +31,8 @@ var checkColumns = []column[Check]{
 	{key: "do", of: func(c Check) value { return c.Do }},
 }
 
-// Checks writes them in their order, and below them, for people, what is to be
-// done. problems is how many there are.
+// Checks writes the checks in their order. For people, a list of commands stands below
+// the table. It returns the number of problems.
 func Checks(out io.Writer, s Style, checks []Check) (problems int, err error) {
 	for _, c := range checks {
 		if c.State == CheckProblem {

@@ -1,39 +1,39 @@
 package report
 
-// document is a report: a table, and what stands around it for people. Programs get the
-// rows of the table alone.
+// document is a report: a table, and for people the text around it. Programs get only
+// the rows of the table.
 type document struct {
 	table
-	above func() (above, error)          // called before the rows; nil for nothing
-	below func(page) (string, error)     // called after the rows; nil for nothing
-	lines func(func(string) error) error // the rows as NDJSON, if that is not made of the columns
+	above func() (above, error)          // called before the rows; nil for no text
+	below func(page) (string, error)     // called after the rows; nil for no text
+	lines func(func(string) error) error // the lines of NDJSON; nil to make them from the columns
 }
 
-// above is what stands above a table.
+// above is the text above a table.
 type above struct {
-	verdict string      // a line of its own, "" for none
-	heading []string    // parts of one sentence, none for none
-	blind   []blindness // the newest of which are named
+	health  string      // a line of its own; "" for none
+	heading []string    // parts of one sentence; empty for none
+	blind   []blindness // the newest ones get a line each
 }
 
 // table is the rows of a report.
 type table struct {
 	shapes []shape
 	rows   func(func([]value) error) error
-	sum    func() []value // a last row for people, which is called after the others; nil for none
+	sum    func() []value // a last row for people, called after rows; nil for none
 }
 
-// shape is how a column is written.
+// shape tells how to write a column.
 type shape struct {
-	key   string // its name in CSV and JSON; "" leaves it out there
-	head  string // its name in tables; "" leaves it out there
-	right bool   // figures stand to the right
-	drop  int    // a narrow terminal loses the columns with a 1 first, then 2, …; 0 is never lost
-	cut   int    // how many columns of the terminal it may be shortened to when no more can be lost; 0 is never
-	typed bool   // it is of somebody's own SQL: right and cut follow from its values, and it is lost if it has no room
+	key   string // the name in CSV and JSON; "" omits the column there
+	head  string // the name in tables; "" omits the column there
+	right bool   // align to the right
+	drop  int    // on a narrow terminal, columns with 1 are dropped first, then 2, …; 0 is never dropped
+	cut   int    // once no more columns can be dropped, cells are shortened to this width; 0 for never
+	typed bool   // a column of an operator's SQL: its values decide right and cut, and it is dropped if it does not fit
 }
 
-// column is a column of rows of a type, and its value in one of them.
+// column declares a column for rows of type R. of returns the value of a row.
 type column[R any] struct {
 	key, head string
 	right     bool
@@ -41,7 +41,7 @@ type column[R any] struct {
 	of        func(R) value
 }
 
-// tableOf makes a table of columns and of what hands each row to a function.
+// tableOf returns a table. each calls its argument for every row.
 func tableOf[R any](columns []column[R], each func(func(R) error) error) table {
 	t := table{shapes: make([]shape, len(columns))}
 	for i, c := range columns {
@@ -53,7 +53,7 @@ func tableOf[R any](columns []column[R], each func(func(R) error) error) table {
 	return t
 }
 
-// valuesOf returns a row's value in each column.
+// valuesOf returns the values of a row, one for each column.
 func valuesOf[R any](columns []column[R], row R) []value {
 	values := make([]value, len(columns))
 	for i, c := range columns {
@@ -62,7 +62,7 @@ func valuesOf[R any](columns []column[R], row R) []value {
 	return values
 }
 
-// tableOfAll is tableOf for rows that are held in memory.
+// tableOfAll is tableOf for rows in memory.
 func tableOfAll[R any](columns []column[R], rows []R) table {
 	return tableOf(columns, func(each func(R) error) error {
 		for _, row := range rows {

@@ -6,19 +6,19 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// counted is a row of a query that counts facts.
-type counted struct {
-	of   int64 // the host's id; in a query of one host, a time in microseconds
-	kind int64 // the status, or the time; its query says which
+// factCount is a row of a query that counts facts.
+type factCount struct {
+	of   int64 // the id of the host; a time in microseconds in a query about one host
+	kind int64 // the status or the time, as the query says
 	n    int64
 }
 
-// eachCounted runs a query whose columns are those of counted, none of them NULL, and
-// calls each for each row.
+// eachCount runs a query and calls each for every row. The query has the columns of
+// factCount, and none of them is NULL.
 //
-// A report over 90 days reads millions of rows: Scan copies into an any, and would
-// convert into an int64 by reflection.
-func eachCounted(tx *store.Tx, query string, params map[string]any, each func(counted)) error {
+// A report over 90 days reads millions of rows. Scan is fast into an any, but uses
+// reflection to convert into an int64.
+func eachCount(tx *store.Tx, query string, params map[string]any, each func(factCount)) error {
 	args := make([]any, 0, len(params))
 	for name, value := range params {
 		args = append(args, sql.Named(name, value))
@@ -33,7 +33,7 @@ func eachCounted(tx *store.Tx, query string, params map[string]any, each func(co
 		if err := rows.Scan(&of, &kind, &n); err != nil {
 			return err
 		}
-		each(counted{of.(int64), kind.(int64), n.(int64)})
+		each(factCount{of.(int64), kind.(int64), n.(int64)})
 	}
 	return rows.Err()
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/cis490/fleet-health/store/visible"
 )
 
-// fixes are what to do about each symptom of a host, as its newest alert says.
+// fixes are the suggested fixes of a host, one for each symptom. The newest alert counts.
 type fixes struct {
-	symptoms []string // in the order in which they were found
+	symptoms []string // in the order of their first alerts
 	fix      map[string]string
 }
 
@@ -22,7 +22,7 @@ func (f *fixes) add(symptom, fix string) {
 	f.fix[symptom] = fix
 }
 
-// below is how they stand below a table.
+// below returns the text below a table.
 func (f *fixes) below(p page) string {
 	var b strings.Builder
 	for _, symptom := range f.symptoms {
@@ -31,9 +31,9 @@ func (f *fixes) below(p page) string {
 	return b.String()
 }
 
-// wrapped breaks a text into lines of so many columns of a terminal, between its
-// words. A command between backquotes stays on one line, to be copied, if it has
-// room on any. Without a width it is one line.
+// wrapped breaks a text between words into lines of at most width columns of a terminal.
+// A command in backquotes stays on one line if it fits, so that it can be copied. If
+// width is 0 or less, wrapped returns one line.
 func wrapped(text string, width int) (lines []string) {
 	if width <= 0 {
 		return []string{text}
@@ -52,7 +52,7 @@ func wrapped(text string, width int) (lines []string) {
 	return append(lines, line)
 }
 
-// unbroken are the words of a text; a command that has room on a line is one.
+// unbroken splits a text into words. A command that fits on a line is one word.
 func unbroken(text string, width int) (words []string) {
 	inCommand := false
 	for _, word := range strings.Fields(text) {

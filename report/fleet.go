@@ -11,7 +11,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// The queries of the fleet, each of one kind of fact.
+// The queries of the fleet's report. Each returns one kind of fact.
 var (
 	//go:embed fleethosts.sql
 	fleetHostsSQL string
@@ -27,24 +27,24 @@ var (
 	fleetUnstampedSQL string
 )
 
-// fleetHost is one host of the fleet, and what a window holds of it.
+// fleetHost is a host, and the counts of its facts in a window.
 type fleetHost struct {
 	ID           int64         `db:"id"`
 	Name         string        `db:"name"`
 	LastShip     sql.NullInt64 `db:"last_ship_at"`  // microseconds
-	ShippedSince bool          `db:"shipped_since"` // after the window: LastShip is to be looked for
+	ShippedSince bool          `db:"shipped_since"` // LastShip is after the window; findLastShips replaces it
 
 	state     state
-	age       value // seconds since LastShip; nil without one
+	age       value // seconds since LastShip; nil if it never shipped
 	open      words // symptoms
 	ships     int64
 	overTime  spark
 	statuses  counts // PUTs
 	unstamped int64
-	uncounted bool // no PUT was understood in a part of the window
+	uncounted bool // PUTs were not understood in a part of the window
 }
 
-// order sorts hosts: those with symptoms, then those of which nobody knows.
+// order returns the place of a host: hosts with symptoms first, then unknown ones.
 func (h *fleetHost) order() int {
 	switch {
 	case len(h.open) > 0:
@@ -70,13 +70,13 @@ var fleetColumns = []column[*fleetHost]{
 	{key: "open_symptoms", head: "open symptoms", cut: 10, of: func(h *fleetHost) value { return h.open }},
 }
 
-// noPuts reports whether nobody knows if the host has made a PUT.
+// noPuts reports whether the PUTs of the host are unknown.
 func (h *fleetHost) noPuts() bool {
 	return h.uncounted && h.statuses.class(2)+h.statuses.class(4)+h.statuses.class(5) == 0
 }
 
-// Fleet writes a row per host of what a window holds, troubled hosts first. silences
-// are the symptoms of hosts that do not ship any more.
+// Fleet writes a row per host with the counts of a window, troubled hosts first.
+// silences are the symptoms of hosts that stopped shipping.
 func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, silences []string) error {
 	blindIn, err := blind(tx, w)
 	if err != nil {
@@ -95,7 +95,7 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, silences []string) er
 	}})
 }
 
-// inTrouble says of how many hosts there is anything to say.
+// inTrouble returns the heading's count of hosts that need attention.
 func inTrouble(hosts []*fleetHost) string {
 	troubled, unknown, gone := 0, 0, 0
 	for _, h := range hosts {
@@ -111,9 +111,8 @@ func inTrouble(hosts []*fleetHost) string {
 	return fmt.Sprintf("%d of %d host(s) in trouble, %d unknown, %d gone", troubled, len(hosts), unknown, gone)
 }
 
-// fleetHosts returns the hosts that were known at the end of a window, with their last
-// ships, symptoms and states, troubled hosts first. None of that depends on where the
-// window begins.
+// fleetHosts returns the hosts that were known at the end of a window, troubled hosts
+// first. Their last ships, symptoms and states do not depend on the start of the window.
 func fleetHosts(tx *store.Tx, w Window, silences []string) (hosts []*fleetHost, err error) {
 	if err := tx.SelectNamed(&hosts, fleetHostsSQL, map[string]any{"until": w.Until}); err != nil {
 		return nil, err
@@ -147,8 +146,8 @@ func fleetHosts(tx *store.Tx, w Window, silences []string) (hosts []*fleetHost, 
 	return hosts, nil
 }
 
-// findLastShips looks for the last ships, before the end of a window, of the hosts that
-// have shipped after it.
+// findLastShips finds the last ship before the end of a window, for each host that has
+// shipped after the window.
 func findLastShips(tx *store.Tx, hosts []*fleetHost, w Window) error {
 	since := map[int64]*fleetHost{}
 	for _, h := range hosts {
@@ -160,89 +159,93 @@ func findLastShips(tx *store.Tx, hosts []*fleetHost, w Window) error {
 	if len(since) == 0 {
 		return nil
 	}
-	kept, err := tx.RawSince()
+	horizon, err := tx.RawSince()
 	if err != nil {
 		return err
 	}
-	params := map[string]any{"until": w.Until, "end_hour": (w.Counted(kept).Until + 1) / store.Hour}
-	return eachCounted(tx, lastShipsSQL, params, func(c counted) {
+	params := map[string]any{"until": w.Until, "end_hour": (w.Counted(horizon).Until + 1) / store.Hour}
+	return eachCount(tx, lastShipsSQL, params, func(c factCount) {
 		if h := since[c.of]; h != nil {
-			// Of an hour that is pruned, the rollup may know a later one.
+			// In a pruned hour, the rollup's last ship may be after the window.
 			h.LastShip = sql.NullInt64{Int64: min(c.n, w.Until), Valid: true}
 		}
 	})
 }
 
-// bars is how many bars the ships of a window are drawn as, at most.
-const bars = 24
+// maxBars limits the bars that show the ships of a window over time.
+const maxBars = 24
 
-// barLength is how long one of them is, in microseconds.
-func (w Window) barLength() int64 {
-	length := max(1, ceil(w.Until-w.Since, bars))
+// bars cut a window into parts of one length.
+type bars struct{ from, length, n int64 } // from and length are in microseconds
+
+// bars returns the bars of a window. A bar of a window that reads rollups is at least an
+// hour long.
+func (w Window) bars() bars {
+	length := max(1, ceil(w.Until-w.Since, maxBars))
 	if w.Until-w.Since >= shortest {
 		length = max(length, store.Hour)
 	}
-	return length
+	return bars{w.Since, length, ceil(w.Until-w.Since, length)}
 }
 
-// bar is the number of the bar that a time is in.
-func (w Window) bar(at int64) int64 { return max(at-w.Since, 0) / w.barLength() }
+// of returns the index of the bar that holds a time.
+func (b bars) of(at int64) int64 { return min(max(at-b.from, 0)/b.length, b.n-1) }
 
-// middleOf returns the middle of an hour, which decides the bar that it is in.
+// middleOf returns the middle of an hour, which decides its bar.
 func middleOf(hour int64) int64 { return hour*store.Hour + store.Hour/2 }
 
-// daysOfTwoBars returns those of some days whose hours are not all in one bar, as a
-// JSON array.
-func (w Window) daysOfTwoBars(from, to int64) string {
+// cutDays returns the days, from one up to but not including another, whose hours are
+// not all in one bar. The result is a JSON array.
+func (b bars) cutDays(from, to int64) string {
 	days := []int64{}
 	for day := from; day < to; day++ {
-		if w.bar(middleOf(day*24)) != w.bar(middleOf(day*24+23)) {
+		if b.of(middleOf(day*24)) != b.of(middleOf(day*24+23)) {
 			days = append(days, day)
 		}
 	}
-	text, _ := json.Marshal(days) // integers
+	text, _ := json.Marshal(days) // integers cannot fail
 	return string(text)
 }
 
-// countFleet counts what a window holds of each host.
+// countFleet adds the counts of a window to the hosts.
 func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness) error {
-	kept, err := tx.RawSince()
+	horizon, err := tx.RawSince()
 	if err != nil {
 		return err
 	}
-	params, length := w.params(kept), w.barLength()
+	params, bars := w.params(horizon), w.bars()
 	uncounted := putsUnknown(blindIn, w.Since+1, w.Until+1)
 	of := map[int64]*fleetHost{}
 	for _, h := range hosts {
-		h.overTime, h.statuses, h.uncounted = make(spark, ceil(w.Until-w.Since, length)), counts{}, uncounted
+		h.overTime, h.statuses, h.uncounted = make(spark, bars.n), counts{}, uncounted
 		of[h.ID] = h
 	}
-	params["by_hour"] = w.daysOfTwoBars(params["from_day"].(int64), params["to_day"].(int64))
+	params["by_hour"] = bars.cutDays(params["from_day"].(int64), params["to_day"].(int64))
 	ship := func(host, at, n int64) {
 		if h := of[host]; h != nil {
 			h.ships += n
-			h.overTime[min(w.bar(at), int64(len(h.overTime)-1))] += n
+			h.overTime[bars.of(at)] += n
 		}
 	}
-	each := func(query string, add func(c counted)) {
+	each := func(query string, add func(c factCount)) {
 		if err == nil {
-			err = eachCounted(tx, query, params, add)
+			err = eachCount(tx, query, params, add)
 		}
 	}
-	each(fleetShipHoursSQL, func(c counted) { ship(c.of, middleOf(c.kind), c.n) })
-	each(fleetShipsSQL, func(c counted) { ship(c.of, c.kind-1, c.n) })
-	each(fleetPutsSQL, func(c counted) {
+	each(fleetShipHoursSQL, func(c factCount) { ship(c.of, middleOf(c.kind), c.n) })
+	each(fleetShipsSQL, func(c factCount) { ship(c.of, c.kind-1, c.n) })
+	each(fleetPutsSQL, func(c factCount) {
 		if h := of[c.of]; h != nil {
 			h.statuses[int(c.kind)] += c.n
 		}
 	})
-	each(fleetUnstampedSQL, func(c counted) {
+	each(fleetUnstampedSQL, func(c factCount) {
 		if h := of[c.of]; h != nil {
 			h.unstamped += c.n
 		}
 	})
 	for _, h := range hosts {
-		h.overTime.markUnknown(w.Since, length, blindIn)
+		h.overTime.markUnknown(bars, blindIn)
 	}
 	return err
 }
@@ -251,7 +254,7 @@ func timeOf(at sql.NullInt64) value {
 	if !at.Valid {
 		return nil
 	}
-	return instant(at.Int64)
+	return timestamp(at.Int64)
 }
 
 func since(at sql.NullInt64, now int64) value {
@@ -261,12 +264,11 @@ func since(at sql.NullInt64, now int64) value {
 	return seconds(max(now-at.Int64, 0) / store.Second)
 }
 
-// markUnknown makes those -1 that a source was blind in, and that have no ships. The
-// first begins at from, and each has a length, both in microseconds.
-func (s spark) markUnknown(from, length int64, blindIn []blindness) {
+// markUnknown sets each bar without ships to -1 if a source was blind in a part of it.
+func (s spark) markUnknown(bars bars, blindIn []blindness) {
 	for i, n := range s {
-		at := from + int64(i)*length
-		if n == 0 && slices.ContainsFunc(blindIn, func(b blindness) bool { return b.overlaps(at, at+length) }) {
+		at := bars.from + int64(i)*bars.length
+		if n == 0 && slices.ContainsFunc(blindIn, func(b blindness) bool { return b.overlaps(at, at+bars.length) }) {
 			s[i] = -1
 		}
 	}

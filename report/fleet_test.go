@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fleetReport saves a batch in a new database, and returns the report of it.
+// fleetReport saves a batch in a new database, and returns the fleet's report.
 func fleetReport(t *testing.T, b *store.Batch) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fleet.db")
@@ -41,7 +41,8 @@ func fleetReport(t *testing.T, b *store.Batch) string {
 	return out.String()
 }
 
-// TestNoHostNameMovesTheCursor: nor does one forge a row, or disturb a column.
+// TestNoHostNameMovesTheCursor also shows that no host name forges a row or breaks the
+// alignment.
 func TestNoHostNameMovesTheCursor(t *testing.T) {
 	t.Parallel()
 	b := &store.Batch{Now: now}

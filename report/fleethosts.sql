@@ -1,5 +1,5 @@
--- Which hosts were known by :until, in microseconds, and when did each last ship?
--- shipped_since reports whether last_ship_at is too late to answer that.
+-- Which hosts were known at :until, in microseconds, and when did each last ship?
+-- If shipped_since is 1, last_ship_at is after :until: lastships.sql has the answer.
 SELECT
   id,
   name,

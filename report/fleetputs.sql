@@ -1,5 +1,5 @@
--- How many PUTs has each host in a window, by status? A day or an hour of the
--- rollups, a raw row, or what was over quota in a minute is a row.
+-- How many PUTs did each host make in a window, by status? Each row counts a day or an
+-- hour of the rollups, one raw row, or the surplus of a minute.
 WITH ends (from_at, to_at) AS (
   VALUES
     (:since + 1, :head_to),

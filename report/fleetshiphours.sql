@@ -1,5 +1,6 @@
--- How many ships has each host from :from_hour to before :to_hour? A row is a day, with
--- its first hour, or an hour: those at the ends, and those of the days in :by_hour.
+-- How many ships has each host from :from_hour up to, but not including, :to_hour? Each row
+-- counts an hour or a whole day; kind is the hour, or the first hour of the day. Days in
+-- :by_hour are counted by the hour, because their hours belong to two bars.
 SELECT
   host_id,
   day * 24 AS kind,

@@ -1,5 +1,5 @@
--- When did each host ship at the ends of a window, after :since up to and with
--- :head_to, and from :tail_from up to and with :until?
+-- When did each host ship in the head of a window, after :since up to and including
+-- :head_to, and in its tail, from :tail_from up to and including :until?
 SELECT
   r.host_id,
   s.received_at AS kind,

@@ -1,4 +1,4 @@
--- How many rejections has each host in a window for a missing code commit?
+-- How many rejections has each host in a window because of a missing code commit?
 WITH ends (from_at, to_at) AS (
   VALUES
     (:since + 1, :head_to),

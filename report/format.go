@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrFormat: a listing has no such format.
+// ErrFormat means that a style's format is none of Formats.
 var ErrFormat = errors.New("not a format")
 
 // Formats that a listing can be written in.
@@ -20,16 +20,16 @@ const (
 	FormatNDJSON   = "ndjson"
 )
 
-// Formats are all of them, as --format names them.
+// Formats are the formats, as --format names them.
 var Formats = []string{FormatTable, FormatMarkdown, FormatCSV, FormatJSON, FormatNDJSON}
 
-// Style is how a listing is written. The zero value is a table in UTC, as wide
-// as its values need, without colour.
+// Style selects the form of a listing. The zero value is a table in UTC, as wide as its
+// values need, without colour.
 type Style struct {
 	Format string         // one of Formats; "" is FormatTable
-	Width  int            // columns of the terminal that a table must fit in; 0 for no limit
-	Colour bool           // of trouble, in a table
-	Zone   *time.Location // of the times in tables and markdown; nil is UTC. CSV and JSON have UTC.
+	Width  int            // the width of the terminal in columns; 0 for no limit
+	Colour bool           // show trouble in colour; tables only
+	Zone   *time.Location // the zone of times in tables and markdown; nil is UTC. CSV and JSON always have UTC.
 }
 
 func (s Style) zone() *time.Location {
@@ -39,12 +39,12 @@ func (s Style) zone() *time.Location {
 	return s.Zone
 }
 
-// clock is a time as a heading shows it.
+// clock formats a time in microseconds for a heading.
 func (s Style) clock(at int64) string {
 	return time.UnixMicro(at).In(s.zone()).Format("2006-01-02 15:04:05")
 }
 
-// stamp is a time with its zone, as a heading shows it.
+// stamp formats a time in microseconds for a heading, with its zone.
 func (s Style) stamp(at int64) string {
 	return time.UnixMicro(at).In(s.zone()).Format("2006-01-02 15:04:05 MST")
 }
@@ -52,9 +52,9 @@ func (s Style) stamp(at int64) string {
 // formatter writes documents in one format.
 type formatter interface {
 	document(d document) error
-	// rows begins a table of its own, for rows that come from elsewhere.
+	// rows starts a table whose rows the caller writes.
 	rows(shapes []shape) (rowWriter, error)
-	// end writes what is left after the last document.
+	// end finishes the last document.
 	end() error
 }
 
@@ -64,7 +64,7 @@ type rowWriter interface {
 	end() error
 }
 
-// formatter returns that of the style's format.
+// formatter returns the formatter for the style's format. The error is ErrFormat.
 func (s Style) formatter(w io.Writer) (formatter, error) {
 	switch s.Format {
 	case "", FormatTable:
@@ -81,8 +81,8 @@ func (s Style) formatter(w io.Writer) (formatter, error) {
 	return nil, fmt.Errorf("%w: %q is none of %s", ErrFormat, s.Format, strings.Join(Formats, ", "))
 }
 
-// render writes documents one after the other: for people each with its own heading, for
-// programs one listing of all their rows, which have the same columns.
+// render writes documents. People get them one after the other, each with its heading.
+// Programs get one listing of all rows, so all documents must have the same columns.
 func render(w io.Writer, s Style, documents ...document) error {
 	r, err := s.formatter(w)
 	if err != nil {
@@ -96,7 +96,7 @@ func render(w io.Writer, s Style, documents ...document) error {
 	return r.end()
 }
 
-// listing writes the rows of documents for programs, and nothing else of them.
+// listing writes only the rows of documents, for programs.
 type listing struct {
 	begin func([]shape) (rowWriter, error)
 	out   rowWriter // nil before the first document

@@ -8,8 +8,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// FuzzAlertsTail reads arbitrary bytes as an alerts file. The whole lines read the same
-// again, and an alert that is appended after them is found.
+// FuzzAlertsTail reads arbitrary bytes as an alerts file. Reading the whole lines again
+// gives the same alerts, and an alert that is appended after them is found.
 func FuzzAlertsTail(f *testing.F) {
 	line := AlertJSON(store.Alert{Host: "lab-1", Symptom: "silent", DetectedAt: 1, DedupKey: "0123456789abcdef"})
 	for _, seed := range []string{"", "\n", line, line + line[:30], strings.TrimSuffix(line, "\n"), "\xef\xbb\xbf" + line, "[]\n" + line,

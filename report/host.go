@@ -14,17 +14,17 @@ import (
 
 // Errors of a host's history.
 var (
-	// ErrUnknownHost: the database knows no host of that name.
+	// ErrUnknownHost means that the database has no host of that name.
 	ErrUnknownHost = errors.New("no such host")
-	// ErrPruned: the buckets are shorter than an hour, and the raw rows that they would be counted from are gone.
+	// ErrPruned means that buckets of less than an hour need raw rows that are pruned.
 	ErrPruned = errors.New("the raw rows are not kept any more")
 )
 
-// hostRow is a row of a host's history: a bucket, or the sum of them.
+// hostRow is a row of a host's history: a bucket, or the sum of all buckets.
 type hostRow struct {
 	*tally
 	host       string
-	from, to   value // times; a text and nil for the sum
+	from, to   value // times; for the sum, a text and nil
 	blinded    bool
 	commitText string
 }
@@ -50,9 +50,8 @@ var hostColumns = []column[hostRow]{
 	{key: "clients", of: func(r hostRow) value { return r.clients }},
 }
 
-// History writes a row per bucket of each host, one after the other: tables
-// with a heading each for people, one listing for programs. Buckets come from
-// Window.Buckets.
+// History writes the buckets of each host, one row per bucket. People get a table with a
+// heading for each host, programs one listing. Window.Buckets makes the buckets.
 func History(tx *store.Tx, out io.Writer, s Style, hosts []string, w Window, b Buckets) error {
 	blindIn, err := blind(tx, Window{b.Bounds[0] - 1, w.Until})
 	if err != nil {
@@ -67,7 +66,7 @@ func History(tx *store.Tx, out io.Writer, s Style, hosts []string, w Window, b B
 	return render(out, s, documents...)
 }
 
-// hostHistory is the document of one host. It is read when it is written.
+// hostHistory is the document of one host. The rows are read while they are written.
 type hostHistory struct {
 	tx      *store.Tx
 	style   Style
@@ -75,7 +74,7 @@ type hostHistory struct {
 	window  Window
 	buckets Buckets
 	blindIn []blindness
-	// What has been read.
+	// Filled by rows, read by sum and below.
 	total   tally
 	clients []store.ClientHour
 }
@@ -96,7 +95,7 @@ func (h *hostHistory) rows(row func(hostRow) error) error {
 		}
 		h.total.add(t)
 		blinded := slices.ContainsFunc(h.blindIn, func(b blindness) bool { return b.overlaps(from, to) })
-		if err := row(hostRow{t, h.host, minute(from), instant(min(to, h.window.Until)), blinded, t.commitShown()}); err != nil {
+		if err := row(hostRow{t, h.host, minute(from), timestamp(min(to, h.window.Until)), blinded, t.commitShown()}); err != nil {
 			return err
 		}
 	}
@@ -134,16 +133,16 @@ func (h *hostHistory) below(p page) (string, error) {
 	return sharedName(clientSets(h.clients), p, h.style.zone()), nil
 }
 
-// tally is what a bucket holds, or all of them.
+// tally has the counts of a bucket, or of all buckets.
 type tally struct {
 	ships, unstamped int64
-	silence          sql.NullInt64  // the longest, in microseconds; NULL without a ship
+	silence          sql.NullInt64  // the longest silence in microseconds; NULL without a ship
 	changes          int64          // of the code commit
-	commit, before   sql.NullString // the last commit, and that before the last change; NULL for none
+	commit, before   sql.NullString // the last commit, and the one before its last change; NULL for none
 	statuses         counts         // PUTs
-	alerts           words          // symptoms of those raised
+	alerts           words          // the symptoms of the alerts that were raised
 	clients          words          // addresses; nil if none is known
-	uncounted        bool           // no PUT was understood in a part of the time
+	uncounted        bool           // PUTs were not understood in a part of the time
 }
 
 func (t *tally) add(other *tally) {
@@ -160,10 +159,10 @@ func (t *tally) add(other *tally) {
 	t.alerts = append(t.alerts, other.alerts...)
 }
 
-// noPuts reports whether nobody knows if the host has made a PUT.
+// noPuts reports whether the PUTs of the host are unknown.
 func (t *tally) noPuts() bool { return t.uncounted && len(t.statuses) == 0 }
 
-// seen is what a row has instead of figures.
+// seen tells why a row may have no figures; "" if it has some.
 func (r hostRow) seen() state {
 	switch {
 	case r.blinded:
@@ -174,7 +173,7 @@ func (r hostRow) seen() state {
 	return ""
 }
 
-// codes are the status codes of PUTs that were not accepted.
+// codes returns the status codes of PUTs that were not accepted.
 func (t *tally) codes() value {
 	if t.noPuts() {
 		return unknown{}
@@ -195,7 +194,8 @@ func (t *tally) silent() value {
 	return seconds(t.silence.Int64 / store.Second)
 }
 
-// alertsShown counts the alerts of each symptom: silent×3.
+// alertsShown returns each symptom once, with its count if that is more than one, such
+// as silent×3.
 func alertsShown(symptoms words) words {
 	shown := words{}
 	n := map[string]int{}
@@ -219,7 +219,7 @@ func nullText(s sql.NullString) value {
 	return s.String
 }
 
-// commitShown is the code commit of a bucket, and where it changed.
+// commitShown returns the code commit of a bucket, or its last change.
 func (t *tally) commitShown() string {
 	shown := short(t.commit.String)
 	if t.changes > 0 {
@@ -238,7 +238,7 @@ func changesShown(n int64) string {
 	return fmt.Sprintf("%d change(s)", n)
 }
 
-// short cuts a commit to what git shows of it.
+// short cuts a commit hash to ten digits. It returns other texts as they are.
 func short(commit string) string {
 	if len(commit) > 10 && strings.Trim(commit, "0123456789abcdef") == "" {
 		return commit[:10]

@@ -1,9 +1,8 @@
--- A host's last stretches of ships before :from_at, in microseconds: from the rollup
--- of the last hour before that of :from_at in which it has shipped, and the raw rows
--- of that hour itself.
+-- What are a host's last ships before :from_at, in microseconds? The result has the rollup
+-- of the last earlier hour in which it shipped, and the raw rows of the hour of :from_at.
 WITH RECURSIVE
--- From the last hour in which any host has shipped backward, over such hours alone,
--- to one in which this host has.
+-- Step back through the hours in which any host shipped, to one in which this host did.
+-- Each step is one seek, because the key of ship_hours starts with the hour.
 back (first_hour, hour) AS (
   SELECT
     first_seen_at / 3600000000,
@@ -28,7 +27,7 @@ SELECT
   s.last_commit_id,
   s.commit_changes
 FROM back AS b
--- CROSS keeps the order of the joins.
+-- CROSS keeps the planner from changing the order of the joins.
 CROSS JOIN ship_hours AS s ON s.hour = b.hour AND s.host_id = :host_id
 UNION ALL
 SELECT

@@ -10,7 +10,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// The queries of a host's history, each of one kind of fact.
+// The queries of a host's history. Each returns one kind of fact.
 var (
 	//go:embed hostbefore.sql
 	hostBeforeSQL string
@@ -24,20 +24,21 @@ var (
 	hostAlertsSQL string
 )
 
-// stretch is ships of a host that follow one another: an hour's, or a single one.
-// Times are in microseconds. A commit's id is 0 for none.
+// stretch is a run of consecutive ships of a host: all of an hour, or a single one.
+// Times and silences are in microseconds. A commit's id is 0 for none.
 type stretch struct {
-	Ships       int64 `db:"ships"`
-	FirstAt     int64 `db:"first_at"`
-	LastAt      int64 `db:"last_at"`
-	LineHash    int64 `db:"line_hash"` // orders ships of one time
-	LongestGap  int64 `db:"longest_gap"`
-	FirstCommit int64 `db:"first_commit_id"`
-	LastCommit  int64 `db:"last_commit_id"`
-	Changes     int64 `db:"commit_changes"` // within the stretch
+	Ships          int64 `db:"ships"`
+	FirstAt        int64 `db:"first_at"`
+	LastAt         int64 `db:"last_at"`
+	LineHash       int64 `db:"line_hash"` // orders ships of one time
+	LongestSilence int64 `db:"longest_gap"`
+	FirstCommit    int64 `db:"first_commit_id"`
+	LastCommit     int64 `db:"last_commit_id"`
+	Changes        int64 `db:"commit_changes"` // within the stretch
 }
 
-// tallied counts what the buckets of a window hold of a host, in their order.
+// tallied counts the facts of a host in each bucket. The errors include ErrUnknownHost
+// and ErrPruned.
 func tallied(tx *store.Tx, host string, w Window, b Buckets) ([]tally, error) {
 	id, err := tx.HostID(host)
 	if err != nil {
@@ -46,11 +47,11 @@ func tallied(tx *store.Tx, host string, w Window, b Buckets) ([]tally, error) {
 	if id == 0 {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownHost, Cell(host))
 	}
-	kept, err := tx.RawSince()
+	horizon, err := tx.RawSince()
 	if err != nil {
 		return nil, err
 	}
-	window, err := b.Counted(w, kept)
+	window, err := b.Counted(w, horizon)
 	if err != nil {
 		return nil, err
 	}
@@ -62,29 +63,30 @@ func tallied(tx *store.Tx, host string, w Window, b Buckets) ([]tally, error) {
 	params := map[string]any{"host": host, "host_id": id, "from_at": b.Bounds[0], "raw_hour": b.rawHour(window), "until": w.Until}
 	err = errors.Join(
 		tallyShips(tx, tallies, b, params, w.Until),
-		eachCounted(tx, hostPutsSQL, params, func(c counted) { in(c.of).statuses[int(c.kind)] += c.n }),
-		eachCounted(tx, hostUnstampedSQL, params, func(c counted) { in(c.of).unstamped += c.n }),
+		eachCount(tx, hostPutsSQL, params, func(c factCount) { in(c.of).statuses[int(c.kind)] += c.n }),
+		eachCount(tx, hostUnstampedSQL, params, func(c factCount) { in(c.of).unstamped += c.n }),
 		tallyAlerts(tx, in, params))
 	return tallies, err
 }
 
-// at returns which bucket a time in microseconds is in, -1 if it is before the first. The
-// last one has all of the hour in which it ends, if that is pruned.
+// at returns the index of the bucket that holds a time in microseconds, or -1 if the time
+// is before the first bucket. A time after the last bucket belongs to the last one: if the
+// bucket ends in a pruned hour, it counts the whole hour.
 func (b Buckets) at(at int64) int {
 	return sort.Search(len(b.Bounds)-1, func(i int) bool { return b.Bounds[i] > at }) - 1
 }
 
-// tallyShips counts ships, silences, and changes of the code commit. A silence goes on
-// to the next ship, whichever bucket that is in, or to until. The ships before the
-// first bucket are read because the commit may have changed since then.
+// tallyShips counts ships, silences, and changes of the code commit. A silence belongs to
+// the bucket of the ship before it, and ends at the next ship or at until. The ships
+// before the first bucket are read because the commit may have changed since then.
 func tallyShips(tx *store.Tx, tallies []tally, b Buckets, params map[string]any, until int64) error {
 	var before, s stretch
-	known := false // whether there is one before
+	known := false // there is a stretch before
 	names := commitNames{}
 	silent := func(to int64) {
 		if i := b.at(before.FirstAt); known && i >= 0 {
 			t := &tallies[i]
-			t.silence = sql.NullInt64{Int64: max(t.silence.Int64, before.LongestGap, to-before.LastAt), Valid: true}
+			t.silence = sql.NullInt64{Int64: max(t.silence.Int64, before.LongestSilence, to-before.LastAt), Valid: true}
 		}
 	}
 	follow := func() (err error) {
@@ -106,8 +108,8 @@ func tallyShips(tx *store.Tx, tallies []tally, b Buckets, params map[string]any,
 	return nil
 }
 
-// changed notes the code commits of a stretch, which follows one before it if that is
-// known.
+// changed counts the changes of the code commit in a stretch, and since the stretch
+// before if that is known.
 func (t *tally) changed(tx *store.Tx, names commitNames, before stretch, known bool, s stretch) (err error) {
 	changes := s.Changes
 	if known && s.FirstCommit != before.LastCommit {
@@ -127,10 +129,10 @@ func (t *tally) changed(tx *store.Tx, names commitNames, before stretch, known b
 	return err
 }
 
-// commitNames are the names of code commits that were looked up, by id.
+// commitNames caches the names of code commits, by id.
 type commitNames map[int64]sql.NullString
 
-// of returns the name of a code commit, NULL for that of the id 0.
+// of returns the name of a code commit, NULL for the id 0.
 func (c commitNames) of(tx *store.Tx, id int64) (name sql.NullString, err error) {
 	name, ok := c[id]
 	if !ok {
@@ -140,7 +142,7 @@ func (c commitNames) of(tx *store.Tx, id int64) (name sql.NullString, err error)
 	return name, err
 }
 
-// tallyAlerts adds the symptoms of the alerts that were raised.
+// tallyAlerts adds the symptoms of the alerts that were raised in each bucket.
 func tallyAlerts(tx *store.Tx, in func(at int64) *tally, params map[string]any) error {
 	var raised struct {
 		At      int64  `db:"detected_at"`

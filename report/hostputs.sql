@@ -1,8 +1,8 @@
--- How many PUTs has a host from :from_at, in microseconds, up to :until, and with which
--- status? Hours before :raw_hour come from the rollups, what came later from the raw
--- rows and from surplus, which has the time of the last fact of each minute.
+-- How many PUTs did a host make from :from_at, in microseconds, up to :until, by status?
+-- Hours before :raw_hour come from the rollups. Later PUTs come from the raw rows and from
+-- surplus, which has the time of the last fact of each minute.
 WITH RECURSIVE
--- The hours in which any host has made a PUT.
+-- The hours in which any host made a PUT, one seek each.
 hours (hour) AS (
   SELECT MIN(hour)
   FROM put_hours
@@ -17,7 +17,7 @@ SELECT
   p.status AS kind,
   p.puts AS n
 FROM hours AS h
--- CROSS keeps the order of the joins.
+-- CROSS keeps the planner from changing the order of the joins.
 CROSS JOIN put_hours AS p ON p.hour = h.hour AND p.host_id = :host_id
 UNION ALL
 SELECT

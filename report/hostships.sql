@@ -1,8 +1,8 @@
--- A host's ships in order, in stretches: those of an hour before :raw_hour, from the
--- rollups, or a single one after that, up to :until. Ships of one time are ordered by
--- their hash, as in the rollups. :from_at is in microseconds.
+-- What are a host's ships from :from_at, in microseconds, up to :until, in order? A row is
+-- an hour before :raw_hour, from the rollups, or a single later ship. Ships of one time
+-- are ordered by their hash, as in the rollups.
 WITH RECURSIVE
--- The hours in which any host has shipped.
+-- The hours in which any host shipped, one seek each.
 hours (hour) AS (
   SELECT MIN(hour)
   FROM ship_hours
@@ -22,7 +22,7 @@ SELECT
   s.last_commit_id,
   s.commit_changes
 FROM hours AS h
--- CROSS keeps the order of the joins.
+-- CROSS keeps the planner from changing the order of the joins.
 CROSS JOIN ship_hours AS s ON s.hour = h.hour AND s.host_id = :host_id
 UNION ALL
 SELECT

@@ -1,9 +1,9 @@
--- How many rejections has a host for a missing code commit, from :from_at, in
--- microseconds, up to :until? Hours before :raw_hour come from the rollups, what came
--- later from the raw rows and from surplus, which has the time of the last fact of
--- each minute.
+-- How many rejections has a host because of a missing code commit, from :from_at, in
+-- microseconds, up to :until? Hours before :raw_hour come from the rollups. Later
+-- rejections come from the raw rows and from surplus, which has the time of the last fact
+-- of each minute.
 WITH RECURSIVE
--- The hours in which any host has a rejection.
+-- The hours in which any host has a rejection, one seek each.
 hours (hour) AS (
   SELECT MIN(hour)
   FROM rejection_hours
@@ -18,7 +18,7 @@ SELECT
   0 AS kind,
   r.rejections AS n
 FROM hours AS h
--- CROSS keeps the order of the joins.
+-- CROSS keeps the planner from changing the order of the joins.
 CROSS JOIN rejection_hours AS r ON r.hour = h.hour AND r.host_id = :host_id AND r.reason = 'unstamped'
 UNION ALL
 SELECT

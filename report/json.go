@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// ndjson is a listing of one object a line, unless a document has lines of its own.
+// ndjson is a listing of one object per line. A document may have lines of its own.
 type ndjson struct {
 	listing
 	w io.Writer
@@ -28,7 +28,7 @@ func (n *ndjson) end() error {
 	return n.listing.end()
 }
 
-// jsonRows writes one object a line; array makes one array of them.
+// jsonRows writes one object per line. If array is set, the objects form one array.
 type jsonRows struct {
 	w      *bufio.Writer
 	shapes []shape
@@ -59,7 +59,7 @@ func (j *jsonRows) row(values []value) error {
 		j.w.WriteByte('\n')
 	}
 	j.n++
-	_, err := j.w.Write(nil) // what has gone wrong since the last row
+	_, err := j.w.Write(nil) // returns the first error of the writes above
 	return err
 }
 

@@ -6,7 +6,8 @@ import (
 	"unicode/utf16"
 )
 
-// textWriter is a buffer or a buffered file that takes JSON.
+// textWriter is a buffer or a buffered writer. Writes return no errors worth checking:
+// a buffered writer keeps its first error.
 type textWriter interface {
 	io.Writer
 	io.ByteWriter

@@ -1,8 +1,8 @@
--- When did the hosts that have shipped since :until last ship before it? The hours
--- before :end_hour are in the rollups, the rest of the time is in the raw rows.
+-- When did the hosts that have shipped after :until last ship before it? Hours before
+-- :end_hour come from the rollups, later ships from the raw rows.
 WITH RECURSIVE
--- From the last hour in which any host has shipped backward, over such hours alone,
--- to one in which this host has.
+-- Step back through the hours in which any host shipped, to one in which this host did.
+-- Each step is one seek, because the key of ship_hours starts with the hour.
 back (host_id, first_hour, hour) AS (
   SELECT
     id,
@@ -26,7 +26,7 @@ SELECT
 FROM (
   SELECT b.host_id, s.last_at
   FROM back AS b
-  -- CROSS keeps the order of the joins.
+  -- CROSS keeps the planner from changing the order of the joins.
   CROSS JOIN ship_hours AS s ON s.hour = b.hour AND s.host_id = b.host_id
   UNION ALL
   SELECT r.host_id, s.received_at

@@ -1,6 +1,6 @@
--- When did each detector last look before :until, and how far back? One that has
--- looked since did so in a pass. That pass may be pruned; if the newest that is left
--- is older than :stale, nobody knows what was open: looked_at is NULL.
+-- When did each detector last look up to :until, and how far back? If a detector has looked
+-- again since, its last look was in the last good pass before :until. If no such pass is
+-- left within :stale microseconds, looked_at is NULL.
 SELECT
   symptom,
   reach,

@@ -8,16 +8,16 @@ import (
 	"github.com/olekukonko/tablewriter/renderer"
 )
 
-// markdownPage is markdown.
+// markdownPage formats documents as markdown.
 type markdownPage struct{}
 
-// markdownEscapes are for a text in a table, and within a line.
+// markdownEscapes escapes a text within a line or in a cell of a table.
 var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`)
 
 func (markdownPage) text(text string) string { return markdownEscapes.Replace(text) }
 
-// beginsBlock: a line of markdown that begins so is a heading, a quotation, a
-// list or a rule.
+// beginsBlock matches a line that markdown reads as a heading, a quotation, a list or a
+// rule.
 var beginsBlock = regexp.MustCompile(`^[#>+=-]`)
 
 func (markdownPage) begins(text string) string {
@@ -41,7 +41,7 @@ func (markdownPage) options() []tablewriter.Option {
 	return []tablewriter.Option{tablewriter.WithRenderer(renderer.NewMarkdown())}
 }
 
-// lines leaves out the head, and the rule below it, of all parts but the first.
+// lines removes the head and the rule below it from all parts but the first.
 func (markdownPage) lines(rendered string, first bool) string {
 	if first {
 		return rendered

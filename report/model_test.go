@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// facts are what the model of a report is computed from.
+// facts are the input of the model of a report.
 type facts struct {
 	ships []modelShip
 	puts  []modelPut
@@ -37,8 +37,8 @@ type modelPut struct {
 	status int32
 }
 
-// randomFacts makes facts of a few hosts, over three days up to end and an hour
-// beyond it, in no order. Many stand at the edges of hours.
+// randomFacts makes facts of a few hosts in random order. They cover three days up to end
+// and the hour after it. Many are at the edges of hours.
 func randomFacts(r *rand.Rand, end int64) (f facts) {
 	at := func() int64 {
 		at := end - 3*24*store.Hour + r.Int64N(73*store.Hour)
@@ -116,7 +116,7 @@ func (f facts) stored(t *testing.T, end, prune int64) *store.Store {
 	return reader
 }
 
-// bucketOf is what the model says of a host between two times.
+// bucketOf is the model's bucket: the counts of a host between two times.
 type bucketOf struct {
 	Ships     int64            `json:"ships"`
 	P2xx      int64            `json:"puts_2xx"`
@@ -129,9 +129,9 @@ type bucketOf struct {
 	Changes   int64            `json:"commit_changes"`
 }
 
-// count computes a bucket, from and to included. begin and until are the ends of
-// the whole history: a silence may go on to a later bucket, and a commit change
-// is one to the ship before, be it in another bucket or before them all.
+// count computes a bucket, including from and to. begin and until are the ends of the
+// whole history: a silence may continue into a later bucket, and a commit may differ from
+// that of the ship before, which may be in an earlier bucket or before begin.
 func (f facts) count(host string, begin, from, to, until int64) (b bucketOf) {
 	b.Statuses = map[string]int64{}
 	ordered := slices.Clone(f.ships)
@@ -198,7 +198,7 @@ func (f facts) count(host string, begin, from, to, until int64) (b bucketOf) {
 	return b
 }
 
-// prunedBefore is where a test of a seed prunes: half of them do not.
+// prunedBefore returns the horizon for a seed. Half of the seeds do not prune.
 func prunedBefore(r *rand.Rand, seed uint64, end int64) int64 {
 	if seed%2 == 0 {
 		return 0
@@ -206,9 +206,8 @@ func prunedBefore(r *rand.Rand, seed uint64, end int64) int64 {
 	return (end - r.Int64N(48*store.Hour)) / store.Hour * store.Hour
 }
 
-// TestAHistoryEqualsTheRawFacts: any window cut into any buckets says what a
-// count of the facts themselves says, whether rollups or raw rows were asked, and
-// whether the raw rows are still there or not.
+// TestAHistoryEqualsTheRawFacts compares histories with a count of the facts, for random
+// windows and all buckets. Rollups and raw rows must agree, also after pruning.
 func TestAHistoryEqualsTheRawFacts(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
@@ -223,8 +222,7 @@ func TestAHistoryEqualsTheRawFacts(t *testing.T) {
 				w := report.Window{Until: end - []int64{0, 0, r.Int64N(48 * store.Hour), 34 * store.Minute, 34*store.Minute + 1}[r.IntN(5)]}
 				until := w.Until
 				if w.Until < kept {
-					// Of a pruned hour nothing but the whole is known: such a window ends
-					// before the hour.
+					// A pruned hour is only known as a whole: end the window before it.
 					w.Until = w.Until / store.Hour * store.Hour
 					until = w.Until - 1
 				}
@@ -269,7 +267,7 @@ func TestAHistoryEqualsTheRawFacts(t *testing.T) {
 	}
 }
 
-// TestTheFleetEqualsTheRawFacts: the same of the fleet's report.
+// TestTheFleetEqualsTheRawFacts does the same for the fleet's report.
 func TestTheFleetEqualsTheRawFacts(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
@@ -284,7 +282,7 @@ func TestTheFleetEqualsTheRawFacts(t *testing.T) {
 				w := report.Window{Until: end - []int64{0, r.Int64N(48 * store.Hour), 34 * store.Minute, 34*store.Minute + 1}[r.IntN(4)]}
 				until := w.Until
 				if w.Until < kept {
-					// Of a pruned hour the whole counts.
+					// A pruned hour counts as a whole.
 					until = (w.Until+store.Hour-1)/store.Hour*store.Hour - 1
 				}
 				w.Since = w.Until - 1 - r.Int64N(40*store.Hour)

@@ -1,20 +1,19 @@
 package report
 
-// reductions are what narrows a table until a row has room on a terminal, in their
-// order. Each is for a width in columns of the terminal, and does nothing to a table
-// that has room.
+// reductions make a table narrower until it fits the terminal. They apply in this order.
+// Each takes the width of the terminal in columns and leaves a table that fits alone.
 var reductions = []struct {
-	loses  bool // whole columns
+	drops  bool // it drops whole columns
 	reduce func(g *grid, width int)
 }{
-	{true, (*grid).loseEmpty},
-	{true, (*grid).loseInOrder},
-	{true, (*grid).loseTyped},
+	{true, (*grid).dropEmpty},
+	{true, (*grid).dropInOrder},
+	{true, (*grid).dropTyped},
 	{false, (*grid).shorten},
 }
 
-// loseEmpty removes columns in which nothing stands, the last first.
-func (g *grid) loseEmpty(width int) {
+// dropEmpty drops empty columns, starting with the last.
+func (g *grid) dropEmpty(width int) {
 	for i := len(g.shapes) - 1; i >= 0 && g.total() > width; i-- {
 		if g.empty(i) {
 			g.remove(i)
@@ -22,8 +21,8 @@ func (g *grid) loseEmpty(width int) {
 	}
 }
 
-// loseInOrder removes columns that may be dropped, in their order.
-func (g *grid) loseInOrder(width int) {
+// dropInOrder drops columns in the order of their shapes.
+func (g *grid) dropInOrder(width int) {
 	last := 0
 	for _, s := range g.shapes {
 		last = max(last, s.drop)
@@ -37,13 +36,13 @@ func (g *grid) loseInOrder(width int) {
 	}
 }
 
-// loseTyped removes columns of somebody's own SQL, but for the first, that have no room
-// beside what stands left of them, however short that is made.
-func (g *grid) loseTyped(width int) {
-	for i, used := 0, -len(gap); i < len(g.shapes); {
-		s, least := g.shapes[i], len(gap)+g.widths[i]
+// dropTyped drops columns of an operator's SQL that do not fit, even if the cells of
+// all columns before them are shortened. It keeps the first column.
+func (g *grid) dropTyped(width int) {
+	for i, used := 0, -len(margin); i < len(g.shapes); {
+		s, least := g.shapes[i], len(margin)+g.widths[i]
 		if s.cut > 0 {
-			least = len(gap) + min(g.widths[i], s.cut)
+			least = len(margin) + min(g.widths[i], s.cut)
 		}
 		if s.typed && i > 0 && used+least > width {
 			g.remove(i)
@@ -53,8 +52,8 @@ func (g *grid) loseTyped(width int) {
 	}
 }
 
-// shorten shortens cells of the columns that may be cut, until a row has room in
-// so many columns of a terminal.
+// shorten cuts cells until the rows fit the terminal, always in the widest column that may
+// be cut.
 func (g *grid) shorten(width int) {
 	for g.total() > width {
 		widest := -1
@@ -75,7 +74,7 @@ func (g *grid) shorten(width int) {
 	}
 }
 
-// empty reports whether nothing stands in a column of a table that has rows.
+// empty reports whether a column is empty in a table that has rows.
 func (g *grid) empty(i int) bool {
 	for _, row := range g.rows {
 		if row[g.from[i]].text != "" {
@@ -86,7 +85,7 @@ func (g *grid) empty(i int) bool {
 }
 
 func (g *grid) total() int {
-	total := len(gap) * (len(g.widths) - 1)
+	total := len(margin) * (len(g.widths) - 1)
 	for _, w := range g.widths {
 		total += w
 	}

@@ -1,5 +1,5 @@
--- Which hosts had a symptom open at :until, if the detector looked at :looked_at? An
--- alert's key is that of its hour, so it was raised within one before it was found last.
+-- Which hosts had a symptom open at :until, if the detector last looked at :looked_at? An
+-- alert is found again only within the hour of its key, so older alerts cannot be open.
 SELECT host
 FROM alerts
 WHERE detected_at > :looked_at - 3600000000

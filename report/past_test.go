@@ -13,8 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// past is a database in which a test lets passes be made, alerts be found and
-// sources be blind.
+// past is a database in which a test stores passes, alerts and gaps of past days.
 type past struct {
 	t    *testing.T
 	path string
@@ -51,7 +50,7 @@ func (p *past) ships(host string, ats ...int64) {
 	p.check(err)
 }
 
-// blind stores a gap that no later pass has filled.
+// blind stores a gap that no later pass has read.
 func (p *past) blind(from, to int64) {
 	p.t.Helper()
 	source, err := p.s.Source(p.t.Context(), store.StreamIndex)
@@ -60,7 +59,7 @@ func (p *past) blind(from, to int64) {
 	p.check(err)
 }
 
-// pass makes a pass in which every detector looked, and silent found these hosts.
+// pass stores a pass in which every detector looked, and silent found these hosts.
 func (p *past) pass(at int64, silent ...string) {
 	p.t.Helper()
 	pass := store.Pass{StartedAt: at, AsOf: at}
@@ -91,8 +90,7 @@ func (p *past) pass(at int64, silent ...string) {
 	p.check(p.s.FinishPass(p.t.Context(), &pass))
 }
 
-// states returns what a report of a window says of each host: its state and its
-// open symptoms.
+// states returns the state and the open symptoms of each host in the report of a window.
 func (p *past) states(w report.Window) map[string]string {
 	p.t.Helper()
 	reader, err := store.OpenReadOnly(p.t.Context(), p.path)
@@ -114,9 +112,9 @@ func (p *past) states(w report.Window) map[string]string {
 	return states
 }
 
-// TestAPrunedPassLeavesNoSymptomOpen: a report of the past showed a symptom that
-// had been over for half an hour, because the last pass before that was pruned,
-// and the one that had raised the alert was not.
+// TestAPrunedPassLeavesNoSymptomOpen: a report of the past showed a symptom that had ended
+// half an hour before. The last pass before that time was pruned, but the pass that had
+// raised the alert was not.
 func TestAPrunedPassLeavesNoSymptomOpen(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

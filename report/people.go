@@ -18,20 +18,21 @@ type people struct {
 
 // page is a format for people.
 type page interface {
-	// text is a text that shows itself within a line.
+	// text escapes a text within a line.
 	text(string) string
-	// begins is a text that shows itself at the beginning of a line.
+	// begins escapes a text at the start of a line. text has already escaped it.
 	begins(string) string
-	// line is a line outside of a table.
+	// line returns a line outside of a table.
 	line(string) string
-	// advice is a title, and a text of any length below it.
+	// advice returns a title, and a text of any length below it.
 	advice(title, text string) string
-	// colour is the SGR code for a state, "" for none.
+	// colour returns the SGR code for a state, "" for none.
 	colour(state) string
-	// narrow makes a part of a table, which may be the first, as narrow as it has to be.
+	// narrow makes a part of a table fit the page. first marks the first part.
 	narrow(g *grid, first bool)
+	// options returns the options of tablewriter.
 	options() []tablewriter.Option
-	// lines are those of a part as tablewriter has made it.
+	// lines returns the lines of a part that tablewriter rendered.
 	lines(rendered string, first bool) string
 }
 
@@ -82,15 +83,15 @@ func (p *people) table(t table) error {
 
 func (p *people) end() error { return nil }
 
-// maxBlind is how many blind windows are named above a table.
+// maxBlind limits the blind windows that get a line above a table.
 const maxBlind = 5
 
-// above is what stands above a table: a verdict, the heading, and a line for each blind
-// window, the newest first.
+// above returns the text above a table: the line about health, the heading, and a line
+// for each blind window, newest first.
 func (p *people) above(a above) string {
 	var text strings.Builder
-	if a.verdict != "" {
-		text.WriteString(p.page.line(a.verdict) + "\n")
+	if a.health != "" {
+		text.WriteString(p.page.line(a.health) + "\n")
 	}
 	if len(a.heading) > 0 {
 		text.WriteString(p.heading(a.heading) + "\n")
@@ -101,14 +102,14 @@ func (p *people) above(a above) string {
 			break
 		}
 		b := a.blind[n]
-		for _, line := range wrapped(fmt.Sprintf("blind from %s to %s: %s", p.style.clock(b.from), p.style.clock(b.to), b.why), p.style.Width) {
+		for _, line := range wrapped(fmt.Sprintf("blind from %s to %s: %s", p.style.clock(b.from), p.style.clock(b.to), b.reason), p.style.Width) {
 			text.WriteString(line + "\n")
 		}
 	}
 	return text.String() + "\n"
 }
 
-// heading joins parts of one sentence, as many on a line as the terminal has room for.
+// heading joins the parts of a sentence, as many on a line as fit the terminal.
 func (p *people) heading(parts []string) string {
 	var text strings.Builder
 	column := 0

@@ -8,8 +8,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestReportsReadTheHoursOfTheirWindows: one ship stamped by a clock that was
-// ahead let a report look through every hour of every host, for seconds.
+// TestReportsReadTheHoursOfTheirWindows: one ship from a clock that was ahead made a report
+// read every hour of every host, which took seconds.
 func TestReportsReadTheHoursOfTheirWindows(t *testing.T) {
 	t.Parallel()
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), store.Options{})

@@ -12,15 +12,15 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// planted is a line that stops alert 1 if its key is believed: alert 1 is the one
-// that each case has the key of.
+// planted returns a line of alerts.jsonl. Each case gives it the key of alert 1. If the
+// program trusts the key, alert 1 is never raised.
 func planted(host, symptom, detectedAt, key string) string {
 	return fmt.Sprintf(`{"host": %q, "symptom": %q, "detail": "", "suggested_fix": "", "detected_at_wall": %q, "dedup_key": %q}`+"\n",
 		host, symptom, detectedAt, key)
 }
 
-// TestAPlantedLineStopsNoAlert: a line with the key of another host's alert kept
-// that alert from being raised, and one that waited to be exported out of the file.
+// TestAPlantedLineStopsNoAlert: a line with the key of another host's alert stopped that
+// alert, and an alert that was not yet exported never reached the file.
 func TestAPlantedLineStopsNoAlert(t *testing.T) {
 	t.Parallel()
 	const at = "2026-05-01T11:30:00+00:00" // in the hour of alert 1
@@ -56,7 +56,8 @@ func TestAPlantedLineStopsNoAlert(t *testing.T) {
 	}
 }
 
-// TestAHostWithABarIsNotStoppedByAnother: "a", "b|silent" has the key of "a|b", "silent".
+// TestAHostWithABarIsNotStoppedByAnother: host "a" with symptom "b|silent" has the same key
+// as host "a|b" with symptom "silent".
 func TestAHostWithABarIsNotStoppedByAnother(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -70,9 +71,9 @@ func TestAHostWithABarIsNotStoppedByAnother(t *testing.T) {
 	}
 }
 
-// TestALineOfAnHourToComeStopsNothing: its key may fit, and one for each hour would
-// keep a host quiet for years. Of the present hour it is an alert as good as ours.
-func TestALineOfAnHourToComeStopsNothing(t *testing.T) {
+// TestALineOfAFutureHourStopsNothing plants lines whose keys fit. One for each future hour
+// would stop the alerts of a host for years. A line of the present hour is adopted.
+func TestALineOfAFutureHourStopsNothing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		at   int64
@@ -86,7 +87,7 @@ func TestALineOfAnHourToComeStopsNothing(t *testing.T) {
 		f := newAlertsFile(t)
 		line := planted("lab-05", "silent", isotime.Format(c.at), store.AlertKey("lab-05", "silent", c.at))
 		f.write(line)
-		for i, want := range []report.Reconciled{c.want, {}} { // it is said once
+		for i, want := range []report.Reconciled{c.want, {}} { // reported once only
 			if found, err := report.Reconcile(t.Context(), f.s, f.path, now); err != nil || found != want {
 				t.Errorf("%s, reading %d: %+v, %v", line, i, found, err)
 			}
@@ -95,7 +96,7 @@ func TestALineOfAnHourToComeStopsNothing(t *testing.T) {
 	}
 }
 
-// TestOurOwnLineFromAClockThatWasAhead is marked: it would stand there twice.
+// TestOurOwnLineFromAClockThatWasAhead must be marked, or it would be exported twice.
 func TestOurOwnLineFromAClockThatWasAhead(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
@@ -110,8 +111,8 @@ func TestOurOwnLineFromAClockThatWasAhead(t *testing.T) {
 	f.holds(report.AlertJSON(ahead))
 }
 
-// TestPlantedLinesOutliveARewrite, beside the new file.
-func TestPlantedLinesOutliveARewrite(t *testing.T) {
+// TestRewriteKeepsPlantedLines in a second file.
+func TestRewriteKeepsPlantedLines(t *testing.T) {
 	t.Parallel()
 	f := newAlertsFile(t)
 	before := lines(2) + planted("x", "silent", "2020-01-01T00:00:00+00:00", alert(1).DedupKey)
@@ -124,7 +125,7 @@ func TestPlantedLinesOutliveARewrite(t *testing.T) {
 	if content, err := os.ReadFile(kept); err != nil || string(content) != before {
 		t.Errorf("kept: %q, %v", content, err)
 	}
-	// A file of nothing else is still one of alerts.
+	// A file of only such lines is still a file of alerts.
 	f.write(planted("x", "silent", "2020-01-01T00:00:00+00:00", alert(1).DedupKey))
 	if err := report.HoldsAlerts(f.path); errors.Is(err, report.ErrAlertsPath) {
 		t.Error(err)

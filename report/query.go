@@ -6,13 +6,12 @@ import (
 	"regexp"
 )
 
-// Answer writes the rows of somebody's own SQL, whose columns are not known
-// before.
+// Answer writes the rows of an operator's SQL, whose columns are not known in advance.
 type Answer struct{ rows rowWriter }
 
-// NewAnswer begins to write an answer that has columns of these names. In JSON
-// and CSV, columns of the same name are told apart: n, n_2. One without a name
-// has that of its place.
+// NewAnswer starts an answer with columns of these names. In JSON and CSV, columns of
+// the same name are numbered: n, n_2. The third column, if it has no name, is column_3.
+// The error is ErrFormat.
 func NewAnswer(w io.Writer, s Style, names []string) (*Answer, error) {
 	shapes, taken := make([]shape, len(names)), map[string]bool{}
 	for i, name := range names {
@@ -34,31 +33,31 @@ func NewAnswer(w io.Writer, s Style, names []string) (*Answer, error) {
 	return &Answer{rows}, err
 }
 
-// Row writes a row: nil, int64, float64, string or []byte for each column. In a
-// table, figures stand to the right, and neither they nor times are shortened: a
-// narrow terminal rather loses a column.
+// Row writes a row: nil, int64, float64, string or []byte for each column. A table aligns
+// numbers to the right. It never shortens numbers or times: on a narrow terminal it
+// drops a column instead.
 func (a *Answer) Row(values []any) error { return a.rows.row(values) }
 
-// End writes what is left.
+// End writes the rows that are still buffered.
 func (a *Answer) End() error { return a.rows.end() }
 
-// had is what a column has had, but for NULL.
+// had tells which kinds of values a column had. NULL is none of them.
 type had struct {
 	numbers, times, others bool
 	exact                  int // bytes of the longest number or time
 }
 
-// shortestText is to how many columns of a terminal what is neither is shortened.
+// shortestText is the width, in columns of a terminal, to which other text may be cut.
 const shortestText = 12
 
-// longestTime is how many bytes a time has at most.
+// longestTime is the most bytes that a time can have.
 const longestTime = 40
 
-// aTime is a time as the views have it, and the saved questions.
+// aTime matches a time of the views or of the saved questions.
 var aTime = regexp.MustCompile(`^(before )?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`)
 
-// noteTyped shapes the columns of somebody's own SQL by the values of one more row.
-func (t *tableRows) noteTyped(values []value) {
+// shapeTyped shapes the columns of an operator's SQL by the values of one more row.
+func (t *tableRows) shapeTyped(values []value) {
 	for i := range t.shapes {
 		if !t.shapes[i].typed {
 			continue
@@ -66,12 +65,12 @@ func (t *tableRows) noteTyped(values []value) {
 		if t.had == nil {
 			t.had = make([]had, len(t.shapes))
 		}
-		t.had[i].note(values[i])
+		t.had[i].add(values[i])
 		t.had[i].shape(&t.shapes[i])
 	}
 }
 
-func (h *had) note(v value) {
+func (h *had) add(v value) {
 	switch v := v.(type) {
 	case nil:
 	case int64, float64:

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// answered writes an answer.
+// answered returns an answer of these rows.
 func answered(t *testing.T, format string, names []string, rows ...[]any) (string, error) {
 	t.Helper()
 	var b strings.Builder
@@ -49,7 +49,7 @@ func TestAnswersHaveEveryKindOfValue(t *testing.T) {
 	}
 }
 
-// TestNamesOfColumnsDoNoHarm: a name is what was typed after AS, or in a file.
+// TestNamesOfColumnsDoNoHarm: a name may be any text after AS.
 func TestNamesOfColumnsDoNoHarm(t *testing.T) {
 	t.Parallel()
 	names := []string{"\x1b[2J", "a\nb", "=1+1", "|", "", "n_2", "n", "n", "\u202e", "a\x00b"}
@@ -80,8 +80,8 @@ func TestNothingFoundIsAnEmptyListing(t *testing.T) {
 	}
 }
 
-// TestALongValueIsCutInATable: each row was padded to the longest value, and a few
-// made gigabytes. CSV and JSON have all of it.
+// TestALongValueIsCutInATable: each row was padded to the longest value, and a few rows
+// took gigabytes. CSV and JSON have the whole value.
 func TestALongValueIsCutInATable(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{
@@ -104,8 +104,8 @@ func TestALongValueIsCutInATable(t *testing.T) {
 	}
 }
 
-// TestATableIsWrittenInParts: it was held in memory as a whole, and refused above
-// 16 MiB. The parts have one heading and, but for wider cells, the same columns.
+// TestATableIsWrittenInParts: a table was held in memory as a whole, and refused above
+// 16 MiB. The parts have one heading and, except for wider cells, the same columns.
 func TestATableIsWrittenInParts(t *testing.T) {
 	t.Parallel()
 	const rows = 60_000
@@ -148,7 +148,7 @@ func TestATableIsWrittenInParts(t *testing.T) {
 	}
 }
 
-// pieces counts what is written.
+// pieces counts writes.
 type pieces struct {
 	strings.Builder
 	writes, longest int
@@ -161,8 +161,8 @@ func (p *pieces) Write(b []byte) (int, error) {
 
 func (p *pieces) WriteString(s string) (int, error) { return p.Write([]byte(s)) }
 
-// TestNoTimeAndNoNumberIsShortened: a time that ended in … was none to paste into
-// the next command.
+// TestNoTimeAndNoNumberIsShortened: a time that ended in … could not be pasted into the
+// next command.
 func TestNoTimeAndNoNumberIsShortened(t *testing.T) {
 	t.Parallel()
 	const first, big, last, text = "2026-05-01T10:26:58.757155Z", "1777636800000001", "before 2026-05-01T11:00:54Z", "a text of some length"

@@ -8,17 +8,17 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// Reconciled counts the lines that Reconcile found after the position.
+// Reconciled counts the alerts that Reconcile read after the cursor.
 type Reconciled struct {
 	Adopted int // alerts that the table did not have
 	Ignored int // alerts with the key of another alert, or of a future hour
 }
 
-// Reconcile brings the table into line with alerts.jsonl, and with alerts.jsonl.1 if
-// the file was rotated. It reads what follows the stored position: a line that was
-// exported just before a crash is marked, a line of the predecessor becomes history, a
-// torn last alert is cut off, and a line that may not count is left alone. On the first
-// call, a file that has content, but no alert, is ErrAlertsPath.
+// Reconcile makes the table and alerts.jsonl agree. It reads the lines after the cursor,
+// also in alerts.jsonl.1 if the file was rotated. It marks an alert that was exported just
+// before a crash, stores an alert that the table lacks, and ignores one that may not
+// count. It cuts off a torn last alert. The error is ErrAlertsPath if there is no cursor
+// yet and the file has content but no alert.
 func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (Reconciled, error) {
 	source, err := s.Source(ctx, store.StreamAlerts)
 	if err != nil {
@@ -49,7 +49,7 @@ func Reconcile(ctx context.Context, s *store.Store, path string, now int64) (Rec
 	return r.done, nil
 }
 
-// reconciler does the steps of a plan.
+// reconciler carries out the steps of a plan.
 type reconciler struct {
 	alertsFiles
 	dir    string
@@ -77,12 +77,12 @@ func (r *reconciler) act(tx *store.Tx, s step) (err error) {
 	case syncNames:
 		err = store.SyncDir(r.dir)
 	case move:
-		err = setPosition(tx, r.source, r.current, s.at, r.now)
+		err = moveCursor(tx, r.source, r.current, s.at, r.now)
 	}
 	return err
 }
 
-// adopt stores an alert read from a file, or marks it as exported if it is known.
+// adopt stores an alert read from a file, or marks it as exported if the table has it.
 func (r *reconciler) adopt(tx *store.Tx, a store.Alert) error {
 	if ok, err := mayCount(tx, a, r.now); err != nil || !ok {
 		r.done.Ignored++
@@ -98,8 +98,8 @@ func (r *reconciler) adopt(tx *store.Tx, a store.Alert) error {
 	return err
 }
 
-// mayCount reports whether an alert read from a file may be stored or marked. An alert
-// of a future hour may count only if it is known: then it is ours, from before the
+// mayCount reports whether an alert read from a file may be stored or marked. An alert of
+// a future hour may count only if the table has it: this program raised it before the
 // clock was set back.
 func mayCount(tx *store.Tx, a store.Alert, now int64) (bool, error) {
 	if !keyFits(a) || a.DetectedAt/store.Hour <= now/store.Hour {

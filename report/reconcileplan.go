@@ -1,6 +1,6 @@
 package report
 
-// relation is how a file relates to the stored position.
+// relation tells how a file relates to the position of the cursor.
 type relation int
 
 const (
@@ -10,33 +10,33 @@ const (
 	goesOn                    // the file had the position, and goes on after it
 )
 
-// facts are what Reconcile's plan depends on. Offsets are in bytes.
+// facts are the facts on which the plan of Reconcile depends. Offsets are in bytes.
 type facts struct {
-	first   bool     // no position is stored
-	offset  int64    // of the stored position
+	first   bool     // there is no cursor yet
+	offset  int64    // of the cursor
 	waiting bool     // the table has alerts that are not exported
 	rotated relation // of alerts.jsonl.1
 	current relation // of alerts.jsonl
 	tail    tail     // of alerts.jsonl
 }
 
-// tail is the part of a file that is to be read: what follows the position, or the
-// whole of an unrelated file.
+// tail is the part of a file that Reconcile must read: the part after the position, or all
+// of an unrelated file. Offsets are in bytes.
 type tail struct {
-	from   int64 // the offset at which it starts
-	end    int64 // where it ends: at the first hole that a power cut left, or with the file
-	size   int64 // where the file ends
-	whole  int64 // where its last whole line ends; end+1 if only the newline is missing
-	alerts int   // the number of alerts in it
+	from   int64 // the start of the tail
+	end    int64 // the end of the tail: the first hole that a power cut left, or the end of the file
+	size   int64 // the end of the file
+	whole  int64 // the end of the last whole line; end+1 if only the newline is missing
+	alerts int   // the number of alerts in the tail
 }
 
-// reason is why Reconcile does something, or nothing.
+// reason is the reason of a plan.
 type reason string
 
 const (
 	upToDate   reason = "nothing follows the position"
 	noAlert    reason = "the first alerts.jsonl has content, but no alert"
-	firstTime  reason = "no position is stored"
+	firstTime  reason = "there is no cursor yet"
 	wasRotated reason = "alerts.jsonl.1 goes on after the position"
 	replaced   reason = "alerts.jsonl never had the position"
 	grown      reason = "alerts.jsonl goes on after the position"
@@ -54,38 +54,38 @@ const (
 	readCurrent action = "read alerts.jsonl from"
 	syncCurrent action = "sync alerts.jsonl"
 	syncNames   action = "sync the directory"
-	move        action = "move the position to"
+	move        action = "move the cursor to"
 )
 
-// step is an action, with the offset of those that need one.
+// step is an action. at is the offset of an action that needs one.
 type step struct {
 	do action
 	at int64
 }
 
-// plan is what Reconcile does, and why. Without steps, there is nothing to do.
+// plan lists the steps of Reconcile, in order, and their reason. It may have no steps.
 type plan struct {
-	why   reason
-	steps []step
+	reason reason
+	steps  []step
 }
 
-// planFor decides what Reconcile does.
+// planFor returns the plan that follows from the facts.
 func planFor(f facts) plan {
-	why := f.reason()
-	switch why {
+	reason := f.reason()
+	switch reason {
 	case upToDate:
-		return plan{why: why}
+		return plan{reason: reason}
 	case noAlert:
-		return plan{why, []step{{do: refuse}}}
+		return plan{reason, []step{{do: refuse}}}
 	}
 	var steps []step
 	if f.rotatedMatters() {
 		steps = append(steps, step{readRotated, f.offset}, step{do: syncRotated})
 	}
 	if f.current == missing {
-		return plan{why, append(steps, step{do: syncNames})}
+		return plan{reason, append(steps, step{do: syncNames})}
 	}
-	return plan{why, append(steps, f.tail.steps()...)}
+	return plan{reason, append(steps, f.tail.steps()...)}
 }
 
 func (f facts) reason() reason {
@@ -106,23 +106,23 @@ func (f facts) reason() reason {
 	}
 }
 
-// rotatedMatters reports whether alerts.jsonl.1 may hold alerts that the table lacks,
-// or has as not exported.
+// rotatedMatters reports whether alerts.jsonl.1 may hold alerts that the table does not
+// have, or has not marked as exported.
 func (f facts) rotatedMatters() bool {
 	switch {
 	case f.first:
 		return f.rotated != missing
 	case f.offset == 0:
-		// Any file can have had this position. It is ours only if a crash cut the first
-		// export short, which left its alerts waiting.
+		// Every file has position 0. The file is ours only if a crash interrupted the
+		// first export, and then its alerts are not marked yet.
 		return f.rotated == goesOn && f.waiting
 	default:
 		return f.rotated == goesOn && (f.current == missing || f.current == unrelated)
 	}
 }
 
-// steps mends the end of alerts.jsonl, and then reads it. A crash may have come before
-// the lines, or the name of the file, were synced.
+// steps returns the steps that repair the end of alerts.jsonl and then read it. They
+// sync the file and its directory again, because a crash may have prevented that.
 func (t tail) steps() (steps []step) {
 	if keep := min(t.whole, t.end); keep < t.size {
 		steps = append(steps, step{cutOff, keep})

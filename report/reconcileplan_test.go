@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// readTo are the steps that read alerts.jsonl and then move the position.
+// readTo returns the steps that read alerts.jsonl and then move the cursor.
 func readTo(from, to int64, before ...step) []step {
 	return append(before, step{readCurrent, from}, step{do: syncCurrent}, step{do: syncNames}, step{move, to})
 }
@@ -23,17 +23,17 @@ func TestPlanOfReconcile(t *testing.T) {
 		want plan
 	}{
 		{"the first pass without any file does nothing",
-			facts{first: true}, plan{why: upToDate}},
+			facts{first: true}, plan{reason: upToDate}},
 		{"the first pass reads both files from their start",
 			facts{first: true, rotated: unrelated, current: unrelated, tail: tail{0, 90, 90, 90, 1}},
 			plan{firstTime, readTo(0, 90, step{readRotated, 0}, step{do: syncRotated})}},
-		{"the first pass stores a position for an empty file",
+		{"the first pass stores a cursor for an empty file",
 			facts{first: true, current: unrelated, tail: empty}, plan{firstTime, readTo(0, 0)}},
 		{"the first pass refuses a file of lines without an alert",
 			facts{first: true, rotated: unrelated, current: unrelated, tail: tail{0, 90, 90, 90, 0}},
 			plan{noAlert, []step{{do: refuse}}}},
-		{"a file that ends at the position is left alone, and so is its copy that goes on",
-			facts{offset: 90, rotated: goesOn, current: endsThere, tail: tail{90, 90, 90, 90, 0}}, plan{why: upToDate}},
+		{"a file that ends at the position is left alone, and so is a copy of it that goes on",
+			facts{offset: 90, rotated: goesOn, current: endsThere, tail: tail{90, 90, 90, 90, 0}}, plan{reason: upToDate}},
 		{"a line that was appended but not marked is read",
 			facts{offset: 90, current: goesOn, tail: tail{90, 120, 120, 120, 1}}, plan{grown, readTo(90, 120)}},
 		{"a torn last alert is cut off",
@@ -46,16 +46,16 @@ func TestPlanOfReconcile(t *testing.T) {
 		{"a file that never had the position is read from its start",
 			facts{offset: 90, rotated: unrelated, current: unrelated, tail: tail{0, 60, 60, 60, 1}}, plan{replaced, readTo(0, 60)}},
 		{"an emptied file stays as it is until alerts are appended",
-			facts{offset: 90, rotated: endsThere, current: unrelated, tail: empty}, plan{why: upToDate}},
+			facts{offset: 90, rotated: endsThere, current: unrelated, tail: empty}, plan{reason: upToDate}},
 		{"a file that was renamed away is read on from the position",
 			facts{offset: 90, rotated: goesOn}, plan{wasRotated, []step{{readRotated, 90}, {do: syncRotated}, {do: syncNames}}}},
 		{"a file that was copied and truncated is read on in the copy",
 			facts{offset: 90, rotated: goesOn, current: unrelated, tail: empty},
 			plan{wasRotated, readTo(0, 0, step{readRotated, 90}, step{do: syncRotated})}},
-		{"a first export that was cut and then rotated is found if its alerts wait",
+		{"a first export that was interrupted and then rotated is read if its alerts are not marked",
 			facts{waiting: true, rotated: goesOn}, plan{wasRotated, []step{{readRotated, 0}, {do: syncRotated}, {do: syncNames}}}},
-		{"any file can have had the position 0, and does not matter if no alert waits",
-			facts{rotated: goesOn}, plan{why: upToDate}},
+		{"a rotated file does not matter at position 0 if no alert waits for export",
+			facts{rotated: goesOn}, plan{reason: upToDate}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +67,7 @@ func TestPlanOfReconcile(t *testing.T) {
 }
 
 // TestEveryPlanKeepsWholeLines plans for every file of up to three pieces, in every
-// relation to the position, and does the steps in memory.
+// relation to the position, and carries out the steps in memory.
 func TestEveryPlanKeepsWholeLines(t *testing.T) {
 	t.Parallel()
 	line := AlertJSON(store.Alert{Host: "lab-1", Symptom: "silent", DetectedAt: 1, DedupKey: "0123456789abcdef"})
@@ -88,8 +88,8 @@ func TestEveryPlanKeepsWholeLines(t *testing.T) {
 	}
 }
 
-// everyRelation surveys a file as one that had the position at an offset, and as one
-// that had not, beside every kind of alerts.jsonl.1.
+// everyRelation surveys a file as one that had the position, and as one that never had it,
+// with every kind of alerts.jsonl.1.
 func everyRelation(t *testing.T, content string, offset int64) (all []facts) {
 	size := int64(len(content))
 	had := goesOn
@@ -111,14 +111,14 @@ func everyRelation(t *testing.T, content string, offset int64) (all []facts) {
 	return all
 }
 
-// faultOf does the steps of a plan, and returns what is wrong with it, or "".
+// faultOf carries out the steps of a plan. It returns the fault of the plan, or "".
 func faultOf(content string, f facts, p plan) string {
 	switch {
-	case len(p.steps) == 0 && (p.why != upToDate || f.tail.from < f.tail.size):
+	case len(p.steps) == 0 && (p.reason != upToDate || f.tail.from < f.tail.size):
 		return "something follows the position, but nothing is done"
-	case p.why == noAlert && (!f.first || f.tail.alerts > 0 || len(p.steps) > 1):
+	case p.reason == noAlert && (!f.first || f.tail.alerts > 0 || len(p.steps) > 1):
 		return "a file of ours is refused"
-	case len(p.steps) == 0, p.why == noAlert:
+	case len(p.steps) == 0, p.reason == noAlert:
 		return ""
 	}
 	after, from, to := do(content, p.steps)
@@ -140,8 +140,8 @@ func faultOf(content string, f facts, p plan) string {
 	return ""
 }
 
-// do returns the content of alerts.jsonl after the steps, the offset from which it was
-// read, and the new position.
+// do returns the content of alerts.jsonl after the steps, the offset from which the steps
+// read it, and the new position.
 func do(content string, steps []step) (after string, from, to int64) {
 	after, from, to = content, -1, -1
 	for _, s := range steps {
@@ -159,8 +159,8 @@ func do(content string, steps []step) (after string, from, to int64) {
 	return after, from, to
 }
 
-// wholeLines returns a file up to its last newline, or the last one before a hole in
-// what follows the position.
+// wholeLines returns a file up to its last newline. If there is a hole after the position,
+// it returns the file up to the last newline before the hole.
 func wholeLines(content string, f facts) string {
 	kept, _, hole := strings.Cut(content[f.offset:], "\x00")
 	if f.current == unrelated || !hole {

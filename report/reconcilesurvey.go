@@ -12,7 +12,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// alertsFiles are alerts.jsonl and alerts.jsonl.1. A file that is missing is nil.
+// alertsFiles are alerts.jsonl and alerts.jsonl.1. A missing file is nil.
 type alertsFiles struct {
 	current, rotated *alertsFile
 }
@@ -25,9 +25,9 @@ func (files alertsFiles) close() {
 	}
 }
 
-// survey opens the files and collects the facts on which the plan depends. It changes
-// nothing. In an ordinary pass alerts.jsonl has the position, and alerts.jsonl.1 is not
-// opened. If that one is unusable, it counts as missing.
+// survey opens the files and collects the facts. It changes nothing. It opens
+// alerts.jsonl.1 only if alerts.jsonl does not have the position. If alerts.jsonl.1 is
+// unusable, it counts as missing.
 func (files *alertsFiles) survey(ctx context.Context, s *store.Store, source int64, path string) (f facts, err error) {
 	stored, err := s.Cursor(ctx, source)
 	if err != nil {
@@ -72,7 +72,7 @@ func (f *alertsFile) relationTo(p position) relation {
 	}
 }
 
-// tailOf surveys what a file holds after an offset, or all of it if it is unrelated.
+// tailOf surveys a file from an offset on, or all of it if it is unrelated.
 func tailOf(f io.ReaderAt, size int64, r relation, offset int64) (t tail, err error) {
 	t = tail{end: size, size: size}
 	if r != unrelated {
@@ -85,9 +85,9 @@ func tailOf(f io.ReaderAt, size int64, r relation, offset int64) (t tail, err er
 	return t, err
 }
 
-// firstHole returns the offset of the first NUL in a part of a file, or its end. After
-// a power cut, a page that was not synced may be empty although later ones are not. The
-// alerts after it are not lost: they are not marked, and are exported again.
+// firstHole returns the offset of the first NUL in a part of a file, or the end of the
+// part. After a power cut, a page may be empty although later pages are not. The alerts
+// after such a hole are not lost: they are not marked yet, so they are exported again.
 func firstHole(f io.ReaderAt, from, end int64) (int64, error) {
 	part := bufio.NewReader(io.NewSectionReader(f, from, end-from))
 	for at := from; ; {

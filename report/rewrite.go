@@ -16,14 +16,14 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// everyAlert asks for every alert that the database holds.
+// everyAlert selects all alerts of the database.
 var everyAlert = store.AlertFilter{Until: store.MaxTime}
 
-// Rewrite replaces alerts.jsonl, in one step, with a file of every alert in the
-// database, oldest first. Before that, Reconcile adopts the alerts that stand only in
-// the old file, and refuses a link or a FIFO. An old file with lines that are no alerts
-// of the table is kept under another name. Rewrite returns the number of alerts that it
-// wrote, and that name, "" for none. If the database has no alert, it writes nothing.
+// Rewrite atomically replaces alerts.jsonl with a file of all alerts in the database,
+// oldest first. It calls Reconcile first, which adopts the alerts that only the old file
+// has, and refuses a link or a FIFO. If the old file has other lines too, Rewrite keeps it
+// under another name. It returns the number of alerts, and that name or "". If the
+// database has no alert, it writes nothing.
 func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int, kept string, err error) {
 	if _, err := Reconcile(ctx, s, path, now); err != nil {
 		return 0, "", err
@@ -45,8 +45,8 @@ func Rewrite(ctx context.Context, s *store.Store, path string, now int64) (n int
 	return n, kept, nil
 }
 
-// replace replaces the file at path with one that holds every alert. It returns the
-// name under which it kept the old file, "" for none.
+// replace replaces the file at path with a file of all alerts. It returns the name under
+// which it kept the old file, or "".
 func replace(tx *store.Tx, source int64, path string, now int64) (kept string, err error) {
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o640), renameio.WithExistingPermissions(), renameio.WithTempDir(filepath.Dir(path)))
 	if err != nil {
@@ -66,9 +66,10 @@ func replace(tx *store.Tx, source int64, path string, now int64) (kept string, e
 	if kept, err = keepOthers(tx, path, now); err != nil {
 		return "", err
 	}
-	// Set the position before the file is replaced: if the commit fails after that, the
-	// next pass sees that the file never had the old position, and reads all of it.
-	if err := setPosition(tx, source, f, size, now); err != nil {
+	// Move the cursor before the file is replaced. If the commit fails after the
+	// replacement, the old cursor does not match the new file, and the next pass reads
+	// all of it.
+	if err := moveCursor(tx, source, f, size, now); err != nil {
 		return "", err
 	}
 	if err := f.CloseAtomicallyReplace(); err != nil {
@@ -77,7 +78,7 @@ func replace(tx *store.Tx, source int64, path string, now int64) (kept string, e
 	return kept, store.SyncDir(filepath.Dir(path))
 }
 
-// writeEvery writes every alert, and returns how many bytes that took.
+// writeEvery writes all alerts, and returns their size in bytes.
 func writeEvery(tx *store.Tx, w io.Writer) (size int64, err error) {
 	out := bufio.NewWriter(w)
 	err = tx.EachAlert(everyAlert, func(a store.Alert) error {
@@ -91,8 +92,8 @@ func writeEvery(tx *store.Tx, w io.Writer) (size int64, err error) {
 	return size, out.Flush()
 }
 
-// keepOthers links the file at path to a name with the time if some of its lines are not
-// in the table. It returns that name, "" for none.
+// keepOthers links the file at path to a second name with the time in it, if some lines of
+// the file are not in the table. It returns that name, or "".
 func keepOthers(tx *store.Tx, path string, now int64) (kept string, err error) {
 	f, err := openAlerts(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -136,8 +137,8 @@ func countLines(r io.ByteReader) (n int, err error) {
 	}
 }
 
-// keepOwner gives a file that root creates to the owner of the file at path, or of
-// its directory. Otherwise the next pass could not append to it.
+// keepOwner gives a file that root creates to the owner of the file at path, or of its
+// directory, so that the next pass can append to it.
 func keepOwner(f *os.File, path string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -155,8 +156,8 @@ func keepOwner(f *os.File, path string) error {
 	return nil
 }
 
-// HoldsAlerts returns ErrAlertsPath for a file that has content, but no alert: it is
-// some other file, such as the index, and Rewrite would replace it.
+// HoldsAlerts returns ErrAlertsPath for a file that has content but no alert. Rewrite
+// would otherwise replace another file, such as the index.
 func HoldsAlerts(path string) error {
 	f, err := openAlerts(path, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -2,15 +2,15 @@ package report
 
 import "io"
 
-// A viewColumn is a column of a view of the public interface for ad-hoc SQL.
+// A viewColumn describes a column of a view. The views are the interface for ad-hoc SQL.
 type viewColumn struct {
 	view, name string
 	unit       string // one of the units
 	meaning    string
-	example    any // int64 or string, as the demo has it
+	example    any // int64 or string, from the demo
 }
 
-// Units of columns. Where the meaning tells of NULL, a value may be missing.
+// Units of columns. A column can be NULL only if its meaning says so.
 const (
 	unitTime   = "text, UTC to the microsecond"
 	unitHour   = "text, UTC on the hour"
@@ -31,7 +31,7 @@ var schemaColumns = []column[viewColumn]{
 	{key: "example", head: "example", drop: 1, of: func(c viewColumn) value { return c.example }},
 }
 
-// Views are the names of the views, in the order in which Schema shows them.
+// Views returns the names of the views, in the order in which Schema shows them.
 func Views() (names []string) {
 	for _, c := range viewColumns {
 		if len(names) == 0 || names[len(names)-1] != c.view {
@@ -41,7 +41,7 @@ func Views() (names []string) {
 	return names
 }
 
-// Schema writes a row for each column of a view; for "", of all of them.
+// Schema writes a row for each column of a view, or of all views if view is "".
 func Schema(w io.Writer, s Style, view string) error {
 	var rows []viewColumn
 	for _, c := range viewColumns {

@@ -1,6 +1,6 @@
 package report
 
-// viewColumns are the columns of the views in migrations, in their order.
+// viewColumns describes the columns of the views in migrations, in their order.
 var viewColumns = []viewColumn{
 	{"ship_log", "received_at", unitTime, "when the receiver accepted the episode", "2026-05-01T11:12:48.808687Z"},
 	{"ship_log", "host", unitText, "who shipped it", "lab-05"},

@@ -16,34 +16,34 @@ var openAlertsSQL string
 
 // States of a host.
 const (
-	stateFailing = state("failing") // a symptom is open that is no silence: its PUTs are rejected
+	stateFailing = state("failing") // it has an open symptom other than a silence
 	stateSilent  = state("silent")
-	stateUnknown = state("unknown") // no symptom, but a source was blind since its last ship
-	stateGone    = state("gone")    // silent for so long that it is not expected any more
+	stateUnknown = state("unknown") // no symptom, but a source was blind since its last ship, or a detector is late
+	stateGone    = state("gone")    // silent for so long that it is no longer expected
 	stateNever   = state("never")   // it has never shipped
 	stateHealthy = state("healthy")
 )
 
-// colours of states, as SGR codes.
+// colours are the SGR codes of states.
 var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateUnknown: "33", CheckProblem: "31", CheckWarning: "33"}
 
-// look is when a detector last looked before the end of a window.
+// look is the last run of a detector before the end of a window.
 type look struct {
 	Symptom string        `db:"symptom"`
-	Reach   int64         `db:"reach"`     // how far back, in microseconds
-	At      sql.NullInt64 `db:"looked_at"` // microseconds; NULL if that is not known any more
+	Reach   int64         `db:"reach"`     // how far back the detector looks, in microseconds
+	At      sql.NullInt64 `db:"looked_at"` // microseconds; NULL if no pass of that time is left
 }
 
-// judged is what is known at the end of a window that the states of all hosts depend
-// on. Times are in microseconds.
+// judged has the facts, at the end of a window, on which the states of all hosts
+// depend. Times are in microseconds.
 type judged struct {
-	silences []string // symptoms of hosts that do not ship any more; all others are failures
-	expected int64    // a host that has not shipped since then is gone; 0 if nothing looks for silence
-	blindTo  int64    // when a source was blind last; 0 for never
+	silences []string // symptoms of hosts that stopped shipping; all others are failures
+	expected int64    // a host that last shipped before this time is gone; 0 if no detector looks for silence
+	blindTo  int64    // the last time at which a source was blind; 0 for never
 	stale    bool     // a detector has not looked for longer than Stale
 }
 
-// judgedAt returns what is known at a time.
+// judgedAt collects the facts at a time.
 func judgedAt(until, blindTo int64, looks []look, silences []string) judged {
 	j := judged{silences: silences, blindTo: blindTo, stale: len(looks) == 0 && until > Stale}
 	for _, l := range looks {
@@ -61,8 +61,8 @@ func judgedAt(until, blindTo int64, looks []look, silences []string) judged {
 	return j
 }
 
-// stateOf decides the state of a host: lastShip is in microseconds, NULL for never,
-// and open are its open symptoms.
+// stateOf decides the state of a host. lastShip is in microseconds, NULL if the host never
+// shipped. open are its open symptoms.
 func stateOf(lastShip sql.NullInt64, open []string, j judged) state {
 	switch {
 	case slices.ContainsFunc(open, func(symptom string) bool { return !slices.Contains(j.silences, symptom) }):
@@ -79,15 +79,15 @@ func stateOf(lastShip sql.NullInt64, open []string, j judged) state {
 	return stateHealthy
 }
 
-// looksAt returns when each detector last looked, up to a time in microseconds.
+// looksAt returns the last look of each detector up to a time in microseconds.
 func looksAt(tx *store.Tx, until int64) (looks []look, err error) {
 	err = tx.SelectNamed(&looks, looksSQL, map[string]any{"until": until, "stale": Stale})
 	return looks, err
 }
 
-// openAt returns the symptoms that were open at a time in microseconds, by host and in
-// their order. If it is not known when a detector looked, what it found no longer than
-// Stale before that time counts.
+// openAt returns the symptoms that were open at a time in microseconds, by host, in the
+// order of looks. If the last look of a detector is not known, its alerts count if they
+// were found again at most Stale before that time.
 func openAt(tx *store.Tx, until int64, looks []look) (open map[string]words, err error) {
 	open = map[string]words{}
 	for _, l := range looks {
@@ -100,7 +100,7 @@ func openAt(tx *store.Tx, until int64, looks []look) (open map[string]words, err
 			return nil, err
 		}
 		for _, host := range hosts {
-			if !slices.Contains(open[host], l.Symptom) { // an alert is raised every hour
+			if !slices.Contains(open[host], l.Symptom) { // a host has one alert per hour
 				open[host] = append(open[host], l.Symptom)
 			}
 		}

@@ -32,7 +32,7 @@ type statusList struct {
 	rows []statusRow
 }
 
-// add adds a row. at is the time that its age is counted from, 0 for none.
+// add adds a row. Its age is the time since at, in microseconds; 0 is for no age.
 func (l *statusList) add(item string, v value, at int64, detail string) {
 	row := statusRow{item: item, value: v, detail: detail}
 	if at != 0 {
@@ -41,8 +41,9 @@ func (l *statusList) add(item string, v value, at int64, detail string) {
 	l.rows = append(l.rows, row)
 }
 
-// Status writes the program's own health; for people, below whether it is
-// Stopped. indexBytes is the size of the index, negative if it is not known.
+// Status writes the program's own health. People also get the line of Stopped, above the
+// table. maxAge is that of Stopped. indexBytes is the size of the index, negative if it is
+// not known.
 func Status(tx *store.Tx, out io.Writer, s Style, w Window, maxAge, indexBytes int64) error {
 	l := &statusList{now: w.Until}
 	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, heldBackStatus, cursorStatus(indexBytes), gapStatus, surplusStatus, quarantineStatus, databaseStatus} {
@@ -51,8 +52,8 @@ func Status(tx *store.Tx, out io.Writer, s Style, w Window, maxAge, indexBytes i
 		}
 	}
 	return render(out, s, document{table: tableOfAll(statusColumns, l.rows), above: func() (above, error) {
-		verdict, _, err := Stopped(tx, w.Until, maxAge)
-		return above{verdict: verdict, heading: []string{"as of " + s.stamp(w.Until)}}, err
+		health, _, err := Stopped(tx, w.Until, maxAge)
+		return above{health: health, heading: []string{"as of " + s.stamp(w.Until)}}, err
 	}})
 }
 
@@ -65,14 +66,14 @@ func passStatus(tx *store.Tx, l *statusList, _ Style, w Window) error {
 		l.add("last pass", nil, 0, "none has been made yet")
 		return nil
 	}
-	l.add("last pass", instant(last.AsOf), last.AsOf, passDetail(last))
+	l.add("last pass", timestamp(last.AsOf), last.AsOf, passDetail(last))
 	if last.Outcome.String != store.OutcomeOK {
 		good, ok, err := tx.LastGood()
 		if err != nil {
 			return err
 		}
 		if ok {
-			l.add("last pass that got through", instant(good.AsOf), good.AsOf, passDetail(good))
+			l.add("last pass that got through", timestamp(good.AsOf), good.AsOf, passDetail(good))
 		} else {
 			l.add("last pass that got through", nil, 0, "none")
 		}
@@ -90,7 +91,7 @@ func passStatus(tx *store.Tx, l *statusList, _ Style, w Window) error {
 	return nil
 }
 
-// passDetail says how a pass ended, and what it did.
+// passDetail describes the end of a pass, and its work.
 func passDetail(p store.Pass) string {
 	if !p.Outcome.Valid {
 		return "not finished: it is running, or was killed"
@@ -103,17 +104,18 @@ func passDetail(p store.Pass) string {
 	return detail
 }
 
-// heldBackStatus says which symptoms nobody judges. The age counts from when that began.
+// heldBackStatus adds a row for each detector that is held back. The age counts from the
+// time at which that started.
 func heldBackStatus(tx *store.Tx, l *statusList, _ Style, _ Window) error {
 	list, err := tx.HeldBack()
 	for _, h := range list {
-		l.add(h.Symptom+" held back", instant(h.Since), h.Since, h.Reason)
+		l.add(h.Symptom+" held back", timestamp(h.Since), h.Since, h.Reason)
 	}
 	return err
 }
 
-// cursorStatus tells the position of each source. The age is its lag: that of
-// the newest fact that was read.
+// cursorStatus adds the position of each source. The age is that of the newest fact that
+// was read from it.
 func cursorStatus(indexBytes int64) func(*store.Tx, *statusList, Style, Window) error {
 	return func(tx *store.Tx, l *statusList, s Style, _ Window) error {
 		cursors, err := tx.Cursors()
@@ -154,12 +156,12 @@ func gapStatus(tx *store.Tx, l *statusList, s Style, w Window) error {
 		if g.RecoveredAt.Valid {
 			detail += "; read since"
 		}
-		l.add(g.Stream+" gap", instant(g.From), g.To, detail)
+		l.add(g.Stream+" gap", timestamp(g.From), g.To, detail)
 	}
 	return nil
 }
 
-// surplusStatus says what was over quota, if anything was.
+// surplusStatus adds the number of facts over quota, if there are any.
 func surplusStatus(tx *store.Tx, l *statusList, _ Style, w Window) error {
 	facts, last, err := tx.Surplus(w.Since, w.Until)
 	if err == nil && facts > 0 {
@@ -185,13 +187,13 @@ func databaseStatus(tx *store.Tx, l *statusList, s Style, _ Window) error {
 	if err != nil {
 		return err
 	}
-	kept, err := tx.RawSince()
+	horizon, err := tx.RawSince()
 	if err != nil {
 		return err
 	}
 	rows := "all raw rows are kept"
-	if kept > 0 {
-		rows = "raw rows are kept from " + s.clock(kept) + " on, rollups from the beginning"
+	if horizon > 0 {
+		rows = "raw rows are kept from " + s.clock(horizon) + " on, rollups from the beginning"
 	}
 	l.add("database", byteCount(db.DatabaseBytes), 0, byteCount(db.FreeBytes).size()+" of it free; "+rows)
 	l.add("write-ahead log", byteCount(db.WALBytes), 0, "")
@@ -201,14 +203,14 @@ func databaseStatus(tx *store.Tx, l *statusList, s Style, _ Window) error {
 	return nil
 }
 
-// HeldTooLong is how long a detector may be held back before that counts as
-// stopped, in microseconds: it was to notice trouble within that time.
+// HeldTooLong is how long a detector may be held back, in microseconds, before Stopped
+// reports it. Trouble must be noticed within that time.
 const HeldTooLong = 30 * store.Minute
 
-// Stopped reports in one line whether passes succeed and judge: stopped is true
-// if none has succeeded for maxAge, in microseconds, or if a detector is held back
-// for longer than HeldTooLong. Silence means health to a monitor, and must not
-// come from detectors that do not run.
+// Stopped reports whether passes or detectors have stopped, and describes it in one line.
+// stopped is true if no pass succeeded for maxAge, in microseconds, or if a detector is
+// held back for longer than HeldTooLong. A monitor takes silence for health, so silence
+// must not come from detectors that do not run.
 func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err error) {
 	last, ok, err := tx.LastPass()
 	if err != nil {
@@ -237,7 +239,7 @@ func Stopped(tx *store.Tx, now, maxAge int64) (line string, stopped bool, err er
 	return visible.Escape(line), true, nil
 }
 
-// judging is ok, a line, unless a detector is held back for too long.
+// judging returns the line ok, unless a detector is held back for too long.
 func judging(tx *store.Tx, now int64, ok string) (line string, stopped bool, err error) {
 	list, err := tx.HeldBack()
 	if err != nil || len(list) == 0 || now-list[0].Since <= HeldTooLong {

@@ -11,41 +11,41 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// What a table may cost in memory. tablewriter needs about eight times as much
-// as it writes.
+// Limits of the memory for a table. tablewriter needs about eight times the size of its
+// output.
 const (
-	maxPart  = 1 << 19 // bytes of the rows that are laid out together
-	maxCell  = 1000    // columns of a terminal that a cell may take
-	cellCost = 32      // bytes, besides those of its text
+	maxPart  = 1 << 19 // bytes of the rows of one part
+	maxCell  = 1000    // columns of a terminal for one cell
+	cellCost = 32      // bytes of a cell besides its text
 )
 
-// tableRows writes an aligned table, or one in markdown, in parts of at most
-// maxPart: an answer may have any number of rows. The first part decides which
-// columns are shown, and how wide they are at least; a wider cell of a later part
-// widens its column there.
+// tableRows writes an aligned table, or one in markdown. An answer may have any number of
+// rows, so they are written in parts of at most maxPart. The first part decides which
+// columns are shown and their least width. A wider cell in a later part widens its
+// column in that part.
 type tableRows struct {
 	w      io.Writer
 	page   page
 	zone   *time.Location
 	shapes []shape
-	had    []had // of each column of somebody's own SQL
-	shown  []int // columns of the first part; nil before it is written
-	least  []int // widths of the first part, one for each column
+	had    []had // one for each column; nil unless some are typed
+	shown  []int // the columns of the first part; nil before it is written
+	least  []int // the widths of the first part, one for each column
 	part   part
 }
 
-// part is the rows of a table that are laid out together.
+// part is a part of a table, whose rows are laid out together.
 type part struct {
 	rows   [][]cell // one cell for each column, shown or not
 	widths []int
 	bytes  int
 }
 
-// cell is a text in a table, and the SGR code of its colour, "" for none.
+// cell is a text in a table, and the SGR code of its colour or "".
 type cell struct{ text, colour string }
 
 func (t *tableRows) row(values []value) error {
-	t.noteTyped(values)
+	t.shapeTyped(values)
 	row, widths := make([]cell, len(values)), make([]int, len(values))
 	bytes, total := 0, 0
 	for i, c := range t.shapes {
@@ -58,7 +58,7 @@ func (t *tableRows) row(values []value) error {
 		row[i] = t.cell(values[i])
 		widths[i] = max(widths[i], columnsOf(row[i].text))
 		bytes += cellCost + len(row[i].text)
-		total += widths[i] + len(gap)
+		total += widths[i] + len(margin)
 	}
 	// Each row is padded to the widest cells.
 	if len(t.part.rows) > 0 && max(t.part.bytes+bytes, (len(t.part.rows)+1)*total) > maxPart {
@@ -71,7 +71,7 @@ func (t *tableRows) row(values []value) error {
 	return nil
 }
 
-// cell is a value as it stands in a table: at most maxCell columns wide.
+// cell formats a value for a table, at most maxCell columns wide.
 func (t *tableRows) cell(v value) (c cell) {
 	if s, ok := v.(state); ok {
 		c.colour = t.page.colour(s)
@@ -86,8 +86,8 @@ func (t *tableRows) cell(v value) (c cell) {
 	return c
 }
 
-// beginning is what of a value a cell may have room for, so that no more than
-// that is quoted and measured. whole reports whether that is all of it.
+// beginning cuts a value that no cell can hold, so that the rest is not quoted and
+// measured. whole reports whether it returned all of the value.
 func beginning(v value) (_ value, whole bool) {
 	const most = 4 * maxCell
 	switch v := v.(type) {
@@ -110,7 +110,7 @@ func (t *tableRows) end() error {
 	return nil
 }
 
-// write lays out the part that is held, and writes it.
+// write lays out the current part, and writes it.
 func (t *tableRows) write() error {
 	g := &grid{rows: t.part.rows}
 	for i, c := range t.shapes {
@@ -144,22 +144,22 @@ func (t *tableRows) write() error {
 	return err
 }
 
-// gap stands between two columns of a table.
-const gap = "  "
+// margin separates two columns of a table.
+const margin = "  "
 
-// grid is a part of a table as it is written.
+// grid is the layout of a part of a table.
 type grid struct {
-	shapes []shape // those that are shown
-	from   []int   // which cell of a row each of them shows
+	shapes []shape // of the columns that are shown
+	from   []int   // the index of each shown column in a row
 	rows   [][]cell
-	widths []int // of each column, its head included
+	widths []int // of each shown column, including its head
 }
 
-// columnsOf is how many columns of a terminal a text takes, in any locale: a bar
-// of a report, or another sign of which the locale would be asked, takes one.
+// columnsOf returns the width of a text in columns of a terminal. It ignores the locale:
+// the bars of a report always take one column each.
 func columnsOf(text string) int { return twwidth.WidthWithOptions(text, twwidth.Options{}) }
 
-// shortened is what of a text has room in so many columns of a terminal.
+// shortened cuts a text to a width in columns of a terminal.
 func shortened(text string, width int) string {
 	if columnsOf(text) <= width {
 		return text
@@ -173,7 +173,7 @@ func shortened(text string, width int) string {
 	return text
 }
 
-// texts are the cells of the columns that are shown, with their colours.
+// texts returns the cells of the shown columns, with their colours.
 func (g *grid) texts() [][]string {
 	texts := make([][]string, len(g.rows))
 	for n, row := range g.rows {
@@ -188,8 +188,8 @@ func (g *grid) texts() [][]string {
 	return texts
 }
 
-// render aligns the cells. The heads make the columns as wide as they shall be;
-// they are left out of all parts but the first.
+// render aligns the cells. It pads the heads, which makes tablewriter use the widths of
+// the grid. The page removes the heads from all parts but the first.
 func (g *grid) render(p page, first bool) (string, error) {
 	align := make([]tw.Align, len(g.shapes))
 	head := make([]string, len(g.shapes))
@@ -207,7 +207,7 @@ func (g *grid) render(p page, first bool) (string, error) {
 		tablewriter.WithRowAutoWrap(tw.WrapNone),
 		tablewriter.WithAlignment(align),
 		tablewriter.WithTrimSpace(tw.Off),
-		tablewriter.WithEastAsian(tw.Off), // it would ask the locale
+		tablewriter.WithEastAsian(tw.Off), // ignore the locale
 	}
 	t := tablewriter.NewTable(&text, append(options, p.options()...)...)
 	t.Header(head)
@@ -217,6 +217,6 @@ func (g *grid) render(p page, first bool) (string, error) {
 	if err := t.Render(); err != nil {
 		return "", err
 	}
-	twwidth.SetForceNarrow(false) // empties its cache of the cells it has measured
+	twwidth.SetForceNarrow(false) // empties the cache of measured cells
 	return p.lines(text.String(), first), nil
 }

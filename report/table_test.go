@@ -22,7 +22,7 @@ func list(w io.Writer, s Style, shapes []shape, rows [][]value) error {
 	}}})
 }
 
-// aboveOf returns what stands above a table.
+// aboveOf returns the text above a table.
 func aboveOf(t *testing.T, s Style, a above) string {
 	t.Helper()
 	p, err := s.formatter(io.Discard)
@@ -32,9 +32,9 @@ func aboveOf(t *testing.T, s Style, a above) string {
 	return p.(*people).above(a)
 }
 
-// TestATableFitsItsTerminal: no line is wider, as long as the columns that are
-// never lost or cut have room; a narrower terminal shows no column that a wider
-// one does not; and nothing is lost where there is room.
+// TestATableFitsItsTerminal shows that no line is wider than the terminal, as long as the
+// columns that are never dropped or cut fit. A narrower terminal never shows more columns
+// than a wider one, and a wide terminal shows everything.
 func TestATableFitsItsTerminal(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 1))
@@ -73,8 +73,8 @@ func TestATableFitsItsTerminal(t *testing.T) {
 	}
 }
 
-// TestAHostsNameIsTextInAHeading: in markdown it was a link or a heading of its
-// own, and one of wide characters made a line longer than its terminal.
+// TestAHostsNameIsTextInAHeading: in markdown, a name could be a link or a heading. A name
+// of wide characters made a line longer than the terminal.
 func TestAHostsNameIsTextInAHeading(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -96,24 +96,24 @@ func TestAHostsNameIsTextInAHeading(t *testing.T) {
 	}
 }
 
-// TestABlindWindowFitsItsTerminal: its line was 80 columns long on any.
+// TestABlindWindowFitsItsTerminal: its line had 80 columns on every terminal.
 func TestABlindWindowFitsItsTerminal(t *testing.T) {
 	t.Parallel()
-	got := aboveOf(t, Style{Width: 60}, above{heading: []string{"a"}, blind: []blindness{{to: 3_600_000_000, why: "journal-export source-unread"}}})
+	got := aboveOf(t, Style{Width: 60}, above{heading: []string{"a"}, blind: []blindness{{to: 3_600_000_000, reason: "journal-export source-unread"}}})
 	if want := "a\nblind from 1970-01-01 00:00:00 to 1970-01-01 01:00:00:\njournal-export source-unread\n\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// TestWhatPeopleAndProgramsRead: each kind of value, as a table, CSV and JSON have it.
-func TestWhatPeopleAndProgramsRead(t *testing.T) {
+// TestFormsOfValues shows each kind of value in a table, in CSV and in JSON.
+func TestFormsOfValues(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		value                 any
 		table, csv, asciiJSON string
 	}{
 		{nil, "", "", "null"},
-		{instant(1777636800_000001), "2026-05-01 12:00:00", "2026-05-01T12:00:00.000001Z", `"2026-05-01T12:00:00.000001Z"`},
+		{timestamp(1777636800_000001), "2026-05-01 12:00:00", "2026-05-01T12:00:00.000001Z", `"2026-05-01T12:00:00.000001Z"`},
 		{minute(1777636800_000000), "2026-05-01 12:00", "2026-05-01T12:00:00.000000Z", `"2026-05-01T12:00:00.000000Z"`},
 		{seconds(11520), "3h12m", "11520", "11520"},
 		{state("silent"), "silent", "silent", `"silent"`},

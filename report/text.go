@@ -9,7 +9,7 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// textPage is plain text, aligned, for a terminal.
+// textPage formats documents as aligned plain text for a terminal.
 type textPage struct {
 	width    int // columns of the terminal; 0 for no limit
 	coloured bool
@@ -19,7 +19,7 @@ func (textPage) text(text string) string { return text }
 
 func (textPage) begins(text string) string { return text }
 
-// line is as much of a text as a line has room for.
+// line cuts a text to the width of the terminal.
 func (p textPage) line(text string) string {
 	if p.width > 0 {
 		return shortened(text, p.width)
@@ -29,8 +29,8 @@ func (p textPage) line(text string) string {
 
 func (p textPage) advice(title, text string) string {
 	lines := "\n" + title + "\n"
-	for _, line := range wrapped(text, p.width-len(gap)) {
-		lines += gap + line + "\n"
+	for _, line := range wrapped(text, p.width-len(margin)) {
+		lines += margin + line + "\n"
 	}
 	return lines
 }
@@ -42,14 +42,13 @@ func (p textPage) colour(s state) string {
 	return colours[s]
 }
 
-// narrow applies the reductions. Those that lose columns are for the first part, which
-// decides for all of them.
+// narrow applies the reductions. Only the first part drops columns, for all parts.
 func (p textPage) narrow(g *grid, first bool) {
 	if p.width <= 0 {
 		return
 	}
 	for _, r := range reductions {
-		if first || !r.loses {
+		if first || !r.drops {
 			r.reduce(g, p.width)
 		}
 	}
@@ -57,7 +56,7 @@ func (p textPage) narrow(g *grid, first bool) {
 
 func (textPage) options() []tablewriter.Option {
 	return []tablewriter.Option{
-		tablewriter.WithPadding(tw.Padding{Right: gap, Overwrite: true}),
+		tablewriter.WithPadding(tw.Padding{Right: margin, Overwrite: true}),
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
 			Borders:  tw.BorderNone,
 			Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
@@ -65,13 +64,13 @@ func (textPage) options() []tablewriter.Option {
 	}
 }
 
-// sgrEnd is how a terminal's colours end.
+// sgrEnd ends a colour on a terminal.
 const sgrEnd = "\x1b[0m"
 
 var endsTwice = regexp.MustCompile(`\x1b\[0m( *)\x1b\[0m`)
 
-// lines leaves out the blanks that fill the last column up, the second end of a colour,
-// which tablewriter puts after a cell's padding, and the head of all parts but the first.
+// lines removes the blanks after the last column, and the head of all parts but the first.
+// It also removes the second end of a colour that tablewriter puts after the padding.
 func (textPage) lines(rendered string, first bool) string {
 	if !first {
 		_, rendered, _ = strings.Cut(rendered, "\n")

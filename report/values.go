@@ -14,38 +14,38 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// value is what a cell may hold: nil, bool, int, int64, float64, string, []byte, or one
-// of the types below. Each is shown to people in one way, and to programs in another.
+// value is the value of a cell: nil, bool, int, int64, float64, string, []byte, or one of
+// the types below. People and programs get different forms of some of these types.
 type value = any
 
 type (
-	// instant is a time in microseconds: RFC 3339 for programs.
-	instant int64
-	// minute is an instant of which people see no seconds.
+	// timestamp is a time in microseconds. Programs get RFC 3339.
+	timestamp int64
+	// minute is a timestamp that people read without seconds.
 	minute int64
-	// seconds is a length of time: an age like 3h12m for people.
+	// seconds is a duration. People get an age such as 3h12m.
 	seconds int64
-	// state of a host, or another word that is coloured if it means trouble.
+	// state is the state of a host, or another word that may have a colour.
 	state string
 	// words are several short strings.
 	words []string
-	// counts are numbers by HTTP status code: 412×31 500×2 for people.
+	// counts are numbers by HTTP status code. People get 412×31 500×2.
 	counts map[int]int64
-	// spark is a line of little bars for people; programs get the numbers.
-	// A negative number is a time that nothing is known of.
+	// spark is a line of small bars. Programs get the numbers. A negative number is an
+	// unknown one.
 	spark []int64
-	// byteCount is a size: 1.5 MiB for people.
+	// byteCount is a size in bytes. People get 1.5 MiB.
 	byteCount int64
-	// unknown stands for a number that nobody knows: ? for people, null for programs.
+	// unknown is a number that is not known. People get ?, JSON null.
 	unknown struct{}
 )
 
-// show is a value as a person reads it in a table.
+// show formats a value for people, in a table.
 func show(v value, zone *time.Location) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
-	case instant:
+	case timestamp:
 		return time.UnixMicro(int64(v)).In(zone).Format("2006-01-02 15:04:05")
 	case minute:
 		return time.UnixMicro(int64(v)).In(zone).Format("2006-01-02 15:04")
@@ -63,15 +63,15 @@ func show(v value, zone *time.Location) string {
 	return Cell(text(v))
 }
 
-// plainText is a value in CSV.
+// plainText formats a value for CSV.
 func plainText(v value) string {
 	switch v := v.(type) {
 	case nil, unknown:
 		return ""
-	case instant:
+	case timestamp:
 		return v.utc()
 	case minute:
-		return instant(v).utc()
+		return timestamp(v).utc()
 	case seconds:
 		return strconv.FormatInt(int64(v), 10)
 	case byteCount:
@@ -84,7 +84,7 @@ func plainText(v value) string {
 	return Cell(text(v))
 }
 
-// text is a value that reads the same for people and in CSV.
+// text formats a value that is the same for people and in CSV.
 func text(v value) string {
 	switch v := v.(type) {
 	case string:
@@ -103,7 +103,7 @@ func text(v value) string {
 	return fmt.Sprint(v)
 }
 
-// number writes a float so that it is read back as one: SQLite's way, 2.0.
+// number formats a float so that it reads back as a float, as SQLite does: 2.0.
 func number(f float64) string {
 	s := strconv.FormatFloat(f, 'g', 15, 64)
 	if strings.Trim(s, "-0123456789") == "" {
@@ -112,11 +112,11 @@ func number(f float64) string {
 	return s
 }
 
-func (i instant) utc() string {
+func (i timestamp) utc() string {
 	return time.UnixMicro(int64(i)).UTC().Format("2006-01-02T15:04:05.000000Z")
 }
 
-// codes are the status codes, most frequent first.
+// codes returns the status codes, most frequent first.
 func (c counts) codes() []int {
 	codes := make([]int, 0, len(c))
 	for code := range c {
@@ -139,7 +139,7 @@ func (c counts) String() string {
 	return strings.TrimPrefix(b.String(), " ")
 }
 
-// class adds up the codes of a class, like 4 for 4xx.
+// class returns the sum of a class of codes, such as 4 for 4xx.
 func (c counts) class(class int) (n int64) {
 	for code, times := range c {
 		if code/100 == class {
@@ -149,7 +149,8 @@ func (c counts) class(class int) (n int64) {
 	return n
 }
 
-// mainFailure is the most frequent code from 400 on, of equals the highest; nil for none.
+// mainFailure returns the most frequent code of 400 or more, the highest of equally
+// frequent ones, or nil for none.
 func (c counts) mainFailure() value {
 	most := 0
 	for code, n := range c {
@@ -163,7 +164,7 @@ func (c counts) mainFailure() value {
 	return most
 }
 
-// bars draws each number by its share of the largest.
+// bars draws each number as a bar, relative to the largest.
 func (s spark) bars() string {
 	const levels = "▁▂▃▄▅▆▇█"
 	top := slices.Max(append(s, 1))
@@ -183,13 +184,13 @@ func (s spark) bars() string {
 
 func (b byteCount) size() string { return humanize.IBytes(uint64(max(b, 0))) }
 
-// writeJSON writes a value as JSON, in ASCII: no byte of a host's name reaches
-// a terminal as it is.
+// writeJSON writes a value as JSON in ASCII, so that a host's name cannot send escape
+// sequences to a terminal.
 func writeJSON(b textWriter, v value) {
 	switch v := v.(type) {
 	case nil, unknown:
 		b.WriteString("null")
-	case instant, minute:
+	case timestamp, minute:
 		quoteASCII(b, plainText(v))
 	case words:
 		writeArray(b, v, func(s string) { quoteASCII(b, s) })
@@ -210,7 +211,7 @@ func writeJSON(b textWriter, v value) {
 		b.WriteString(strings.TrimPrefix(separator, ", ") + "}")
 	case float64:
 		if math.IsInf(v, 0) || math.IsNaN(v) {
-			b.WriteString("null") // JSON knows neither
+			b.WriteString("null") // JSON has neither
 		} else {
 			b.WriteString(number(v))
 		}
@@ -232,8 +233,8 @@ func writeArray[T any](b textWriter, values []T, write func(T)) {
 	b.WriteByte(']')
 }
 
-// Cell is a value from outside as a table shows it: in quotes if it does not show
-// itself, so that no host name can move the cursor or forge a row.
+// Cell quotes a text from outside unless all of it is visible, so that no host name can
+// move the terminal's cursor or forge a row.
 func Cell(s string) string {
 	if visible.All(s) {
 		return s
@@ -241,10 +242,10 @@ func Cell(s string) string {
 	return visible.Quote(s)
 }
 
-// Bytes writes a size for people: 1.5 MiB.
+// Bytes formats a size in bytes for people, such as 1.5 MiB.
 func Bytes(n int64) string { return byteCount(n).size() }
 
-// Age writes a length of time in microseconds for people: 48s, 3h12m, 5d4h.
+// Age formats a duration in microseconds for people: 48s, 3h12m, 5d4h.
 func Age(us int64) string {
 	s := max(us, 0) / store.Second
 	switch {
