@@ -2,11 +2,11 @@ package detect
 
 import "github.com/cis490/fleet-health/store"
 
-// EarliestClock is the time before which the clock cannot be right, in
-// microseconds: a machine without a battery starts in 1970.
+// EarliestClock is the earliest time that a right clock can show, in microseconds. The
+// clock of a machine without a battery starts in 1970.
 const EarliestClock = 1577836800 * store.Second // 2020-01-01
 
-// ClockReason says why the detectors of a source trust the clock, or do not.
+// ClockReason is the reason why the detectors of a source trust the clock or do not.
 type ClockReason string
 
 // Reasons that JudgeClock returns.
@@ -22,20 +22,21 @@ const (
 // Trusted reports whether the detectors may run.
 func (r ClockReason) Trusted() bool { return r != ClockTooEarly && r != ClockOutvoted }
 
-// JudgeClock judges the clock for the detectors of a source by its own facts,
-// and by those of the other source where they do not vouch for it. A clock that
-// was ahead for a pass leaves a few facts ahead of it, and all that come later
-// agree with it. A clock that is behind has the facts of hours or years ahead. A
-// source without a fact ahead of the clock is judged by it in any case: what its
-// detectors find then is true of a later time, too. steady reports whether the
-// clock has been behind none of store.KeptPasses passes: a clock that was ahead for
-// hours leaves more facts ahead than the last half hour has.
+// JudgeClock decides whether the detectors of a source may trust the clock. It compares
+// the clock with the facts of the source, and then with the facts of both sources.
+//
+// A clock that was ahead for one pass leaves a few facts ahead of it, and all later facts
+// agree with it. A clock that is behind has hours or years of facts ahead of it. If no
+// fact of the source is ahead, the clock is trusted: findings stay true if it is really
+// later. A clock that was ahead for hours leaves more facts ahead than the last half hour
+// has. Then steady decides: it means that the clock was behind none of the last
+// store.KeptPasses passes.
 func JudgeClock(now int64, own, other store.Stamps, steady bool) ClockReason {
 	vouch := func(recent int, ahead ...int) bool {
 		sum := 0
 		for _, n := range ahead {
 			if sum += n; n >= store.MaxStamps {
-				return false // who knows how many there are
+				return false // there may be more than were counted
 			}
 		}
 		return recent > 0 && recent >= sum

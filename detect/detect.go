@@ -1,7 +1,7 @@
-// Package detect finds hosts in trouble. A detector is one value and one SQL query,
-// over the facts that package store holds. Find asks all detectors, and Raise stores
-// what they found as alerts. It imports store and no other room. The queries also run
-// by hand in sqlite3, after `.param set :now …`.
+// Package detect finds hosts in trouble. A detector is one value and one SQL query over
+// the facts in package store. Find runs all detectors, and Raise stores their findings as
+// alerts. The package imports store and no other room. The queries also run by hand in
+// sqlite3, after `.param set :now …`.
 package detect
 
 import (
@@ -11,43 +11,43 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// Thresholds of the detectors. Lengths of time are microseconds.
+// Thresholds are the thresholds of the detectors. Durations are in microseconds.
 type Thresholds struct {
 	Lookback, SilentThreshold, RecentWindow int64
 	FatalRatio                              float64
 	FatalMinCount                           int
 }
 
-// params are the parameters that queries may have.
+// params returns the parameters that the queries may use.
 func (t Thresholds) params(now int64) map[string]any {
 	return map[string]any{"now": now, "lookback": t.Lookback, "threshold": t.SilentThreshold,
 		"window": t.RecentWindow, "min_count": t.FatalMinCount, "ratio": t.FatalRatio}
 }
 
-// Source is what a pass knows of one source when the detectors run. The zero
-// Source was read up to the time of the pass.
+// Source tells how far a source was read when the detectors run. The zero Source was
+// read up to the time of the pass.
 type Source struct {
-	Off  bool   // nobody asked for it: its detectors do not run
-	Held string // why its detectors are held back, for people; "" if they run
-	// ReadTo is the time up to which the source was read, in microseconds. Its
-	// detectors judge as of then. 0 means the time of the pass.
+	Off  bool   // the operator did not ask for the source, so its detectors do not run
+	Held string // the reason why its detectors are held back, for people; "" if they run
+	// ReadTo is the time up to which the source was read, in microseconds. The
+	// detectors judge as of that time. 0 means the time of the pass.
 	ReadTo int64
 }
 
-// Sources are those of a pass. A detector is held back while its source was not
-// read: it would take our blindness for a host's trouble.
+// Sources are the sources of a pass. A detector is held back while its source is not
+// read, because it would take missing facts for a host's trouble.
 type Sources struct {
 	Index, Journal Source
-	// NoPuts and NoRejections tell that the journal was read, but that its lines
-	// are of a form in which no PUT and no rejection is understood.
+	// NoPuts and NoRejections mean that the journal was read, but its lines have a form
+	// in which no PUT or no rejection is understood.
 	NoPuts, NoRejections bool
 }
 
 func (s Sources) puts() Source       { return s.Journal.understood(s.NoPuts) }
 func (s Sources) rejections() Source { return s.Journal.understood(s.NoRejections) }
 
-// understood returns a source that was read, and holds its detectors back if
-// nothing in it was understood.
+// understood returns the source, with its detectors held back if none of its lines was
+// understood.
 func (s Source) understood(none bool) Source {
 	if none && s.Held == "" {
 		s.Held = "no line of the receiver was understood as a PUT"
@@ -55,13 +55,13 @@ func (s Source) understood(none bool) Source {
 	return s
 }
 
-// Verdict is what one detector says of all hosts.
-type Verdict struct {
+// Judgment is the result of one detector for all hosts.
+type Judgment struct {
 	Symptom string
 	AsOf    int64  // the time as of which it judges, in microseconds; 0 if it does not judge
-	Held    string // why it cannot judge some hosts, or any, for people; "" if it can, or if nobody asks for its source
-	// Findings are in the order of their hosts' names. They are the first MaxFindings:
-	// if there are more, Raise reads all of them again.
+	Held    string // the reason why it cannot judge some or all hosts, for people; "" if it can, or if its source is off
+	// Findings are the first MaxFindings, ordered by host name. If there are more, Raise
+	// runs the query again.
 	Findings []Finding
 	more     bool
 	detector detector
@@ -69,26 +69,26 @@ type Verdict struct {
 	reach    int64 // how far back it looked, in microseconds
 }
 
-// MaxFindings is how many findings of a detector are kept in memory. A fleet has
-// fewer hosts, but anybody may make up a million, with names of hundreds of bytes.
+// MaxFindings is the largest number of findings of a detector in memory. A fleet has
+// fewer hosts, but anybody may invent a million names of hundreds of bytes.
 const MaxFindings = 10_000
 
-// Find returns what each detector says, given how far the sources were read, as of
-// now, in microseconds. It writes nothing.
-func Find(tx *store.Tx, t Thresholds, read Sources, now int64) ([]Verdict, error) {
-	var verdicts []Verdict
+// Find returns the result of each detector as of now, in microseconds, or as of the time
+// up to which its source was read. It writes nothing.
+func Find(tx *store.Tx, t Thresholds, read Sources, now int64) ([]Judgment, error) {
+	var judgments []Judgment
 	for _, d := range detectors {
 		v, err := d.judge(tx, t, d.source(read), now)
 		if err != nil {
 			return nil, fmt.Errorf("detect %s: %w", d.symptom, err)
 		}
-		verdicts = append(verdicts, v)
+		judgments = append(judgments, v)
 	}
-	return verdicts, nil
+	return judgments, nil
 }
 
-func (d detector) judge(tx *store.Tx, t Thresholds, source Source, now int64) (Verdict, error) {
-	v := Verdict{Symptom: d.symptom, detector: d, reach: d.reach(t)}
+func (d detector) judge(tx *store.Tx, t Thresholds, source Source, now int64) (Judgment, error) {
+	v := Judgment{Symptom: d.symptom, detector: d, reach: d.reach(t)}
 	switch {
 	case source.Off:
 		return v, nil
@@ -113,9 +113,9 @@ func (d detector) judge(tx *store.Tx, t Thresholds, source Source, now int64) (V
 	return v, err
 }
 
-// each hands out all findings. The query may still be running meanwhile, so that each
-// may only write to tables that it does not read.
-func (v *Verdict) each(tx *store.Tx, each func(Finding) error) error {
+// each calls its argument for all findings. The query may still be running, so the
+// argument may write only to tables that the query does not read.
+func (v *Judgment) each(tx *store.Tx, each func(Finding) error) error {
 	if v.more {
 		_, err := v.read(tx, each)
 		return err
@@ -128,8 +128,8 @@ func (v *Verdict) each(tx *store.Tx, each func(Finding) error) error {
 	return nil
 }
 
-// detail describes a finding to a pass as of now.
-func (v *Verdict) detail(f Finding, now int64) string {
+// detail returns the detail of the alert for a finding, in a pass as of now.
+func (v *Judgment) detail(f Finding, now int64) string {
 	detail := v.detector.detail(f, v.AsOf)
 	if v.AsOf < now {
 		detail += "; as of " + isotime.Format(v.AsOf) + ", up to when the source was read"
@@ -137,9 +137,9 @@ func (v *Verdict) detail(f Finding, now int64) string {
 	return detail
 }
 
-// read runs the query, hands out the findings, and counts the hosts that cannot be
-// judged yet.
-func (v *Verdict) read(tx *store.Tx, each func(Finding) error) (waiting int, err error) {
+// read runs the query and calls each for every finding. It returns the number of hosts
+// that cannot be judged yet.
+func (v *Judgment) read(tx *store.Tx, each func(Finding) error) (waiting int, err error) {
 	query, err := queries.ReadFile(v.detector.query)
 	if err != nil {
 		return 0, err

@@ -17,7 +17,7 @@ const now = 1777636800*store.Second + 17*store.Minute // 2026-05-01T12:17:00Z
 var thresholds = detect.Thresholds{Lookback: 24 * store.Hour, SilentThreshold: 30 * store.Minute,
 	RecentWindow: 30 * store.Minute, FatalRatio: 0.95, FatalMinCount: 10}
 
-// TestKeyIsThePredecessors: the keys were computed with the predecessor's formula.
+// TestKeyIsThePredecessors compares with keys from the predecessor's formula.
 func TestKeyIsThePredecessors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -62,7 +62,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// fleet is a database with facts of hosts in it.
+// fleet is a database with facts of hosts.
 type fleet struct {
 	*testing.T
 	path string
@@ -110,8 +110,8 @@ func (f *fleet) rejections(name string, n int, at int64, reason string) {
 	}
 }
 
-// detect saves the facts and runs the detectors; it returns "host symptom" of
-// each new alert.
+// detect saves the facts and runs the detectors. It returns "host symptom" for each new
+// alert.
 func (f *fleet) detect(read detect.Sources, at int64) (found []string) {
 	f.Helper()
 	f.b.Now = at
@@ -124,11 +124,11 @@ func (f *fleet) detect(read detect.Sources, at int64) (found []string) {
 		if err := tx.Get(&before, "SELECT COALESCE(MAX(id), 0) FROM alerts"); err != nil {
 			return err
 		}
-		verdicts, err := detect.Find(tx, thresholds, read, at)
+		judgments, err := detect.Find(tx, thresholds, read, at)
 		if err != nil {
 			return err
 		}
-		n, err := detect.Raise(tx, verdicts, at, 0)
+		n, err := detect.Raise(tx, judgments, at, 0)
 		if err != nil {
 			return err
 		}
@@ -182,24 +182,24 @@ func TestTheEdgesOfEachDetector(t *testing.T) {
 		{"a last ship before the lookback is no longer expected", func(f *fleet) { f.ship("a", now-24*60*minute-1) }, nil},
 		{"a ship now is not silent", func(f *fleet) { f.ship("a", now-40*minute); f.ship("a", now) }, nil},
 		{"a ship from the future does not hide silence", func(f *fleet) { f.ship("a", now-40*minute); f.ship("a", now+1); f.ship("a", now+90*minute) }, []string{"a silent"}},
-		{"ships from the future alone say nothing", func(f *fleet) { f.ship("a", now+1); f.ship("a", now+90*minute) }, nil},
+		{"a host with ships from the future alone is not silent", func(f *fleet) { f.ship("a", now+1); f.ship("a", now+90*minute) }, nil},
 
 		{"ten failures are fatal", func(f *fleet) { f.puts("a", 5, now, 412); f.puts("a", 5, now, 503) }, []string{"a fatal-only"}},
 		{"nine failures are too few", func(f *fleet) { f.puts("a", 9, now, 412) }, nil},
 		{"nine failures and a redirection are too few", func(f *fleet) { f.puts("a", 9, now, 412); f.puts("a", 5, now, 304) }, nil},
 		{"ten failures among redirections are fatal", func(f *fleet) { f.puts("a", 10, now, 412); f.puts("a", 50, now, 304) }, []string{"a fatal-only"}},
 		{"one success among many failures is not fatal", func(f *fleet) { f.puts("a", 200, now, 412); f.puts("a", 1, now, 299) }, nil},
-		{"a failure at the window's beginning counts", func(f *fleet) { f.puts("a", 10, now-30*minute, 499) }, []string{"a fatal-only"}},
-		{"a failure before the window does not", func(f *fleet) { f.puts("a", 9, now, 499); f.puts("a", 1, now-30*minute-1, 499) }, nil},
-		{"a failure from the future does not", func(f *fleet) { f.puts("a", 9, now, 599); f.puts("a", 1, now+1, 599) }, nil},
-		{"a success before the window does not help", func(f *fleet) { f.puts("a", 10, now, 400); f.puts("a", 1, now-30*minute-1, 200) }, []string{"a fatal-only"}},
+		{"a failure at the start of the window counts", func(f *fleet) { f.puts("a", 10, now-30*minute, 499) }, []string{"a fatal-only"}},
+		{"a failure before the window does not count", func(f *fleet) { f.puts("a", 9, now, 499); f.puts("a", 1, now-30*minute-1, 499) }, nil},
+		{"a failure from the future does not count", func(f *fleet) { f.puts("a", 9, now, 599); f.puts("a", 1, now+1, 599) }, nil},
+		{"a success before the window does not count", func(f *fleet) { f.puts("a", 10, now, 400); f.puts("a", 1, now-30*minute-1, 200) }, []string{"a fatal-only"}},
 
 		{"ten rejections for the header are unstamped", func(f *fleet) { f.rejections("a", 10, now-30*minute, store.ReasonUnstamped) }, []string{"a unstamped"}},
-		{"nine are too few", func(f *fleet) {
+		{"nine rejections for the header are too few", func(f *fleet) {
 			f.rejections("a", 9, now, store.ReasonUnstamped)
 			f.rejections("a", 9, now, store.ReasonOther)
 		}, nil},
-		{"those before the window and from the future do not count", func(f *fleet) {
+		{"rejections before the window and from the future do not count", func(f *fleet) {
 			f.rejections("a", 9, now, store.ReasonUnstamped)
 			f.rejections("a", 5, now-30*minute-1, store.ReasonUnstamped)
 			f.rejections("a", 5, now+1, store.ReasonUnstamped)
@@ -231,9 +231,9 @@ func TestADetectorIsHeldBackWithoutItsSource(t *testing.T) {
 	}
 }
 
-// TestNamesThatStandForManyAreOneAlertAnHour: the hosts beyond the bound, and
-// the invalid names, were alerted as fatal-only and as unstamped, and invalid
-// names in the index as silent.
+// TestNamesThatStandForManyAreOneAlertAnHour: hosts over the bound and invalid names were
+// alerted both as fatal-only and as unstamped. Invalid names in the index were alerted as
+// silent.
 func TestNamesThatStandForManyAreOneAlertAnHour(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -249,13 +249,13 @@ func TestNamesThatStandForManyAreOneAlertAnHour(t *testing.T) {
 		f.rejections(name, 1, now-10*store.Minute, store.ReasonUnstamped)
 	}
 	f.finds("(invalid) fatal-only", "(overflow) fatal-only")
-	// The PUTs have left the window, the rejections not yet.
+	// The PUTs have left the window, but the rejections have not.
 	if found := f.detect(bothRead, now+15*store.Minute); found != nil {
 		t.Errorf("found %q in the same hour", found)
 	}
 }
 
-// TestTheQueriesRunByHand gives them to Debian's sqlite3, as an operator does.
+// TestTheQueriesRunByHand runs the queries in Debian's sqlite3, as an operator does.
 func TestTheQueriesRunByHand(t *testing.T) {
 	t.Parallel()
 	sqlite3, err := exec.LookPath("sqlite3")
@@ -284,9 +284,9 @@ func TestTheQueriesRunByHand(t *testing.T) {
 	}
 }
 
-// TestMadeUpNamesAreFewAlerts: a thousand names that nobody has heard of brought
-// a thousand alerts an hour. Those beyond the bound are one, with their number,
-// and those of hosts that ship are not bounded.
+// TestMadeUpNamesAreFewAlerts: a thousand invented names caused a thousand alerts an hour.
+// All names over the bound share one alert with their number. Alerts of hosts that ship
+// are not bounded.
 func TestMadeUpNamesAreFewAlerts(t *testing.T) {
 	t.Parallel()
 	const bound = detect.MaxNeverShipped
@@ -308,7 +308,7 @@ func TestMadeUpNamesAreFewAlerts(t *testing.T) {
 		want = append(want, fmt.Sprintf("made-up-%04d fatal-only", i))
 	}
 	f.finds(want...)
-	// In the same hour, the next five have room, then one alert stands for all.
+	// In the same hour, the next five get an alert each, and one alert stands for the rest.
 	madeUp(bound+20, now+store.Minute)
 	want = nil
 	for i := range 5 {
@@ -320,7 +320,7 @@ func TestMadeUpNamesAreFewAlerts(t *testing.T) {
 	if found := f.detect(bothRead, now+3*store.Minute); found != nil {
 		t.Errorf("found %q once more", found)
 	}
-	// The names for which there is no row share that alert.
+	// Names without a row share that alert.
 	next := now - now%store.Hour + store.Hour
 	for i := range store.MaxNeverShipped {
 		f.puts(fmt.Sprintf("nobody-%04d", i), 10, next+store.Minute, 401)
@@ -340,8 +340,8 @@ func TestMadeUpNamesAreFewAlerts(t *testing.T) {
 	}
 }
 
-// TestAHostInQuotesIsFoundAgain: its name went through AlertsName twice, so that
-// its alert was not known again in the same hour, and its symptom not open.
+// TestAHostInQuotesIsFoundAgain: its name went through AlertsName twice, so its alert was
+// not recognised in the same hour, and its symptom was not open.
 func TestAHostInQuotesIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{`"lab-99"`, `"\"x\""`, `(overflow)`, `"(x)"`, "lab-99", `"`, `lab\u0041`} {

@@ -12,17 +12,17 @@ import (
 //go:embed *.sql
 var queries embed.FS
 
-// Finding is a host with a symptom, and its figures: a row of the detector's query.
-// Figures that the query does not give are zero.
+// Finding is a row of a detector's query: a host with a symptom, and its figures. Figures
+// that the query does not return are zero.
 type Finding struct {
 	Host       string `db:"host"`         // its stored name
 	LastShipAt int64  `db:"last_ship_at"` // microseconds
 	Puts4xx    int    `db:"puts_4xx"`
 	Puts5xx    int    `db:"puts_5xx"`
-	Unstamped  int    `db:"unstamped"` // PUTs that were refused for want of a code commit
+	Unstamped  int    `db:"unstamped"` // PUTs that were rejected because they had no code commit
 }
 
-// hostInText returns the host's own name, for a text with commands.
+// hostInText returns the host's raw name, made safe for a text with commands.
 func (f Finding) hostInText() string { return shellword.InText(store.RawName(f.Host)) }
 
 // detector finds the hosts that have one symptom.
@@ -31,18 +31,18 @@ type detector struct {
 	query   string                 // the name of the .sql file
 	source  func(Sources) Source   // the source that it needs
 	reach   func(Thresholds) int64 // how far back it looks, in microseconds
-	// silence is whether its hosts do not ship any more. They have shipped once, so
-	// that MaxNeverShipped does not count them.
+	// silence means that its hosts have stopped shipping. They have shipped once, so
+	// MaxNeverShipped does not apply to them.
 	silence bool
-	// waits is why some hosts, whose column waits is 1, cannot be judged yet, for
-	// people. It formats their number; it is "" for a query without that column.
+	// waits is a format for the number of hosts whose column waits is 1. It tells people
+	// why they cannot be judged yet. It is "" for a query without that column.
 	waits  string
 	detail func(f Finding, asOf int64) string // the figures, in words
-	fix    func(f Finding) string             // what the operator types next, and where
+	fix    func(f Finding) string             // the operator's next commands, and the host to run them on
 }
 
-// detectors are all that there are, in the order in which they alert. To add one, add
-// its value here and its .sql file, and a field of Finding for each new figure.
+// detectors are all detectors, in the order in which they alert. To add one, add its value
+// here, its .sql file, and a field of Finding for each new figure.
 var detectors = []detector{
 	{
 		symptom: "silent",
@@ -94,11 +94,10 @@ var detectors = []detector{
 // Symptoms returns the symptoms that detectors look for.
 func Symptoms() []string { return symptomsOf(func(detector) bool { return true }) }
 
-// Silences returns the symptoms of hosts that do not ship any more.
+// Silences returns the symptoms of hosts that have stopped shipping.
 func Silences() []string { return symptomsOf(func(d detector) bool { return d.silence }) }
 
-// HeldBack returns the symptoms whose detectors are held back by what is known of the
-// sources.
+// HeldBack returns the symptoms whose detectors are held back because of their sources.
 func HeldBack(read Sources) []string {
 	return symptomsOf(func(d detector) bool { return d.source(read).Held != "" })
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// A host that has not shipped for 40 minutes is found first, and alerted then.
+// Find finds a host that has not shipped for 40 minutes, and Raise stores the alert.
 func ExampleFind() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -35,16 +35,16 @@ func ExampleFind() {
 		log.Fatal(err)
 	}
 	err = s.Update(ctx, func(tx *store.Tx) error {
-		verdicts, err := detect.Find(tx, thresholds, detect.Sources{}, now)
+		judgments, err := detect.Find(tx, thresholds, detect.Sources{}, now)
 		if err != nil {
 			return err
 		}
-		for _, v := range verdicts {
+		for _, v := range judgments {
 			for _, f := range v.Findings {
 				fmt.Println(f.Host, "is", v.Symptom)
 			}
 		}
-		alerts, err := detect.Raise(tx, verdicts, now, 0)
+		alerts, err := detect.Raise(tx, judgments, now, 0)
 		fmt.Println(alerts, "new alert(s)")
 		return err
 	})

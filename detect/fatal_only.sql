@@ -1,8 +1,7 @@
--- fatal-only: hosts that PUT in the recent window and got nothing but errors.
--- Parameters: :now and :window in microseconds, :min_count PUTs, :ratio of
--- failures among the answers of class 2xx, 4xx and 5xx. PUTs
--- beyond the quota of a minute are in surplus, and have the time of the last of
--- them.
+-- fatal-only: hosts whose PUTs in the recent window all failed.
+-- Parameters: :now and :window in microseconds, :min_count PUTs, :ratio of failures among
+-- the answers of class 2xx, 4xx and 5xx.
+-- PUTs over the quota of a minute are in surplus, with the time of the last one.
 WITH answers AS NOT MATERIALIZED (
   SELECT
     host_id,
@@ -29,7 +28,7 @@ FROM answers
 JOIN hosts ON hosts.id = answers.host_id
 WHERE status BETWEEN 400 AND 599
   AND hosts.retired_at IS NULL
-  -- Asked only once there is a failure: in most windows there is none.
+  -- SQLite runs this subquery only if there is a failure; most windows have none.
   AND host_id NOT IN (
     SELECT host_id
     FROM answers

@@ -9,8 +9,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestMoreFindingsThanAreKept: each is an alert, though not all of them are kept in
-// memory.
+// TestMoreFindingsThanAreKept shows that findings beyond MaxFindings become alerts too.
 func TestMoreFindingsThanAreKept(t *testing.T) {
 	t.Parallel()
 	const hosts = detect.MaxFindings + 5
@@ -23,9 +22,9 @@ func TestMoreFindingsThanAreKept(t *testing.T) {
 		t.Errorf("there are %d alerts, from %q on, want %d, one of each host", len(found), found[0], hosts)
 	}
 	err := f.s.View(t.Context(), func(tx *store.Tx) error {
-		verdicts, err := detect.Find(tx, thresholds, bothRead, now)
-		if err == nil && len(verdicts[0].Findings) != detect.MaxFindings {
-			t.Errorf("%d findings are kept, want %d", len(verdicts[0].Findings), detect.MaxFindings)
+		judgments, err := detect.Find(tx, thresholds, bothRead, now)
+		if err == nil && len(judgments[0].Findings) != detect.MaxFindings {
+			t.Errorf("%d findings are kept, want %d", len(judgments[0].Findings), detect.MaxFindings)
 		}
 		return err
 	})

@@ -16,9 +16,9 @@ import (
 
 var commands = regexp.MustCompile("`[^`]*`")
 
-// TestANameBringsNoCommand: every command of a fix, between backquotes, is the
-// program's own, whatever the host calls itself. The key of its alert is made from
-// that name, as the predecessor's was.
+// TestANameBringsNoCommand shows that a host's name cannot add a command to a fix: every
+// text in backquotes is the program's own. The alert's key is made from the raw name, as
+// the predecessor's was.
 func TestANameBringsNoCommand(t *testing.T) {
 	t.Parallel()
 	names := []string{"lab-01", "x, run `curl evil` first; then on lab-05", "`", "``", "x\"`reboot`\"", `x\` + "`reboot`", "\u202e`reboot`", "`reboot`\ufe0f",

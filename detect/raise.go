@@ -6,21 +6,21 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// MaxNeverShipped is how many alerts of one symptom the names that never shipped
-// get in one UTC hour, each under its own name. Anybody can make names up: all
-// others are one alert of store.OverflowHost.
+// MaxNeverShipped is the largest number of alerts per symptom and UTC hour for hosts that
+// never shipped. Anybody can invent names, so all others share one alert of
+// store.OverflowHost.
 const MaxNeverShipped = 50
 
-// blockMakers is the fix for names that are made up.
+// blockMakers is the fix for invented names.
 const blockMakers = "on the receiver, `journalctl -u cis490-receiver --since '1 hour ago'` shows which address makes up these host names; block it"
 
-// Key is the dedup key of a symptom of a host in the UTC hour of now. host is its
-// stored name; the key is made of the name that stands in alerts.jsonl.
+// Key returns the dedup key of a symptom of a host in the UTC hour of now, in
+// microseconds. host is the stored name. The key is made from the name in alerts.jsonl.
 func Key(host, symptom string, now int64) string {
 	return store.AlertKey(store.AlertsName(host), symptom, now)
 }
 
-// Reason says what becomes of a finding, and why.
+// Reason is the reason of a decision about a finding.
 type Reason string
 
 // Reasons that Decide returns.
@@ -30,9 +30,9 @@ const (
 	TooManyNames    Reason = "enough names that never shipped were alerted in this hour"
 )
 
-// Decide decides whether a finding becomes an alert of its own. stored is the alert
-// under its key, nil for none. neverShipped reports whether its host never shipped;
-// madeUp counts the alerts of such hosts in this hour.
+// Decide decides whether a finding becomes an alert of its own. stored is the alert with
+// its key, nil for none. neverShipped means that its host never shipped. madeUp is the
+// number of alerts of such hosts in this hour.
 func Decide(stored *store.Alert, neverShipped bool, madeUp int) Reason {
 	switch {
 	case stored != nil:
@@ -44,12 +44,12 @@ func Decide(stored *store.Alert, neverShipped bool, madeUp int) Reason {
 	}
 }
 
-// Raise stores the alerts and what is held back. It returns the number of new alerts.
-// They are of now, in microseconds, even where a source was only read up to an
+// Raise stores the alerts, and the detectors that are held back. It returns the number of
+// new alerts. Their time is now, in microseconds, even if a source was read only up to an
 // earlier time. pass is the ID of the pass, 0 for none.
-func Raise(tx *store.Tx, verdicts []Verdict, now, pass int64) (alerts int, err error) {
-	for _, v := range verdicts {
-		r := raiser{tx: tx, verdict: v, now: now, pass: pass}
+func Raise(tx *store.Tx, judgments []Judgment, now, pass int64) (alerts int, err error) {
+	for _, v := range judgments {
+		r := raiser{tx: tx, judgment: v, now: now, pass: pass}
 		if err := r.raise(); err != nil {
 			return 0, fmt.Errorf("detect %s: %w", v.Symptom, err)
 		}
@@ -58,18 +58,18 @@ func Raise(tx *store.Tx, verdicts []Verdict, now, pass int64) (alerts int, err e
 	return alerts, nil
 }
 
-// raiser stores the verdict of one detector.
+// raiser stores the result of one detector.
 type raiser struct {
 	tx        *store.Tx
-	verdict   Verdict
+	judgment  Judgment
 	now, pass int64
-	alerts    int // new ones
-	madeUp    int // alerts of this hour of hosts that never shipped
-	others    int // findings of such hosts that are too many
+	alerts    int // new alerts
+	madeUp    int // alerts of this hour for hosts that never shipped
+	others    int // findings about such hosts beyond MaxNeverShipped
 }
 
 func (r *raiser) raise() (err error) {
-	v := r.verdict
+	v := r.judgment
 	if v.Held != "" {
 		err = r.tx.HoldBack(v.Symptom, r.now, v.Held)
 	} else {
@@ -92,14 +92,14 @@ func (r *raiser) raise() (err error) {
 	return r.tx.Evaluated(v.Symptom, r.now, v.reach)
 }
 
-// finding stores a finding as an alert, or that it was found again.
+// finding stores a finding as a new alert, or records that its alert was found again.
 func (r *raiser) finding(f Finding) error {
-	stored, err := r.tx.Alert(Key(f.Host, r.verdict.Symptom, r.now))
+	stored, err := r.tx.Alert(Key(f.Host, r.judgment.Symptom, r.now))
 	if err != nil {
 		return err
 	}
 	neverShipped := false
-	if stored == nil && !r.verdict.detector.silence {
+	if stored == nil && !r.judgment.detector.silence {
 		if neverShipped, err = r.tx.NeverShipped(f.Host); err != nil {
 			return err
 		}
@@ -114,11 +114,11 @@ func (r *raiser) finding(f Finding) error {
 	if neverShipped {
 		r.madeUp++
 	}
-	return r.add(f.Host, r.verdict.detail(f, r.now), r.verdict.detector.fix(f))
+	return r.add(f.Host, r.judgment.detail(f, r.now), r.judgment.detector.fix(f))
 }
 
 func (r *raiser) add(host, detail, fix string) error {
-	symptom := r.verdict.Symptom
+	symptom := r.judgment.Symptom
 	a := store.Alert{DedupKey: Key(host, symptom, r.now), Host: host, Symptom: symptom,
 		Detail: detail, SuggestedFix: fix, DetectedAt: r.now, LastFoundAt: r.now}
 	a.PassID.Int64, a.PassID.Valid = r.pass, r.pass != 0
@@ -129,14 +129,14 @@ func (r *raiser) add(host, detail, fix string) error {
 	return err
 }
 
-// rest stores the findings that got no alert of their own. If the hosts that are
-// counted under store.OverflowHost were found as well, they share its alert.
+// rest stores one alert of store.OverflowHost for the findings without an alert of their
+// own. If this pass has just raised that alert, it adds their number to its detail.
 func (r *raiser) rest() error {
 	if r.others == 0 {
 		return nil
 	}
 	detail := fmt.Sprintf("%d more host name(s) that never shipped", r.others)
-	stored, err := r.tx.Alert(Key(store.OverflowHost, r.verdict.Symptom, r.now))
+	stored, err := r.tx.Alert(Key(store.OverflowHost, r.judgment.Symptom, r.now))
 	switch {
 	case err != nil:
 		return err

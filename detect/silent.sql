@@ -1,6 +1,6 @@
 -- silent: hosts that shipped within the lookback, but not within the threshold.
--- Parameters, all in microseconds: :now, :lookback, :threshold.
--- '(invalid)' stands for many names, none of which is expected to ship.
+-- Parameters in microseconds: :now, :lookback, :threshold.
+-- '(invalid)' stands for many names, so it is not expected to ship.
 WITH last_ship AS MATERIALIZED (
   SELECT
     id AS host_id,
@@ -8,8 +8,8 @@ WITH last_ship AS MATERIALIZED (
   FROM hosts
   WHERE last_ship_at <= :now
   UNION ALL
-  -- Hosts that have shipped since :now, which lies in the past then. Whole hours
-  -- come from the rollup, the hour that :now stands in from its ships.
+  -- If :now is in the past, hosts may have shipped after it. Their last ship before :now
+  -- comes from the rollup of whole hours, or from the ships of the hour of :now.
   SELECT
     host_id,
     MAX(at)
@@ -41,8 +41,8 @@ WITH last_ship AS MATERIALIZED (
     )
   GROUP BY host_id
 ),
--- The end of the last gap in which ships may be missing from the index, 0 for
--- none. A gap that ends after :now was noted by a clock that was ahead.
+-- The end of the last gap in which ships may be missing from the index, 0 for none. A gap
+-- that ends after :now was stored while the clock was ahead, so it counts up to its start.
 blind AS MATERIALIZED (
   SELECT COALESCE(MAX(at), 0) AS to_at
   FROM (
@@ -66,14 +66,14 @@ blind AS MATERIALIZED (
 SELECT
   hosts.name AS host,
   last_ship.at AS last_ship_at,
-  -- Whether it may have shipped in the gap, and no host is known to have since.
+  -- The host may have shipped in the gap, and no host is known to have shipped after it.
   last_ship.at <= (SELECT to_at FROM blind)
     AND (SELECT MAX(at) FROM last_ship) <= (SELECT to_at FROM blind) AS waits
 FROM last_ship
 JOIN hosts ON hosts.id = last_ship.host_id
 WHERE last_ship.at >= :now - :lookback
   AND :now - last_ship.at > :threshold
-  -- A host that may have shipped in the gap has its threshold from the gap's end.
+  -- If a host may have shipped in the gap, its threshold counts from the end of the gap.
   AND (
     last_ship.at > (SELECT to_at FROM blind)
     OR :now - (SELECT to_at FROM blind) > :threshold

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// gap stores a gap of a stream, which is recovered at once if it can be.
+// gap stores a gap of a stream, and recovers it at once if its reason allows that.
 func (f *fleet) gap(stream, reason string, from, to int64) {
 	f.Helper()
 	source, err := f.s.Source(f.Context(), stream)
@@ -21,8 +21,8 @@ func (f *fleet) gap(stream, reason string, from, to int64) {
 	}
 }
 
-// TestSilenceAcrossAGap: the end of the index was known to be missing, and hosts
-// that may have shipped in it were alerted.
+// TestSilenceAcrossAGap: hosts that may have shipped in a known gap of the index were
+// alerted.
 func TestSilenceAcrossAGap(t *testing.T) {
 	t.Parallel()
 	const minute = store.Minute
@@ -31,31 +31,31 @@ func TestSilenceAcrossAGap(t *testing.T) {
 		facts func(*fleet)
 		want  []string
 	}{
-		{"a gap that ends now holds back", func(f *fleet) {
+		{"a gap that ends now holds silent back", func(f *fleet) {
 			f.ship("a", now-50*minute)
 			f.gap(store.StreamIndex, store.GapRotated, now-50*minute, now)
 		}, nil},
-		{"whatever its reason", func(f *fleet) {
+		{"a gap of another reason holds silent back too", func(f *fleet) {
 			f.ship("a", now-50*minute)
 			f.ship("b", now-5*minute)
 			f.gap(store.StreamIndex, store.GapRewritten, now-45*minute, now-10*minute)
 		}, nil},
-		{"one that ended longer ago than the threshold does so until something newer is read", func(f *fleet) {
+		{"a gap that ended longer ago than the threshold holds back until a newer row is read", func(f *fleet) {
 			f.ship("a", now-90*minute)
 			f.ship("b", now-40*minute)
 			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-40*minute)
 		}, nil},
-		{"and then no longer", func(f *fleet) {
+		{"once a newer row is read, silent judges again", func(f *fleet) {
 			f.ship("a", now-90*minute)
 			f.ship("b", now-40*minute+1)
 			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-40*minute)
 		}, []string{"a silent", "b silent"}},
-		{"a host has its threshold from the gap's end", func(f *fleet) {
+		{"the threshold of a host counts from the end of the gap", func(f *fleet) {
 			f.ship("a", now-90*minute)
 			f.ship("b", now)
 			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-30*minute)
 		}, nil},
-		{"and not longer", func(f *fleet) {
+		{"after the threshold the host is silent", func(f *fleet) {
 			f.ship("a", now-90*minute)
 			f.ship("b", now)
 			f.gap(store.StreamIndex, store.GapTruncated, now-90*minute, now-30*minute-1)
@@ -86,12 +86,12 @@ func TestSilenceAcrossAGap(t *testing.T) {
 				f.Fatal(err)
 			}
 		}, []string{"a silent"}},
-		{"a gap noted by a clock that was ahead ends where it began", func(f *fleet) {
+		{"a gap from a clock that was ahead ends where it started", func(f *fleet) {
 			f.ship("a", now-50*minute)
 			f.ship("b", now-40*minute)
 			f.gap(store.StreamIndex, store.GapTruncated, now-45*minute, now+1000*minute)
 		}, []string{"a silent", "b silent"}},
-		{"a gap that is still to come changes nothing", func(f *fleet) {
+		{"a gap of the future changes nothing", func(f *fleet) {
 			f.ship("a", now-50*minute)
 			f.gap(store.StreamIndex, store.GapTruncated, now+1, now+2)
 		}, []string{"a silent"}},
@@ -105,7 +105,8 @@ func TestSilenceAcrossAGap(t *testing.T) {
 	}
 }
 
-// TestAGapHoldsBackNoOtherSymptom, and silence no longer than it must.
+// TestAGapHoldsBackNoOtherSymptom also shows that silent is held back no longer than
+// necessary.
 func TestAGapHoldsBackNoOtherSymptom(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -119,8 +120,8 @@ func TestAGapHoldsBackNoOtherSymptom(t *testing.T) {
 	}
 }
 
-// TestAGapWithoutAnyRowSinceIsHeldBack: if the whole fleet stops at a gap, silent
-// waits for a newer row, and nothing said so.
+// TestAGapWithoutAnyRowSinceIsHeldBack: if the whole fleet stops at a gap, silent waits for
+// a newer row. The status did not say so.
 func TestAGapWithoutAnyRowSinceIsHeldBack(t *testing.T) {
 	t.Parallel()
 	const minute = store.Minute
@@ -135,10 +136,10 @@ func TestAGapWithoutAnyRowSinceIsHeldBack(t *testing.T) {
 		want  int64 // since when silent is held back, 0 if it is not
 		found int
 	}{
-		{"within the threshold after the gap it is no trouble yet", now - 11*minute, false, 0, 0},
-		{"then it is", now, false, now, 0},
-		{"and since then", now + 40*minute, false, now, 0},
-		{"a newer row lets it judge", now + 45*minute, true, 0, 2},
+		{"within the threshold after the gap, silent is not held back", now - 11*minute, false, 0, 0},
+		{"after the threshold, silent is held back", now, false, now, 0},
+		{"the time since when it is held back stays", now + 40*minute, false, now, 0},
+		{"after a newer row, silent judges", now + 45*minute, true, 0, 2},
 	} {
 		if step.ships {
 			f.ship("c", step.at)

@@ -1,9 +1,9 @@
--- unstamped: hosts with many PUTs in the recent window that were rejected for a
--- missing X-Cis490-Code-Commit. Parameters: :now and :window in microseconds,
--- :min_count rejections. The names that stand for many hosts are left out: there
--- is no host to stamp, and fatal-only has their one alert.
--- Those beyond the quota of a minute are in surplus, and have the time of the
--- last of them.
+-- unstamped: hosts with many PUTs in the recent window that were rejected because
+-- X-Cis490-Code-Commit was missing.
+-- Parameters: :now and :window in microseconds, :min_count rejections.
+-- Names that stand for many hosts are left out: there is no host to stamp, and fatal-only
+-- alerts about them.
+-- Rejections over the quota of a minute are in surplus, with the time of the last one.
 WITH recent AS (
   SELECT
     host_id,
