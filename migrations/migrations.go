@@ -1,8 +1,7 @@
-// Package migrations carries the schema of the database: numbered goose SQL
-// files, embedded in the binary, applied in order by package store. A file
-// that has shipped is never edited; a change is a new file. Everything in the
-// schema parses in SQLite 3.40, because operators read the database with
-// Debian 12's sqlite3. It imports nothing of this program.
+// Package migrations has the schema of the database: numbered SQL files for goose, which
+// package store applies in order. Never edit a file that has shipped; add a new one. The
+// whole schema parses in SQLite 3.40, because operators read the database with Debian 12's
+// sqlite3. The package imports no other package of the program.
 package migrations
 
 import "embed"

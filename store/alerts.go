@@ -82,7 +82,7 @@ func (tx *Tx) AlertsOfNeverShipped(symptom string, since int64) (n int, err erro
 	return n, err
 }
 
-// Evaluated records when a detector judged, and how far back it looked, both in
+// Evaluated records that a detector judged at now and looked back by reach, both in
 // microseconds.
 func (tx *Tx) Evaluated(symptom string, now, reach int64) error {
 	_, err := tx.Exec(`
@@ -98,10 +98,10 @@ func (tx *Tx) Evaluated(symptom string, now, reach int64) error {
 type AlertFilter struct {
 	Host, Symptom string
 	Since, Until  int64 // detected after Since and not after Until; microseconds
-	Newest        int   // only so many, the newest
+	Newest        int   // select only this number of alerts, the newest; 0 selects all
 }
 
-// params are the parameters of alertsAsked.
+// params returns the parameters of alertsAsked.
 func (f AlertFilter) params() []any {
 	return []any{f.Since, f.Until, f.Host, f.Symptom}
 }
@@ -119,8 +119,8 @@ func (tx *Tx) CountAlerts(f AlertFilter) (n int, err error) {
 	return n, err
 }
 
-// EachAlert calls each with the selected alerts, oldest first; alerts of the same time
-// come in the order of alerts.jsonl. It does not hold them in memory: there may be
+// EachAlert calls each with the selected alerts, oldest first. Alerts of the same time
+// come in the order of alerts.jsonl. They are not held in memory, because there may be
 // years of them.
 func (tx *Tx) EachAlert(f AlertFilter, each func(Alert) error) error {
 	query, params := "SELECT *"+alertsAsked+" ORDER BY detected_at, id", f.params()
@@ -156,7 +156,7 @@ func (s *Store) AnyNotExported(ctx context.Context) (any bool, err error) {
 }
 
 // EachNotExported calls each with the alerts that are not in alerts.jsonl yet, oldest
-// first. It does not hold them in memory: there may be one for each host.
+// first. They are not held in memory, because there may be one for each host.
 func (tx *Tx) EachNotExported(each func(Alert) error) error {
 	return tx.eachAlert(each, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
 }
@@ -173,7 +173,7 @@ func (tx *Tx) MarkAllExported(now int64) error {
 	return err
 }
 
-// MoveCursor stores the position of a source whose facts are not in batches.
+// MoveCursor stores the position in a source that has no batches. now is in microseconds.
 func (tx *Tx) MoveCursor(source int64, state string, now int64) error {
 	return tx.moveCursor(source, state, 0, now)
 }

@@ -14,11 +14,12 @@ import (
 	"unicode/utf8"
 )
 
-// databaseMagic is how every database begins.
+// databaseMagic is the start of every SQLite database.
 const databaseMagic = "SQLite format 3\x00"
 
-// isText reports whether a file begins with 512 bytes of text, which no database does,
-// however damaged. A file that ends within the magic word may be a database.
+// isText reports whether a file is text: its first 512 bytes, or all of a shorter one,
+// are UTF-8 without NUL. Even a damaged database is not. A file that ends inside of
+// databaseMagic may be a database.
 func isText(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -63,9 +64,10 @@ func MovedAside(path string) bool {
 	return false
 }
 
-// MoveAside renames a database and its write-ahead log to names with the time, beside
-// it. It returns the new name of the database, "" if there was none. A database of
-// another program is ErrForeign. The caller holds the lock of the pass.
+// MoveAside renames a database and its write-ahead log to names with the time, in the
+// same directory. It returns the new name of the database, "" if there was none. The
+// error is ErrForeign for another program's database, and ErrPath if path is not a
+// regular file. The caller holds the lock of the pass.
 func MoveAside(ctx context.Context, path string, at time.Time) (aside string, err error) {
 	if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -76,8 +78,8 @@ func MoveAside(ctx context.Context, path string, at time.Time) (aside string, er
 		return "", err
 	}
 	aside = Aside(path, at)
-	// The database goes last. After a crash, a log that stayed behind without it would
-	// be taken for the log of the new database.
+	// Rename the database last. If a crash left its log without it, SQLite would take the
+	// log for that of the new database.
 	for _, suffix := range []string{"-shm", "-wal", ""} {
 		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("move the database aside: %w", err)

@@ -38,9 +38,9 @@ func Backup(ctx context.Context, path, target string) (bytes int64, err error) {
 
 func exists(target string) error { return fmt.Errorf("%s: %w: it exists", target, ErrTarget) }
 
-// copyTo makes target a complete copy of the database at path, or leaves nothing. The
-// flags are those of renameat2. It writes through a descriptor, in a directory that it
-// holds open: other users may move or replace both names meanwhile.
+// copyTo makes target a complete copy of the database at path, or leaves nothing. flags
+// are those of renameat2. It keeps the file and its directory open, because other users
+// may move or replace both names meanwhile.
 func copyTo(ctx context.Context, db *sqlx.DB, path, target string, flags uint) (bytes int64, err error) {
 	if target, err = filepath.Abs(target); err != nil {
 		return 0, err
@@ -122,8 +122,8 @@ func rename(dir int, from, to string, flags uint) error {
 	return err
 }
 
-// writePages writes the pages of a database as one transaction sees them. VACUUM INTO
-// would open its target by name, and follow links.
+// writePages writes the pages of a database in one transaction. It does not use VACUUM
+// INTO, which opens its target by name and follows links.
 func writePages(ctx context.Context, db *sqlx.DB, w io.Writer) (bytes int64, err error) {
 	rows, err := db.QueryContext(ctx, "SELECT data FROM sqlite_dbpage ORDER BY pgno")
 	if err != nil {
@@ -138,7 +138,7 @@ func writePages(ctx context.Context, db *sqlx.DB, w io.Writer) (bytes int64, err
 		}
 		if bytes == 0 && len(page) > readVersion {
 			page = slices.Clone(page) // the driver owns it
-			// The copy has no write-ahead log: reading it must not need permission to write.
+			// The copy leaves WAL mode, because reading a WAL database can need permission to write.
 			page[writeVersion], page[readVersion] = 1, 1
 		}
 		n, err := out.Write(page)
@@ -158,7 +158,7 @@ const (
 	readVersion  = 19
 )
 
-// checkCopy checks a copy that nobody writes to.
+// checkCopy checks a copy. No other process writes to it.
 func checkCopy(ctx context.Context, path string) error {
 	db, err := connect(path, "mode=ro&immutable=1", busyTimeout)
 	if err != nil {
@@ -178,22 +178,22 @@ func SyncDir(path string) error {
 	return dir.Sync()
 }
 
-// Migrated says what Open did to the schema of an existing database.
+// Migrated describes the changes that Open made to the schema of an existing database.
 type Migrated struct {
 	From, To int64  // schema versions; 0 if nothing was migrated, or there was no schema
-	Copy     string // path of the copy from before; "" if the database held no pass
-	Restored bool   // it came from a dump, and was marked as this program's
-	Grows    bool   // its file gives no pages back to the disk
+	Copy     string // path of the copy from before; "" if the database had no pass
+	Restored bool   // the database came from a dump, and was marked as this program's
+	Grows    bool   // the file gives no pages back to the disk
 }
 
 // beforeUpgrade is the suffix of the copy from before the last migration.
 const beforeUpgrade = ".before-upgrade"
 
-// copyBeforeMigration keeps one copy of the database from before a migration. It
-// replaces the copy from before the last one. A migration that failed or was killed has
-// its copy already when it is tried again.
+// copyBeforeMigration copies the database before a migration, and returns the path of the
+// copy. It replaces the copy from before the last migration. If this migration failed or
+// was killed before, the copy of that time stays.
 func copyBeforeMigration(ctx context.Context, path string) (target string, err error) {
-	// If the first pass was killed, its rollback may have emptied the file just now.
+	// If the first pass was killed, a rollback may have emptied the file just now.
 	if exists, err := lookAt(path, unix.R_OK); err != nil || !exists {
 		return "", err
 	}
@@ -213,7 +213,7 @@ func copyBeforeMigration(ctx context.Context, path string) (target string, err e
 			return target, nil
 		}
 	}
-	// The caller holds the lock of the pass, so nobody else is writing this copy.
+	// The caller holds the lock of the pass, so no other process is writing this copy.
 	if err := os.Remove(target + ".partial"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
@@ -221,7 +221,7 @@ func copyBeforeMigration(ctx context.Context, path string) (target string, err e
 	return target, err
 }
 
-// newestPass returns text that changes with each pass; "" if no pass has begun.
+// newestPass returns a text that changes with each pass, "" if no pass has started.
 func newestPass(ctx context.Context, db *sqlx.DB) (newest string, err error) {
 	var tables int
 	if err := db.GetContext(ctx, &tables, "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'passes'"); err != nil || tables == 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// TestBackupBesideAWriter: the copy has what was committed when it began, and
-// nothing of a transaction that is open; it is whole in one file.
+// TestBackupBesideAWriter shows that a copy has only committed rows, and nothing of an open
+// transaction. It is complete in one file.
 func TestBackupBesideAWriter(t *testing.T) {
 	t.Parallel()
 	s, path := mustOpen(t)
@@ -51,8 +51,7 @@ func TestBackupBesideAWriter(t *testing.T) {
 	}
 }
 
-// TestBackupRefuses what it would write over, and what it cannot copy, and
-// leaves nothing behind.
+// TestBackupRefuses to overwrite a file and to copy other files. It leaves nothing behind.
 func TestBackupRefuses(t *testing.T) {
 	t.Parallel()
 	_, path := mustOpen(t)
@@ -89,7 +88,7 @@ func TestBackupRefuses(t *testing.T) {
 	}
 }
 
-// old makes a database of the first schema that is asked for, with some passes.
+// old makes a database of an old schema version, with some passes.
 func old(t *testing.T, path string, version int64, passes int) {
 	t.Helper()
 	db, err := sqlx.Open("sqlite", path)
@@ -109,8 +108,8 @@ func old(t *testing.T, path string, version int64, passes int) {
 	}
 }
 
-// TestACopyFromBeforeAMigrationIsKept, once: neither is it made again when the
-// same migration is tried again, nor left as it is when the next one comes.
+// TestACopyFromBeforeAMigrationIsKept shows that a migration that is tried again keeps the
+// copy, and that the next migration replaces it.
 func TestACopyFromBeforeAMigrationIsKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "fleet.db")
@@ -134,7 +133,7 @@ func TestACopyFromBeforeAMigrationIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A kill has left a part of a copy: who has the lock makes the only one.
+	// A killed migration left a partial copy. The next one holds the lock, so it replaces it.
 	if err := os.WriteFile(kept+".partial", []byte("a part"), 0o640); err != nil {
 		t.Fatal(err)
 	}

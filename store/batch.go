@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// FutureTolerance is how far ahead of the clock, in microseconds, a fact may be before
-// it counts as one from the future.
+// FutureTolerance is the largest time, in microseconds, by which a fact may be ahead of the
+// clock without counting as one from the future.
 const FutureTolerance = 5 * Minute
 
-// Batch is what a reader found in one stretch of a source. It is saved as a whole,
-// together with the cursor after it, or not at all.
+// Batch has the facts from one part of a source. It is saved completely, together with the
+// cursor after it, or not at all.
 type Batch struct {
 	Source int64 // from Store.Source
 	Now    int64 // the clock of the pass, in microseconds
@@ -24,25 +24,25 @@ type Batch struct {
 	Rejections []Rejection
 	Quarantine Quarantine
 	Gaps       []Gap
-	// Recovered means that the source was read on from its cursor. Its recoverable gaps
-	// hide nothing any more.
+	// Recovered means that the source was read on from its cursor, so its recoverable
+	// gaps no longer hide facts.
 	Recovered bool
-	State     string // the reader's position after this batch; "" keeps the stored one
+	State     string // the reader's position after this batch; "" keeps the cursor
 }
 
 // Saved counts the facts of a batch that were new.
 type Saved struct {
 	Ships, Puts, Rejections int
-	Floods                  []Flood // PUTs and rejections beyond the quota; they are counted above, too
+	Floods                  []Flood // surplus PUTs and rejections; Puts and Rejections include them
 	Future                  int     // facts more than FutureTolerance ahead of the clock
 	Expired                 int     // facts left out because their hours are pruned
 	Quarantined             int     // lines that could not be read as facts
 	ExpiredBefore           int64   // end of the pruned hours, in microseconds; 0 if Expired is 0
 }
 
-// Save stores a batch in one transaction: its rows, the rollups and hosts that follow
-// from them, and the cursor. It leaves out rows that are stored already, so reading the
-// same bytes again changes nothing. It also leaves out rows of pruned hours.
+// Save stores a batch in one transaction: its rows, their rollups and hosts, and the
+// cursor. It leaves out rows that are already stored, so reading the same bytes again
+// changes nothing. It also leaves out rows of pruned hours.
 func (s *Store) Save(ctx context.Context, b *Batch) (saved Saved, err error) {
 	err = s.Update(ctx, func(tx *Tx) error {
 		saved, err = tx.save(b)
@@ -92,7 +92,7 @@ func (tx *Tx) save(b *Batch) (saved Saved, err error) {
 	return saved, nil
 }
 
-// seriesOf returns the series of a batch, and shows its ships to their hosts. A series
+// seriesOf returns the series of a batch, and records its ships in their hosts. A series
 // without ships is nil.
 func (tx *Tx) seriesOf(b *Batch) ([]*series, error) {
 	found := make([]*series, len(b.Series))
@@ -109,7 +109,7 @@ func (tx *Tx) seriesOf(b *Batch) ([]*series, error) {
 	return found, nil
 }
 
-// hostsOf returns the hosts of a batch, and shows its PUTs and rejections to them. A
+// hostsOf returns the hosts of a batch, and records its PUTs and rejections in them. A
 // host with neither is nil.
 func (tx *Tx) hostsOf(b *Batch) ([]*host, error) {
 	found := make([]*host, len(b.Hosts))
@@ -136,8 +136,8 @@ func (tx *Tx) hostsOf(b *Batch) ([]*host, error) {
 	return found, nil
 }
 
-// times returns the time of the newest fact that is not from the future, 0 for none,
-// and the number of those that are.
+// times returns the time of the newest fact that is not from the future, 0 for none, and
+// the number of facts from the future.
 func (b *Batch) times() (newest int64, future int) {
 	see := func(at int64) {
 		if at > b.Now+FutureTolerance {
@@ -158,8 +158,8 @@ func (b *Batch) times() (newest int64, future int) {
 	return newest, future
 }
 
-// saveFacts stores the ships, PUTs and rejections of a batch. They are undefined
-// afterwards.
+// saveFacts stores the ships, PUTs and rejections of a batch. It reorders and overwrites
+// these slices.
 func (tx *Tx) saveFacts(b *Batch, series []*series, hosts []*host, saved *Saved) (err error) {
 	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, series); err != nil {
 		return fmt.Errorf("store ships: %w", err)

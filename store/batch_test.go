@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAFailedSaveLeavesEverything breaks a batch at its end: neither its rows
-// nor its cursor may stay, and the next try stores all of it.
+// TestAFailedSaveLeavesEverything makes a batch fail at its end. Neither its rows nor its
+// cursor may stay, and the next try stores all of it.
 func TestAFailedSaveLeavesEverything(t *testing.T) {
 	t.Parallel()
 	for _, table := range []string{"cursors", "gaps", "quarantine", "rejection_hours", "put_hours", "ship_hours"} {
@@ -62,8 +62,8 @@ func TestAFailedSaveLeavesEverything(t *testing.T) {
 	}
 }
 
-// TestMadeUpHostNamesAreBounded: a scanner fills neither the disk nor the table
-// of hosts, and a host that ships is always known by its name.
+// TestMadeUpHostNamesAreBounded shows that a scanner fills neither the disk nor the table of
+// hosts. A host that ships always has its own name.
 func TestMadeUpHostNamesAreBounded(t *testing.T) {
 	t.Parallel()
 	s, path := mustOpen(t)
@@ -108,7 +108,7 @@ func TestMadeUpHostNamesAreBounded(t *testing.T) {
 	if n := putsOf(s, store.OverflowHost); n != 501 {
 		t.Errorf("%d PUTs are under %s, want 501", n, store.OverflowHost)
 	}
-	// A PUT that is read again, now that its host is known by name, is the same PUT.
+	// A PUT that is read again is the same PUT, although its host now has its own name.
 	again := &store.Batch{Source: source, Now: now, Hosts: []string{"late"}, Series: []store.Series{{Host: "late"}},
 		Puts: []store.Put{{At: now, CursorHash: 1 << 60, Status: 404}}}
 	mustSave(t, s, again)
@@ -116,8 +116,8 @@ func TestMadeUpHostNamesAreBounded(t *testing.T) {
 	if saved := mustSave(t, s, again); saved.Puts != 0 {
 		t.Error("a PUT read again counts twice")
 	}
-	// Hosts that ship are freed from the bound: one that was tracked makes room
-	// for another, and one that was not gets its name.
+	// Hosts that ship do not count against the bound: one that had its own name makes
+	// room for another, and one that had none gets it.
 	mustSave(t, s, &store.Batch{Source: source, Now: now, Series: []store.Series{{Host: "made-up-7"}, {Host: "made-up-1400"}, {Host: "lab-1"}},
 		Ships: []store.Ship{{ReceivedAt: now, Series: 0}, {ReceivedAt: now, Series: 1}, {ReceivedAt: now, Series: 2},
 			{ReceivedAt: now + 9*store.Hour, Series: 2}}})
@@ -145,14 +145,13 @@ func TestValidHost(t *testing.T) {
 	}
 }
 
-// TestNamesMakeRoom: the first thousand names that anybody made up kept all
-// others out for ever.
+// TestNamesMakeRoom: the first thousand invented names kept all others out forever.
 func TestNamesMakeRoom(t *testing.T) {
 	t.Parallel()
 	const day = 24 * store.Hour
 	s, path := mustOpen(t)
 	source, hash := mustSource(t, s, store.StreamJournal), uint64(0)
-	// say lets names PUT or be rejected, a second apart, and returns the names under which that counts.
+	// say saves PUTs or rejections of names, a second apart, and returns the names under which they count.
 	say := func(at int64, reject bool, names ...string) []string {
 		t.Helper()
 		b := &store.Batch{Source: source, Now: at + store.Hour, Hosts: names}
@@ -187,7 +186,7 @@ func TestNamesMakeRoom(t *testing.T) {
 	s.Close()
 	s = mustReopen(t, path)
 	check("a week after most of them", []string{"new", "newer", "made-up-0"}, say(now+7*day+2*store.Hour, false, "new", "newer", "made-up-0"))
-	// Twenty have said something since, and two are new.
+	// Twenty were heard of since, and two are new.
 	rest := names("other-", store.MaxNeverShipped-22)
 	check("the room that was made is taken", slices.Concat(rest, []string{store.OverflowHost, "made-up-3", store.OverflowHost}),
 		say(now+7*day+3*store.Hour, false, slices.Concat(rest, []string{"one-more", "made-up-3", "made-up-500"})...))

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// rowsPerStatement is how many rows one INSERT carries. The rate is the same from 50 to
-// 1,000 rows a statement; row by row it is a fifth.
+// rowsPerStatement is the number of rows in one INSERT. The speed is the same from 50 to
+// 1,000 rows, and a fifth of that with single rows.
 const rowsPerStatement = 250
 
-// insertMany inserts n rows with few statements, and returns how many rows were
-// inserted or updated. row sets the values of the i-th row. head is the statement up to
-// VALUES, tail the rest after the last row. It binds values to the driver's statement
-// itself: database/sql would spend a sixth of the time looking at them.
+// insertMany inserts n rows with few statements, and returns the number of rows that were
+// inserted or updated. row sets the values of the i-th row. head is the statement before
+// VALUES, tail the part after the last row. The values go directly to the driver, because
+// database/sql would spend a sixth of the time on checking them.
 func (tx *Tx) insertMany(head, tail string, columns, n int, row func(i int, values []driver.NamedValue)) (affected int, err error) {
 	err = tx.s.conn.Raw(func(conn any) error {
 		affected, err = insertOn(conn, head, tail, columns, n, row)
@@ -34,7 +34,7 @@ func insertOn(conn any, head, tail string, columns, n int, row func(i int, value
 		args[i].Ordinal = i + 1
 	}
 	for done := 0; done < n; {
-		// Run a statement of this size as often as it fits, then one for the rest.
+		// Run a full statement as often as possible, then a smaller one for the rest.
 		rows := min(n-done, rowsPerStatement)
 		statement, err := prepare.PrepareContext(ctx, head+values(columns, rows)+tail)
 		if err != nil {

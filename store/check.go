@@ -22,9 +22,8 @@ const (
 	smallDatabase = 4 << 20
 )
 
-// checkBeforeWriting looks at an existing database through a read-only connection.
-// current is false for an older schema; checked reports whether the whole file was
-// read.
+// checkBeforeWriting checks an existing database through a read-only connection. current
+// is false for an older schema. checked reports whether the whole file was read.
 func checkBeforeWriting(ctx context.Context, path string, now int64) (current, checked bool, err error) {
 	peeked := peek(ctx, path)
 	if errors.Is(peeked, ErrNewer) {
@@ -42,8 +41,8 @@ func checkBeforeWriting(ctx context.Context, path string, now int64) (current, c
 	return current, checked, nil
 }
 
-// refused returns the error for a database that is not opened. A text file counts as
-// foreign, not as damaged: a rebuild would move a damaged one aside.
+// refused returns the error for a database that Open refuses. A text file counts as
+// foreign, not as damaged, because rebuild would move a damaged database aside.
 func refused(path string, err error) error {
 	if err = wrap(err); errors.Is(err, ErrCorrupt) && isText(path) {
 		err = fmt.Errorf("%w: it is a text", ErrForeign)
@@ -51,9 +50,9 @@ func refused(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-// peek looks at the database file alone, without its log and without a lock, so that it
-// writes nothing, not even the -shm. What it sees may be out of date, or wrong during a
-// checkpoint. But if it sees a version that is too new, one was written.
+// peek checks only the database file, without its log and without a lock, so that nothing
+// is written, not even the -shm. The result may be out of date, or wrong during a
+// checkpoint. But a version that is too new was really written.
 func peek(ctx context.Context, path string) error {
 	db, err := connect(path, "mode=ro&immutable=1", busyTimeout)
 	if err == nil {
@@ -91,7 +90,7 @@ func rollBack(ctx context.Context, path string) error {
 	return err
 }
 
-// checkIdentity is checkVersion, and refuses a database with a damaged schema, too.
+// checkIdentity is checkVersion, and also refuses a database with a damaged schema.
 func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 	if current, err = checkVersion(ctx, db); err != nil || !current {
 		return false, err
@@ -100,7 +99,7 @@ func checkIdentity(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 }
 
 // checkVersion refuses a database of another program, and one that is newer than this
-// program; goose would accept both. current is false for an older one.
+// program. goose would accept both. current is false for an older schema.
 func checkVersion(ctx context.Context, db *sqlx.DB) (current bool, err error) {
 	var id, foreign int64
 	if err := db.GetContext(ctx, &id, "PRAGMA application_id"); err != nil {
@@ -168,8 +167,8 @@ func (s *Store) Check(ctx context.Context) error { return s.wrap(integrityCheck(
 // integrityCheck runs SQLite's integrity_check. quick_check takes two thirds of the
 // time, but misses rows out of order, and an index that contradicts its table.
 func integrityCheck(ctx context.Context, db sqlx.QueryerContext) error {
-	// If a database has views, SQLite takes the second for a check of some tables, and
-	// skips the list of free pages. The first includes that list.
+	// If a database has views, SQLite runs the second pragma as a partial check, which
+	// skips the list of free pages. The first pragma checks that list.
 	for _, pragma := range []string{"PRAGMA integrity_check(sqlite_schema)", "PRAGMA integrity_check(1)"} {
 		var found []string
 		if err := sqlx.SelectContext(ctx, db, &found, pragma); err != nil {
@@ -223,5 +222,5 @@ func (s *Store) migrate(ctx context.Context, exists bool) error {
 	return nil
 }
 
-// Migrated returns what Open did to the schema.
+// Migrated returns the changes that Open made to the schema.
 func (s *Store) Migrated() Migrated { return s.migrated }

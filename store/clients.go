@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// ClientsKept is how long the addresses of PUTs are kept, in microseconds.
+	// ClientsKept is the time for which the addresses of PUTs are kept, in microseconds.
 	ClientsKept = 48 * Hour
-	// maxClients is how many addresses are kept of a host and hour.
+	// maxClients is the largest number of addresses per host and hour.
 	maxClients = 8
 )
 
@@ -32,8 +32,8 @@ SELECT hour, client, host_id
 FROM put_clients
 WHERE hour = ? AND source_id = ?`
 
-// saveClients stores the addresses of a batch's PUTs, as far back as addresses are
-// kept. Of each host and hour, the first maxClients stay.
+// saveClients stores the addresses of a batch's PUTs that are newer than ClientsKept. For
+// each host and hour, it stores only the first maxClients.
 func (tx *Tx) saveClients(b *Batch, hosts []*host) error {
 	rows := clientHours(b, hosts)
 	if len(rows) == 0 {
@@ -73,9 +73,9 @@ func (tx *Tx) saveClients(b *Batch, hosts []*host) error {
 	return err
 }
 
-// clientHours returns the addresses of a batch's PUTs in the order of reading. An
-// address is repeated where the hours of its host alternate. If an hour has more than
-// maxClients, one MoreClients stands for the rest.
+// clientHours returns the addresses of a batch's PUTs in the order of reading. An address
+// may be repeated if the hours of its host alternate. If an hour has more than maxClients,
+// one MoreClients stands for the rest.
 func clientHours(b *Batch, hosts []*host) (rows []ClientHour) {
 	latest := make([]clientsOfHour, len(b.Hosts))
 	for i := range b.Puts {
@@ -103,7 +103,7 @@ func clientHours(b *Batch, hosts []*host) (rows []ClientHour) {
 // clientsOfHour holds the addresses of a host and hour in a batch.
 type clientsOfHour struct {
 	hour    int64
-	n       int // more than maxClients if there are more than clients holds
+	n       int // maxClients+1 if clients does not hold all
 	clients [maxClients]int32
 }
 
@@ -113,8 +113,9 @@ func (tx *Tx) ForgetClients(before int64) error {
 	return err
 }
 
-// Clients returns the addresses from which a host sent PUTs, for a range of hours.
-// MoreClients comes last in its hour. It seeks each hour that is kept.
+// Clients returns the addresses from which a host sent PUTs, for a range of hours since
+// 1970. MoreClients comes last in its hour. The query seeks each hour, because the key of
+// the table starts with the hour.
 func (tx *Tx) Clients(host, from, to int64) (clients []ClientHour, err error) {
 	err = tx.Select(&clients, `
 		WITH RECURSIVE hours (hour) AS (

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// putsFrom is a batch of a host's PUTs, each from an address of its own.
+// putsFrom returns a batch of a host's PUTs, one from each address.
 func putsFrom(source int64, host string, at int64, clients ...string) *store.Batch {
 	b := &store.Batch{Source: source, Now: now, State: "{}", Hosts: []string{host}, Clients: clients}
 	for i := range clients {

@@ -1,24 +1,24 @@
 package store
 
-// Stamps says how the facts of one source relate to a clock. The counts are 0 unless
-// the newest fact of this source or of the other is ahead of the clock.
+// Stamps compares the facts of one source with a clock. The counts are 0 unless the newest
+// fact of this source or of the other source is ahead of the clock.
 type Stamps struct {
 	Newest int64 // newest fact that was not ahead of the clock when it was read, in microseconds; 0 for none
 	Ahead  int   // facts more than FutureTolerance ahead of the clock, up to Newest
-	Recent int   // facts newer than recentFacts before the clock, and not ahead of it
+	Recent int   // facts of the last recentFacts that are not ahead of the clock
 }
 
 const (
-	// recentFacts is how old a recent fact may be, in microseconds.
+	// recentFacts is the largest age of a recent fact, in microseconds.
 	recentFacts = 30 * Minute
-	// MaxStamps is how many facts Stamps counts in one table at most.
+	// MaxStamps is the largest number of facts that Stamps counts in one table.
 	MaxStamps = 10_000
 )
 
 // ahead reports whether the newest fact is ahead of the clock.
 func (s Stamps) ahead(now int64) bool { return s.Newest > now+FutureTolerance }
 
-// timeline is a table of facts, and the column of its time.
+// timeline is a table of facts, and its column of the time.
 type timeline struct{ table, at string }
 
 var (
@@ -26,8 +26,8 @@ var (
 	journalTimelines = []timeline{{"puts", "at"}, {"rejections", "at"}}
 )
 
-// Stamps compares the facts of the index and of the journal with a clock. While no fact
-// is ahead of it, that takes one look at the cursors.
+// Stamps compares the facts of the index and of the journal with a clock. If no fact is
+// ahead of it, one look at the cursors is enough.
 func (tx *Tx) Stamps(now int64) (index, journal Stamps, err error) {
 	var newest struct{ Index, Journal int64 }
 	err = tx.Get(&newest, `
@@ -79,9 +79,9 @@ func (tx *Tx) countStamps(s *Stamps, timelines []timeline, now int64) error {
 	return nil
 }
 
-// ForgetAhead sets the newest fact of the index, or of the journal, to the newest one
-// that is not ahead of now. It is for a clock that is right after a wrong one: facts
-// that the wrong clock accepted would hold the detectors back until their time comes.
+// ForgetAhead sets the newest fact of the index, or of the journal, to the newest one that
+// is not ahead of now, in microseconds. Call it after a wrong clock is right again. The
+// facts that the wrong clock accepted would hold the detectors back until their time.
 func (tx *Tx) ForgetAhead(stream string, now int64) error {
 	timelines, streams := journalTimelines, "stream <> 'index'"
 	if stream == StreamIndex {

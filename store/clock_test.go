@@ -7,7 +7,7 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// facts is a batch of facts of one stream, read by a clock.
+// facts returns a batch of facts of one stream, read at the time clock.
 func facts(source, clock int64, stream string, at ...int64) *store.Batch {
 	b := &store.Batch{Source: source, Now: clock, State: "{}", Series: []store.Series{{Host: "a"}}, Hosts: []string{"a"}}
 	for i, t := range at {
@@ -32,8 +32,8 @@ func stamps(t *testing.T, s *store.Store, at int64) (index, journal store.Stamps
 	return index, journal
 }
 
-// TestStampsCountWhatContradictsAClock, and what agrees with it.
-func TestStampsCountWhatContradictsAClock(t *testing.T) {
+// TestStampsCountFactsAheadOfAClock and recent facts that agree with it.
+func TestStampsCountFactsAheadOfAClock(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
 	index, journal := mustSource(t, s, store.StreamIndex), mustSource(t, s, store.StreamJournal)
@@ -42,7 +42,7 @@ func TestStampsCountWhatContradictsAClock(t *testing.T) {
 	if x, j := stamps(t, s, now); x != (store.Stamps{Newest: edge}) || j != (store.Stamps{}) {
 		t.Errorf("facts that were ahead when they were read count: %+v, %+v", x, j)
 	}
-	// A pass with a clock two hours ahead lets more of them pass.
+	// A pass with a clock two hours ahead accepts more of them.
 	mustSave(t, s, facts(index, now+2*store.Hour, store.StreamIndex, now-30*store.Minute, now-30*store.Minute+1, now+2*store.Hour))
 	mustSave(t, s, facts(journal, now, store.StreamJournal, now-30*store.Minute, now-1, now))
 	x, j := stamps(t, s, now)
@@ -62,7 +62,7 @@ func TestStampsCountWhatContradictsAClock(t *testing.T) {
 	}
 }
 
-// TestStampsAreBounded: a flood that is ahead of the clock is not counted to its end.
+// TestStampsAreBounded shows that a flood ahead of the clock is not counted to its end.
 func TestStampsAreBounded(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -77,8 +77,8 @@ func TestStampsAreBounded(t *testing.T) {
 	}
 }
 
-// TestOneWrongClockDoesNotHoldTheDetectorsBackForYears: the newest fact that a
-// pass with a clock far ahead had taken stayed so until that time had come.
+// TestOneWrongClockDoesNotHoldTheDetectorsBackForYears: a pass with a clock far ahead
+// stored a newest fact of the future, which stayed the newest until that time.
 func TestOneWrongClockDoesNotHoldTheDetectorsBackForYears(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * store.Hour

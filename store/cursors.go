@@ -6,20 +6,20 @@ import (
 	"errors"
 )
 
-// receiver names the only receiver that the program reads today.
+// receiver is the name of the only receiver that the program reads.
 const receiver = "local"
 
 // Streams of a receiver.
 const (
 	StreamIndex   = "index"
 	StreamJournal = "journal"
-	StreamExport  = "journal-export" // a dump of the journal, with a position of its own
+	StreamExport  = "journal-export" // a dump of the journal, with its own cursor
 	StreamAlerts  = "alerts"         // alerts.jsonl, which is written and read back
 )
 
-// Cursor is how far a source has been read.
+// Cursor is the stored position in a source.
 type Cursor struct {
-	State    string `db:"state"`     // the reader's own JSON, "" before the first read
+	State    string `db:"state"`     // the reader's own JSON; "" before the first read
 	NewestAt int64  `db:"newest_at"` // newest fact not ahead of the clock, in microseconds; 0 for none
 }
 
@@ -50,7 +50,7 @@ func (s *Store) Source(ctx context.Context, stream string) (id int64, err error)
 	return id, nil
 }
 
-// Cursor returns how far a source has been read; the zero Cursor if it never was.
+// Cursor returns the cursor of a source, or the zero Cursor if it was never read.
 func (s *Store) Cursor(ctx context.Context, source int64) (c Cursor, err error) {
 	err = s.conn.GetContext(ctx, &c, `
 		SELECT
@@ -64,14 +64,15 @@ func (s *Store) Cursor(ctx context.Context, source int64) (c Cursor, err error) 
 	return c, s.wrap(err)
 }
 
-// NewestFact returns the time of the newest fact of all sources, in microseconds; 0 for
+// NewestFact returns the time of the newest fact of all sources in microseconds, 0 for
 // none. Facts that were ahead of the clock when they were read do not count.
 func (tx *Tx) NewestFact() (at int64, err error) {
 	err = tx.Get(&at, "SELECT COALESCE(MAX(newest_at), 0) FROM cursors")
 	return at, err
 }
 
-// moveCursor stores a position; if state is empty, only the newest fact.
+// moveCursor stores a position and the time of the newest fact. If state is empty, the
+// position stays as it is.
 func (tx *Tx) moveCursor(source int64, state string, newest, now int64) error {
 	_, err := tx.Exec(`
 		INSERT INTO cursors (source_id, state, newest_at, moved_at)

@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the tests expect anew")
 
-// closedDatabase makes a database with some hosts, and returns its file.
+// closedDatabase makes a database with some hosts, and returns its path and content.
 func closedDatabase(t *testing.T) (path string, content []byte) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "fleet.db")
@@ -65,11 +65,11 @@ func TestTheSchemaHasItsSums(t *testing.T) {
 	}
 }
 
-// TestDamageThatQuickCheckDoesNotSee: each of these was written to.
+// TestDamageThatQuickCheckDoesNotSee: databases with such damage were written to.
 func TestDamageThatQuickCheckDoesNotSee(t *testing.T) {
 	t.Parallel()
 	path, content := closedDatabase(t)
-	// In the table, and in the index on it.
+	// Once in the table, and once in its index.
 	if n := bytes.Count(content, []byte("lab-one")); n != 2 {
 		t.Fatalf("the name stands at %d places, want 2", n)
 	}
@@ -99,8 +99,8 @@ func TestDamageThatQuickCheckDoesNotSee(t *testing.T) {
 	}
 }
 
-// TestADatabaseCutInItsFirstWordIsNoText: rebuild refused it as one, while the
-// pass said to run rebuild.
+// TestADatabaseCutInItsFirstWordIsNoText: rebuild refused it as a text, although the pass
+// had suggested rebuild.
 func TestADatabaseCutInItsFirstWordIsNoText(t *testing.T) {
 	t.Parallel()
 	path, content := closedDatabase(t)
@@ -120,8 +120,8 @@ func TestADatabaseCutInItsFirstWordIsNoText(t *testing.T) {
 	}
 }
 
-// TestAValueOfAnotherTypeIsDamage: a bit that has changed in a page can make a
-// number one that its column does not take when it is written back.
+// TestAValueOfAnotherTypeIsDamage: a flipped bit in a page can change the type of a number,
+// so that its column rejects it when it is written back.
 func TestAValueOfAnotherTypeIsDamage(t *testing.T) {
 	t.Parallel()
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), Options{})

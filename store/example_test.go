@@ -10,7 +10,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// A batch of facts is saved, an alert is stored about them, and both are read back.
+// Save a batch of facts, store an alert about them, and read both back.
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -14,8 +14,8 @@ type Gap struct {
 	Reason string `db:"reason"`  // one of the Gap constants
 	From   int64  `db:"from_at"` // microseconds
 	To     int64  `db:"to_at"`   // microseconds
-	Detail string `db:"detail"`  // for people; nothing from a lab host unescaped
-	// Dropped is how many entries the source says it dropped; 0 if it does not say.
+	Detail string `db:"detail"`  // for people; text from a lab host must be escaped
+	// Dropped is the number of entries that the source reports as dropped; 0 if it reports none.
 	Dropped int64 `db:"dropped"`
 }
 
@@ -25,14 +25,13 @@ func RateLimited(from, to, n int64) Gap {
 		Detail: fmt.Sprintf("journald dropped %d entries of the unit; raise RateLimitBurst= for it", n)}
 }
 
-// adjacent is the longest time, in microseconds, between two gaps of one source and
-// reason that count as one.
+// adjacent is the longest time in microseconds between two gaps that count as one. They
+// must have the same source and reason.
 const adjacent = 5 * Minute
 
-// Join merges next into g if they have the same reason and overlap or are adjacent: a
-// source that drops entries every few seconds has one gap that grows. If one gap lies
-// within the other, its dropped entries are not added, because they are counted
-// already.
+// Join merges next into g if they have the same reason and overlap or are adjacent. So a
+// source that drops entries every few seconds has one growing gap. If next lies within g,
+// its dropped entries are not added, because g includes them.
 func (g *Gap) Join(next Gap) (joined bool) {
 	if g.Reason != next.Reason || next.From > g.To+adjacent || next.To < g.From-adjacent {
 		return false
@@ -49,7 +48,7 @@ func (g *Gap) Join(next Gap) (joined bool) {
 	return true
 }
 
-// SourceGap is a gap as it is stored.
+// SourceGap is a stored gap.
 type SourceGap struct {
 	Gap
 	Stream      string        `db:"stream"`
@@ -103,8 +102,8 @@ const (
 	GapNotUnderstood = "not-understood"
 )
 
-// Open gaps of a source and a reason. The statements name an index: SQLite would choose
-// the key of the table, which finds all gaps there have ever been.
+// Statements on the open gaps of a source and reason. They name an index, because SQLite
+// would choose the key of the table, which finds all old gaps too.
 const (
 	findOpenGap = `
 SELECT EXISTS (
@@ -124,8 +123,9 @@ SET
 WHERE source_id = ? AND reason = ? AND recovered_at IS NULL AND to_at >= ?`
 )
 
-// saveGaps adds gaps. Each is joined with stored gaps of the same reason; an open gap
-// of an unread source only grows. recovered closes the gaps that reading on has filled.
+// saveGaps stores gaps, joined with stored gaps of the same reason. A gap of an unread
+// source extends an open one. If recovered is set, it closes the open gaps of an unread
+// source first.
 func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) error {
 	if recovered {
 		_, err := tx.Exec(closeGaps, now, source, GapUnread)
@@ -208,9 +208,9 @@ func (tx *Tx) joinGaps(source int64, g *Gap) error {
 	}
 }
 
-// growUnread extends the open gap of an unread source if it reaches up to g: a source
-// that stays unreadable has one gap, not one for each pass. A gap that ended long
-// before, of a journal file that was never read, stays as it is.
+// growUnread extends the open gap of an unread source if it reaches up to g. So a source
+// that stays unreadable has one gap, not one for each pass. A gap of a journal file that
+// was never read may have ended long before; it stays as it is.
 func (tx *Tx) growUnread(source int64, g Gap) (grown bool, err error) {
 	reaches := g.From - adjacent
 	if g.From == g.To {

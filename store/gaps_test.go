@@ -9,8 +9,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// TestGapsThatFollowOneAnotherAreOne: each notice of journald was a gap of its
-// own, and 260,000 of them made a report take 144 MiB.
+// TestGapsThatFollowOneAnotherAreOne: each notice of journald was its own gap, and 260,000
+// of them made a report take 144 MiB.
 func TestGapsThatFollowOneAnotherAreOne(t *testing.T) {
 	t.Parallel()
 	const second, minute = store.Second, store.Minute
@@ -24,7 +24,7 @@ func TestGapsThatFollowOneAnotherAreOne(t *testing.T) {
 		}
 		from := last
 		if i == 700 || i%50 == 0 {
-			from = at // nothing was read before it
+			from = at // no entry was read before it
 		}
 		notices = append(notices, store.RateLimited(from, at, i%7))
 		last = at
@@ -65,8 +65,8 @@ func TestGapsThatFollowOneAnotherAreOne(t *testing.T) {
 	}
 }
 
-// TestWhichGapsAreOne: only those of one source and reason that overlap, or are
-// adjacent, and hide something still.
+// TestWhichGapsAreOne shows that only gaps of one source and reason are joined. They must
+// overlap or be adjacent, and not be recovered.
 func TestWhichGapsAreOne(t *testing.T) {
 	t.Parallel()
 	const minute = store.Minute
@@ -90,7 +90,7 @@ func TestWhichGapsAreOne(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s, _ := mustOpen(t)
-			for range 2 { // the second time, nothing is new
+			for range 2 { // saving them again changes nothing
 				for _, g := range c.gaps {
 					b := &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now + store.Hour, Gaps: []store.Gap{g}}
 					if g == (store.Gap{}) {
@@ -103,7 +103,7 @@ func TestWhichGapsAreOne(t *testing.T) {
 					t.Errorf("gaps (-want +got):\n%s", diff)
 				}
 				if c.gaps[0].Reason == store.GapUnread {
-					break // what cannot be read again is unread again
+					break // a source that cannot be read again has a new gap
 				}
 			}
 		})

@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// pagesPerStep is how many pages one step gives back: about 2 ms.
+	// pagesPerStep is the number of pages that one step gives back, in about 2 ms.
 	pagesPerStep = 128
-	// slackPages is how many free pages stay in the file for new rows.
+	// slackPages is the number of free pages that stay in the file for new rows.
 	slackPages = 256
 )
 
-// GiveBack returns free pages at the end of the database to the disk, except for some
-// that are needed soon. It works in steps, as Prune does. The next Checkpoint cuts the
-// file. It returns the number of bytes.
+// GiveBack gives free pages at the end of the database back to the disk, except for the
+// slack. It works in steps, as Prune does. The next Checkpoint shortens the file. It
+// returns the number of bytes.
 func (s *Store) GiveBack(ctx context.Context, goOn func() bool) (bytes int64, err error) {
 	for {
 		given := int64(0)

@@ -10,8 +10,8 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// TestRejectionsKeepTheirTextsInAMigration: the rows of an older database say the
-// same afterwards, and are known when they are read again.
+// TestRejectionsKeepTheirTextsInAMigration shows that the rows of an older database keep
+// their texts, and that rows that are read again are known.
 func TestRejectionsKeepTheirTextsInAMigration(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "fleet.db")

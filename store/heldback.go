@@ -4,10 +4,11 @@ package store
 type HeldBack struct {
 	Symptom string `db:"symptom"`
 	Since   int64  `db:"since_at"` // microseconds
-	Reason  string `db:"reason"`   // for people; nothing from a lab host unescaped
+	Reason  string `db:"reason"`   // for people; text from a lab host must be escaped
 }
 
-// HoldBack records that a detector does not judge now, and why.
+// HoldBack records that a detector is held back, and the reason. If it was held back
+// before, the start of that time stays.
 func (tx *Tx) HoldBack(symptom string, now int64, reason string) error {
 	_, err := tx.Exec(`
 		INSERT INTO held_back (symptom, since_at, reason)

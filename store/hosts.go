@@ -16,12 +16,12 @@ const (
 	OverflowHost = "(overflow)"
 )
 
-// MaxNeverShipped is how many hosts that never shipped are tracked by name. A scanner
-// that makes up names can fill neither the disk nor the alerts.
+// MaxNeverShipped is the largest number of hosts that never shipped and have their own
+// name. It keeps a scanner that invents names from filling the disk and the alerts.
 const MaxNeverShipped = 1000
 
-// nameKept is how long a host that never shipped counts against MaxNeverShipped after
-// the last fact about it, in microseconds.
+// nameKept is the time in microseconds for which a host that never shipped counts against
+// MaxNeverShipped after the last fact about it.
 const nameKept = 7 * 24 * Hour
 
 // validHost reports whether a host name is 1 to 255 bytes of valid UTF-8 without
@@ -85,11 +85,11 @@ func (h *host) takesRoom(now int64) bool {
 	return !h.shipped() && !pseudo(h.Name) && h.LastWord >= now-nameKept
 }
 
-// maxHosts is how many hosts a pass keeps in memory from one batch to the next. A fleet
-// has fewer; a flood of made-up names may be slower.
+// maxHosts is the largest number of hosts that a pass keeps in memory between batches. A
+// fleet has fewer. A flood of invented names may be slower.
 const maxHosts = 20_000
 
-// maxHostBytes is the total length of their names, in bytes. Ordinary names take a
+// maxHostBytes is the largest total length of their names, in bytes. Ordinary names take a
 // tenth.
 const maxHostBytes = 4 << 20
 
@@ -174,9 +174,8 @@ func (s *Store) trimHosts() {
 
 func pseudo(name string) bool { return name == InvalidHost || name == OverflowHost }
 
-// host returns the host with a stored name, and adds it if it is new. ships is true for
-// a fact that is a ship. Otherwise a host that never shipped may be counted under
-// OverflowHost.
+// host returns the host with a stored name, and adds it if it is new. ships means that the
+// fact is a ship. If it is not, a host that never shipped may count under OverflowHost.
 func (tx *Tx) host(name string, ships bool) (*host, error) {
 	cache, err := tx.hostCache()
 	if err != nil {
@@ -186,7 +185,7 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A name that never shipped needs room if it is new, or nothing was heard of it for long.
+	// A name that never shipped needs room if it is new, or was not heard of for a long time.
 	room := !ships && !pseudo(name) && (h == nil || !h.shipped())
 	if had := h != nil && h.room; room != had {
 		if room && cache.neverShipped >= MaxNeverShipped {
@@ -243,9 +242,9 @@ func (tx *Tx) saveHosts(hosts []*host) error {
 	return nil
 }
 
-// catchUp moves the last and next ship, or the last and next PUT, of all hosts whose
-// next fact the clock has reached. It looks once at the facts since then. If they are
-// pruned, the stored next time becomes the last.
+// catchUp moves the last and next ship, or the last and next PUT, of all hosts whose next
+// fact the clock has reached. It reads the facts since then once. If they are pruned, the
+// stored next time becomes the last.
 const catchUp = `
 UPDATE hosts
 SET
@@ -309,8 +308,8 @@ func (tx *Tx) CatchUp(now int64) error {
 	return nil
 }
 
-// neverShipped is a condition on a row of hosts named h: it never shipped, so anybody
-// may have made up its name.
+// neverShipped is a condition on a row of hosts named h: the host never shipped, so anybody
+// may have invented its name.
 const neverShipped = `h.last_ship_at IS NULL AND h.next_ship_at IS NULL AND h.name NOT IN ('` + InvalidHost + `', '` + OverflowHost + `')`
 
 // NeverShipped reports whether a host is known and has never shipped.
@@ -337,13 +336,14 @@ func (tx *Tx) HostNames() (names []string, err error) {
 	return names, err
 }
 
-// HostStatus is the latest that is known of a host.
+// HostStatus is the current state of a host.
 type HostStatus struct {
 	LastShipAt   sql.NullInt64 `db:"last_ship_at"`  // microseconds
 	OpenSymptoms string        `db:"open_symptoms"` // separated by blanks
 }
 
-// HostStatus returns the latest that is known of a host.
+// HostStatus returns the current state of a host. The error is sql.ErrNoRows if there is
+// none of that name.
 func (tx *Tx) HostStatus(name string) (h HostStatus, err error) {
 	err = tx.Get(&h, `
 		SELECT

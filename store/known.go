@@ -23,12 +23,12 @@ var (
 )
 
 // dropKnown returns the facts of a batch that are not in a raw table yet. newest is the
-// time of the newest row that is not later than the batch, -1 for none. The facts are
-// sorted by time, and no two have the same key; key sets the key of the i-th.
+// time of the newest row that is not later than the batch, -1 for none. The facts must be
+// sorted by time and have distinct keys. key sets the key of the i-th fact.
 //
-// Readers append, so most batches are later than all rows, and one look at the index
-// shows that. Only facts up to newest are looked up by their key. The work grows with
-// the batch, not with the rows of its hours.
+// Most batches are later than all rows, and one look at the index shows that. Only facts
+// up to newest are looked up by their key. So the work grows with the batch, not with the
+// rows of its hours.
 func dropKnown[F any](tx *Tx, table rawTable, facts []F, key func(i int, values []driver.NamedValue)) (unknown []F, newest int64, err error) {
 	if len(facts) == 0 {
 		return facts, -1, nil
@@ -63,7 +63,7 @@ func eachUnknown(conn any, table rawTable, n int, key func(i int, values []drive
 		args[i].Ordinal = i + 1
 	}
 	for done := 0; done < n; {
-		// As in insertOn: a statement of this size as often as it fits, then the rest.
+		// As in insertOn, run a full statement as often as possible, then a smaller one.
 		rows := min(n-done, rowsPerStatement)
 		statement, err := prepare.PrepareContext(context.Background(), unknownKeys(table, rows))
 		if err != nil {
@@ -82,7 +82,7 @@ func eachUnknown(conn any, table rawTable, n int, key func(i int, values []drive
 	return nil
 }
 
-// eachIndex runs a query whose rows are one number each.
+// eachIndex runs a query with one column, and calls each with the number of each row.
 func eachIndex(statement driver.Stmt, args []driver.NamedValue, each func(i int64)) error {
 	rows, err := statement.(driver.StmtQueryContext).QueryContext(context.Background(), args)
 	if err != nil {
@@ -98,7 +98,7 @@ func eachIndex(statement driver.Stmt, args []driver.NamedValue, each func(i int6
 	return errors.Join(err, rows.Close())
 }
 
-// unknownKeys answers: which of n keys are not in a table? It returns their indices.
+// unknownKeys returns a query for the indices of those of n keys that are not in a table.
 func unknownKeys(table rawTable, n int) string {
 	var query strings.Builder
 	fmt.Fprintf(&query, "WITH given (i, %s) AS (VALUES ", strings.Join(table.key, ", "))

@@ -10,8 +10,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestKnownFactsAreSoughtByTheirKey: each batch that was read again computed the
-// rollup of its whole hour anew, so a flooded hour took time by its square.
+// TestKnownFactsAreSoughtByTheirKey: each batch that was read again recomputed the rollup
+// of its whole hour, so a flooded hour took quadratic time.
 func TestKnownFactsAreSoughtByTheirKey(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -23,9 +23,8 @@ func TestKnownFactsAreSoughtByTheirKey(t *testing.T) {
 	}
 }
 
-// TestOnlyNewFactsTouchTheRollup holds what is known already: with a row of each
-// rollup that may not be written, the same facts are saved once more, alone,
-// doubled, and between facts of other hours.
+// TestOnlyNewFactsTouchTheRollup makes a row of each rollup read-only and saves known facts
+// again: alone, doubled, and between facts of other hours.
 func TestOnlyNewFactsTouchTheRollup(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -71,9 +70,9 @@ func TestOnlyNewFactsTouchTheRollup(t *testing.T) {
 	}
 }
 
-// BenchmarkReadingAnHourAgain saves the PUTs of one busy hour in the batches of
-// the journal's reader, and then once more: that is how much a known row costs
-// next to a new one.
+// BenchmarkReadingAnHourAgain saves the PUTs of one busy hour in batches of the size that
+// the journal's reader makes, and then again. It compares the cost of a known row with
+// that of a new one.
 func BenchmarkReadingAnHourAgain(b *testing.B) {
 	const rows, batch = 200_000, 20_000
 	for b.Loop() {

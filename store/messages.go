@@ -1,20 +1,20 @@
 package store
 
 const (
-	// textsPerHour is how many different messages are kept of a host, a reason and an
-	// hour. All names that never shipped share one such quota.
+	// textsPerHour is the largest number of different messages per host, reason and hour.
+	// All names that never shipped share one such quota.
 	textsPerHour = 100
 	// moreMessages stands for the messages beyond the quota.
 	moreMessages = "(more messages)"
 )
 
-// messageGroup is what a quota of messages belongs to.
+// messageGroup is a group of messages that share a quota.
 type messageGroup struct {
 	hour, host int64
 	reason     string
 }
 
-// message is a row of messages, and what a batch adds to it.
+// message is a row of messages, and the additions of a batch.
 type message struct {
 	id               int64 // 0 for a new one
 	group            messageGroup
@@ -36,7 +36,7 @@ func newMessages(tx *Tx, source int64) *messages {
 }
 
 // find returns the message of a rejection, and counts the rejection.
-func (m *messages) find(f counted, text string) (*message, error) {
+func (m *messages) find(f quotaFact, text string) (*message, error) {
 	group := messageGroup{f.at / Hour, f.host.ID, f.kind.reason}
 	known, err := m.load(group)
 	if err != nil {
@@ -110,7 +110,7 @@ func (m *messages) room(h *host, group messageGroup) (bool, error) {
 	return n < textsPerHour, nil
 }
 
-// save writes what the batch adds to its messages. New messages get an id.
+// save writes the additions of the batch. New messages get an id.
 func (m *messages) save() error {
 	insert, err := m.tx.Prepare(`
 		INSERT INTO messages (hour, host_id, reason, source_id, text, rejections, first_at, last_at)

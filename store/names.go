@@ -7,11 +7,10 @@ import (
 	"github.com/cis490/fleet-health/store/visible"
 )
 
-// StoredName returns the form in which a host's name is stored and shown. That is the
-// name itself, or the name as visible.Quote writes it, if it has characters that cannot
-// be seen or could be mistaken for something else. No two names have the same form, and
-// no host has one of the program's own names. The form of a valid name has at most 767
-// bytes.
+// StoredName returns the form in which a host's name is stored and shown. That is the name
+// itself, or visible.Quote of a name that is not fully visible or could be mistaken for
+// another. No two names have the same form, and no form is one of the program's own
+// names. The form of a valid name has at most 767 bytes.
 func StoredName(raw string) string {
 	if visible.All(raw) && raw != "" && !strings.HasPrefix(raw, `"`) && !inParentheses(raw) && evenlySpaced(raw) {
 		return raw
@@ -41,8 +40,8 @@ func inParentheses(name string) bool {
 	return strings.HasPrefix(name, "(") && strings.HasSuffix(name, ")")
 }
 
-// evenlySpaced reports whether a name has only single blanks, between words. A blank at
-// the end of a cell cannot be seen, and two look like the space between columns.
+// evenlySpaced reports whether a name has only single blanks, between words. A blank at the
+// end of a cell is invisible, and two blanks look like the space between columns.
 func evenlySpaced(name string) bool {
 	return strings.Trim(name, " ") == name && !strings.Contains(name, "  ")
 }
@@ -69,8 +68,8 @@ func StoredAlertsName(name string) string {
 	return StoredName(name)
 }
 
-// likeOwn reports whether a raw name has the form of the program's own names, or is
-// such a name in quotes, any number of times.
+// likeOwn reports whether a raw name has the form of the program's own names, or is such a
+// name in one or more pairs of quotes.
 func likeOwn(raw string) bool {
 	inner := RawName(raw)
 	return inParentheses(raw) || inner != raw && likeOwn(inner)

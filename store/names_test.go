@@ -15,7 +15,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// TestStoredNames has names, and the forms in which they are stored.
+// TestStoredNames compares names with their stored forms.
 func TestStoredNames(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
@@ -49,8 +49,8 @@ func TestStoredNames(t *testing.T) {
 	}
 }
 
-// TestAlertsNames: alerts.jsonl has raw names, as the predecessor did, but for
-// those that would read there as the program's own.
+// TestAlertsNames shows that alerts.jsonl has raw names, as the predecessor's did, except
+// those that would look like the program's own names.
 func TestAlertsNames(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
@@ -66,15 +66,14 @@ func TestAlertsNames(t *testing.T) {
 			t.Errorf("%s is not kept", own)
 		}
 	}
-	// The predecessor had no names of its own.
+	// The predecessor had no names for many hosts, so this is a host.
 	if got := store.StoredAlertsName("(receiver)"); got != `"(receiver)"` {
 		t.Errorf("a line of the predecessor about (receiver) is about %s", got)
 	}
 }
 
-// FuzzNames holds the forms of a name to what they are for: each shows itself, is
-// no name of the program's own, and leads back to the name, which it thus shares
-// with no other.
+// FuzzNames checks the stored form of a name: it is visible, it is not one of the program's
+// own names, and it leads back to the name. So no two names share a form.
 func FuzzNames(f *testing.F) {
 	for _, seed := range []string{"lab-05", "lab-05\ufe0f", "(overflow)", `"(overflow)"`, `"\"(x)\""`, `"(x\u0029"`, "'a'", "`a`", "x\u0301\u0301\u0301", "\xff", " ", "", `\`, `"`} {
 		f.Add(seed)
@@ -109,7 +108,7 @@ func checkName(t *testing.T, raw string) {
 	}
 }
 
-// TestRandomNames runs FuzzNames with names made of what could go wrong.
+// TestRandomNames runs FuzzNames with names made of difficult parts.
 func TestRandomNames(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(14, 10))
@@ -134,7 +133,7 @@ func randomName(r *rand.Rand) string {
 	return b.String()
 }
 
-// TestNoHostHasAnOwnName: a host that calls itself so has a row of its own.
+// TestNoHostHasAnOwnName shows that a host with one of the program's names has its own row.
 func TestNoHostHasAnOwnName(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -149,14 +148,14 @@ func TestNoHostHasAnOwnName(t *testing.T) {
 	}
 }
 
-// TestMigratedNames: each host and each alert keeps its id, and what a name could
-// be taken for is quoted.
+// TestMigratedNames shows that each host and alert keeps its id, and that ambiguous names
+// are quoted.
 func TestMigratedNames(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/fleet.db"
 	raw := []string{"lab-05", "lab-05\u202e", "(overflow)", "(invalid)", "(receiver)", `"(receiver)"`, `"\"(receiver)\""`, "日本", "a b", " a", "'", "/not-valid", "=1"}
 	r := rand.New(rand.NewPCG(1, 8))
-	for i := range 2500 { // more than are held at a time
+	for i := range 2500 { // more than are read at a time
 		raw = append(raw, fmt.Sprintf("%d%s", i, strings.ToValidUTF8(strings.ReplaceAll(randomName(r), "\x00", ""), "")))
 	}
 	old(t, path, 6, 0)

@@ -8,11 +8,11 @@ import (
 // namesMigration is the file that migrateNames replaces.
 const namesMigration = "00008_names.sql"
 
-// notPlain finds the names that StoredName could change.
+// notPlain matches the names that StoredName may change.
 const notPlain = " GLOB '*[^a-zA-Z0-9._-]*'"
 
-// migrateNames changes the names of hosts and alerts to their stored form. There may be
-// millions, so it holds some at a time.
+// migrateNames changes the names of hosts and alerts to their stored form. It reads a
+// thousand at a time, because there may be millions.
 func migrateNames(ctx context.Context, tx *sql.Tx) error {
 	for table, column := range map[string]string{"hosts": "name", "alerts": "host"} {
 		// A control character marks the names that are still to be changed, because no

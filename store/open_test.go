@@ -19,7 +19,8 @@ import (
 
 const now = 1777636800 * store.Second // 2026-05-01T12:00:00Z
 
-// need skips a test whose real part is not on this machine, and fails it in CI.
+// need returns the path of a program. If it is missing, need skips the test, or fails it
+// in CI.
 func need(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -32,7 +33,7 @@ func need(t *testing.T, program string) string {
 	return path
 }
 
-// mustOpen opens a new database, which it closes at the end of the test.
+// mustOpen opens a new database, which is closed at the end of the test.
 func mustOpen(t *testing.T) (s *store.Store, path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "fleet.db")
@@ -67,7 +68,7 @@ func mustSave(t *testing.T, s *store.Store, b *store.Batch) store.Saved {
 	return saved
 }
 
-// mustSelect returns the one column that a query gives.
+// mustSelect returns the rows of a query with one column.
 func mustSelect[T any](t *testing.T, s *store.Store, query string, args ...any) (rows []T) {
 	t.Helper()
 	if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.Select(&rows, query, args...) }); err != nil {
@@ -76,8 +77,8 @@ func mustSelect[T any](t *testing.T, s *store.Store, query string, args ...any) 
 	return rows
 }
 
-// TestPragmas reads back what the DSN asks for: SQLite takes a misspelt key
-// without a word.
+// TestPragmas reads back the pragmas of the DSN, because SQLite ignores a misspelt key
+// silently.
 func TestPragmas(t *testing.T) {
 	t.Parallel()
 	writer, path := mustOpen(t)
@@ -116,7 +117,7 @@ func TestPragmas(t *testing.T) {
 	}
 }
 
-// TestPathsAreTakenAsTheyAre: in a URI these bytes mean something else.
+// TestPathsAreTakenAsTheyAre opens paths with bytes that have a meaning in a URI.
 func TestPathsAreTakenAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"a?mode=memory", "a#b", "a%20b", "a b&c", "-db", "é", "a;b'\""} {
@@ -128,8 +129,8 @@ func TestPathsAreTakenAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestAWriterInTheWay: an operator's open transaction keeps a pass out, which
-// says so, and the next one goes on.
+// TestAWriterInTheWay shows that an operator's open transaction stops a pass with
+// ErrLocked, and that the next pass succeeds.
 func TestAWriterInTheWay(t *testing.T) {
 	t.Parallel()
 	_, path := mustOpen(t)
@@ -166,8 +167,8 @@ func TestAWriterInTheWay(t *testing.T) {
 	}
 }
 
-// TestAReaderInTheWay: under an operator's open reader a pass commits, and says
-// how large the log has become; it is empty again once the reader has gone.
+// TestAReaderInTheWay shows that a pass commits while an operator is reading, and reports
+// the size of the log. The log is empty again once the reader has closed.
 func TestAReaderInTheWay(t *testing.T) {
 	t.Parallel()
 	s, path := mustOpen(t)
@@ -202,8 +203,8 @@ func TestAReaderInTheWay(t *testing.T) {
 	}
 }
 
-// TestReadersWhoMayNotWrite open the database during a pass and after it; after
-// a plain close they could not, because the log's files were gone.
+// TestReadersWhoMayNotWrite open the database during a pass and after it. After a plain
+// close they could not, because the files of the log were gone.
 func TestReadersWhoMayNotWrite(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -249,10 +250,9 @@ func TestReadersWhoMayNotWrite(t *testing.T) {
 	read("between passes")
 }
 
-// TestMutatedDatabases flips bytes in, and cuts, a database. What Open refuses
-// it has not touched; what it takes can be written to, or shows
-// only then that it is corrupt: an index without its row gave a bare "constraint
-// failed".
+// TestMutatedDatabases flips bytes in a database, or cuts it. Open does not touch a database
+// that it refuses. One that it accepts can be written to, or the write returns ErrCorrupt:
+// an index without its row gave a bare "constraint failed".
 func TestMutatedDatabases(t *testing.T) {
 	t.Parallel()
 	s, path := mustOpen(t)

@@ -19,8 +19,8 @@ const (
 // Pass is one run of the pass.
 type Pass struct {
 	ID             int64          `db:"id"`
-	StartedAt      int64          `db:"started_at"` // microseconds, as all times
-	AsOf           int64          `db:"as_of"`      // the time as of which detectors judge
+	StartedAt      int64          `db:"started_at"` // microseconds, like all times
+	AsOf           int64          `db:"as_of"`      // the time as of which the detectors judge
 	FinishedAt     sql.NullInt64  `db:"finished_at"`
 	Outcome        sql.NullString `db:"outcome"`
 	Error          sql.NullString `db:"error"`
@@ -46,7 +46,7 @@ func (s *Store) BeginPass(ctx context.Context, p *Pass) error {
 	})
 }
 
-// FinishPass stores how a pass ended.
+// FinishPass stores the end and the results of a pass.
 func (s *Store) FinishPass(ctx context.Context, p *Pass) error {
 	row := *p
 	row.Error.String = visible.Escape(row.Error.String)
@@ -67,7 +67,7 @@ func (s *Store) FinishPass(ctx context.Context, p *Pass) error {
 	})
 }
 
-// LastPass returns the newest pass; ok is false if there was none.
+// LastPass returns the newest pass. ok is false if there is none.
 func (tx *Tx) LastPass() (p Pass, ok bool, err error) {
 	err = tx.Get(&p, "SELECT * FROM passes ORDER BY id DESC LIMIT 1")
 	if errors.Is(err, sql.ErrNoRows) {
@@ -76,8 +76,8 @@ func (tx *Tx) LastPass() (p Pass, ok bool, err error) {
 	return p, err == nil, err
 }
 
-// ReadUntil returns the time as of which the newest successful pass read the sources,
-// in microseconds; 0 if there was none. A source that it could not read has a gap.
+// ReadUntil returns the time up to which the newest finished pass read the sources, in
+// microseconds, or 0 if there was none. A source that it could not read has a gap.
 func (tx *Tx) ReadUntil() (at int64, err error) {
 	err = tx.Get(&at, `
 		SELECT COALESCE(MAX(as_of), 0)

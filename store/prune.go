@@ -7,39 +7,38 @@ import (
 	"fmt"
 )
 
-// rowsPerStep is how many rows one step deletes. A step takes about 2 ms, a quarter of
-// it for the commit.
+// rowsPerStep is the number of rows that one step deletes. A step takes about 2 ms, a
+// quarter of it for the commit.
 const rowsPerStep = 4000
 
-// PruneOptions says what Prune deletes, and how.
+// PruneOptions are the options of Prune.
 type PruneOptions struct {
-	Before int64       // delete what is older than this time, in whole hours; microseconds
-	Alerts int64       // delete alerts older than this time; 0 keeps all; microseconds
+	Before int64       // delete whole hours of rows before this time, in microseconds
+	Alerts int64       // delete alerts before this time, in microseconds; 0 keeps all
 	Rows   int         // rows of a step, which is one transaction; 0 means 4,000
 	GoOn   func() bool // called after each step; false stops; nil never stops
 }
 
-// Pruned counts rows.
+// Pruned counts deleted rows.
 type Pruned struct {
 	Ships      int `db:"ships"`
 	Puts       int `db:"puts"`
 	Rejections int `db:"rejections"`
 	Passes     int `db:"passes"`
-	// Whole means that no row before the time asked for is left.
+	// Whole means that no row before PruneOptions.Before is left.
 	Whole bool `db:"-"`
 }
 
 // Raw counts the raw rows.
 func (p Pruned) Raw() int { return p.Ships + p.Puts + p.Rejections }
 
-// Prune deletes whole hours of raw rows, the oldest first, then what only they needed
-// and what else is as old, and then passes that have no alert. The rollups of hosts
-// that shipped stay, and so do the newest KeptPasses passes. It does at least one step.
-// Finished steps stay if a later one fails.
+// Prune deletes whole hours of raw rows, oldest first. Then it deletes rows of other tables
+// that are as old or no longer needed, and then passes without alerts. It keeps the
+// rollups of hosts that shipped, and the newest KeptPasses passes. It does at least one
+// step. If a step fails, the steps before it stay done.
 func (s *Store) Prune(ctx context.Context, opts PruneOptions) (p Pruned, err error) {
 	before, rows := opts.Before-opts.Before%Hour, cmp.Or(opts.Rows, rowsPerStep)
-	// Hosts without rows are deleted. With foreign keys, SQLite would scan all rollups
-	// for each of them.
+	// With foreign keys on, SQLite would scan all rollups for each host that is deleted.
 	if err := s.foreignKeys(ctx, false); err != nil {
 		return p, err
 	}
@@ -70,8 +69,8 @@ func (s *Store) foreignKeys(ctx context.Context, on bool) error {
 	return s.wrap(err)
 }
 
-// oldestTable answers: which raw table has the oldest row before a time? Each minimum
-// is a query of its own; with one WHERE for all, SQLite would read all rows.
+// oldestTable answers: which raw table has the oldest row before a time? Each minimum is a
+// query of its own. With one WHERE for all, SQLite would read all rows.
 const oldestTable = `
 SELECT name
 FROM (
@@ -96,7 +95,7 @@ FROM (
   LIMIT ?
 )`
 
-// pruneRaw does one step on the raw rows; done is true if there is nothing to do.
+// pruneRaw does one step on the raw rows. done is true if there was nothing to delete.
 func (tx *Tx) pruneRaw(before int64, rows int, p *Pruned) (done bool, err error) {
 	var tables []string
 	if err := tx.Select(&tables, oldestTable, before); err != nil || len(tables) == 0 {
@@ -113,13 +112,14 @@ func (tx *Tx) pruneRaw(before int64, rows int, p *Pruned) (done bool, err error)
 	if err := tx.Get(&last, fmt.Sprintf(lastOfStep, table, column), before, rows); err != nil {
 		return false, err
 	}
-	// The horizon moves to the end of an hour with the first row that goes: from now on
-	// the rollup of that hour cannot be computed from its rows. It moves no further. If
-	// the clock is years ahead, facts read after it is set right are not too old.
+	// The horizon moves to the end of an hour with the first deleted row, because the
+	// rollup of that hour can no longer be computed from its rows. It moves no further:
+	// if the clock is years ahead, facts that are read after its correction must not
+	// count as pruned.
 	if err := tx.prunedBefore(table, (last/Hour+1)*Hour); err != nil {
 		return false, err
 	}
-	// Rows of the same microsecond go together, because time alone is no key.
+	// Rows of the same microsecond are deleted together, because the time is not a key.
 	result, err := tx.Exec("DELETE FROM "+table+" WHERE "+column+" <= ?", last)
 	if err != nil {
 		return false, err
@@ -145,9 +145,9 @@ func (tx *Tx) Prunable(before int64) (p Pruned, err error) {
 	return p, err
 }
 
-// PrunableBytes estimates what GiveBack returns to the disk after those rows are
-// pruned: their share of the pages of each table, and the free pages, less the slack.
-// It assumes that rows are equally long, and that rows of a time lie together.
+// PrunableBytes estimates the bytes that GiveBack returns to the disk after these rows are
+// pruned: their share of the pages of each table, and the free pages, less the slack. It
+// assumes that rows are equally long, and that rows of one time lie together.
 func (tx *Tx) PrunableBytes(p Pruned) (bytes int64, err error) {
 	err = tx.Get(&bytes, `
 		SELECT MAX(0, CAST(SUM(bytes) AS INTEGER))

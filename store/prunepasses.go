@@ -1,10 +1,10 @@
 package store
 
-// KeptPasses is how many of the newest passes are never pruned.
+// KeptPasses is the number of newest passes that are never pruned.
 const KeptPasses = 100
 
-// EarliestOfPasses returns the earliest time, in microseconds, that one of the newest n
-// passes evaluated; 0 if there are fewer.
+// EarliestOfPasses returns the earliest time, in microseconds, as of which one of the
+// newest n passes judged. It is 0 if there are fewer passes.
 func (tx *Tx) EarliestOfPasses(n int) (asOf int64, err error) {
 	err = tx.Get(&asOf, `
 		SELECT CASE COUNT(*) WHEN ? THEN MIN(as_of) ELSE 0 END
@@ -32,9 +32,9 @@ WHERE as_of < ?
 ORDER BY id
 LIMIT ?`
 
-// prunePasses deletes some passes before a time, or finds that none is left. Passes
-// have no index by time. It records how far it has looked, so that they are scanned
-// once an hour.
+// prunePasses deletes some passes before a time, or sets p.Whole if none is left. Passes
+// have no index by time, so it records the time that it has reached. That way they are
+// scanned only once an hour.
 func (tx *Tx) prunePasses(before int64, rows int, p *Pruned) error {
 	before, err := tx.passesBefore(before)
 	if err != nil {

@@ -1,8 +1,8 @@
 package store
 
-// pruneRest does one step on the other tables that grow with the input; done is true if
-// nothing is left before that time. Most have no index by time, so they are scanned
-// once for each hour that before moves.
+// pruneRest does one step on the other tables that grow with the input. done is true if
+// nothing is left before that time. Most tables have no index by time, so they are
+// scanned only once for each hour that before moves.
 func (tx *Tx) pruneRest(before, alerts int64, rows int) (done bool, err error) {
 	until, err := tx.prunedUntil("rest")
 	if err != nil || until >= before {
@@ -26,7 +26,7 @@ func (tx *Tx) pruneRest(before, alerts int64, rows int) (done bool, err error) {
 	return true, tx.prunedBefore("rest", before)
 }
 
-// prunedUntil returns the time before which a table is pruned, in microseconds; 0 if it
+// prunedUntil returns the time before which a table is pruned, in microseconds, or 0 if it
 // never was.
 func (tx *Tx) prunedUntil(table string) (at int64, err error) {
 	err = tx.Get(&at, "SELECT COALESCE(MAX(pruned_before), 0) FROM retention WHERE table_name = ?", table)
@@ -41,7 +41,7 @@ func (tx *Tx) delete(query string, args ...any) (rows int64, err error) {
 	return result.RowsAffected()
 }
 
-// Rejections and PUTs of that time are pruned before these.
+// These statements run after the rejections and PUTs of that time are pruned.
 const (
 	pruneMessages = `
 DELETE FROM messages
@@ -56,7 +56,7 @@ WHERE (minute, host_id, kind, source_id) IN (
 )`
 )
 
-// The open gap of a source that still cannot be read stays, however old.
+// The open gap of a source that still cannot be read stays, whatever its age.
 const pruneGaps = `
 DELETE FROM gaps
 WHERE (source_id, reason, from_at) IN (
@@ -67,8 +67,8 @@ WHERE (source_id, reason, from_at) IN (
   LIMIT ?2
 )`
 
-// Old samples of a reason make room for newer ones. Once no sample is left, its lines
-// are counted from 0 again. A forgotten line counts again if it is read again.
+// Deleting old samples of a reason makes room for newer ones. Once no sample is left, the
+// count of its lines starts from 0 again. A deleted line counts again if it is read again.
 const (
 	pruneQuarantine = `
 DELETE FROM quarantine
@@ -95,7 +95,7 @@ WHERE NOT EXISTS (
 )`
 )
 
-// Alerts that are not in alerts.jsonl yet, or were found lately, stay.
+// Alerts that are not in alerts.jsonl yet, or were found again recently, stay.
 const pruneAlerts = `
 DELETE FROM alerts
 WHERE id IN (
@@ -105,11 +105,11 @@ WHERE id IN (
   LIMIT ?2
 )`
 
-// hoursPerStep is how many hours of the rollups one step looks through.
+// hoursPerStep is the number of hours of the rollups that one step reads.
 const hoursPerStep = 6
 
-// pruneNames deletes the rollups of names that never shipped, and the names of which
-// nothing is left. It keeps the newest id, so that no id is given out twice.
+// pruneNames deletes the rollups of names that never shipped, and then the names without
+// any row. It keeps the newest id, so that no id is used twice.
 func (tx *Tx) pruneNames(before int64, rows int) (deleted int64, err error) {
 	from, err := tx.prunedUntil("names")
 	if err != nil {
@@ -152,14 +152,14 @@ func (tx *Tx) pruneNames(before int64, rows int) (deleted int64, err error) {
 			return 0, err
 		}
 	}
-	// Report one row even if there was none: the next step must go on from here.
+	// Report one row even if there was none, so that the next step continues from here.
 	return 1, tx.prunedBefore("names", to)
 }
 
 const day = 24 * Hour
 
-// pruneSeries deletes series that have no ships and are named by no rollup, and the
-// code commits that only they had.
+// pruneSeries deletes series that have no ships and that no rollup names, and the code
+// commits that only they had.
 func (tx *Tx) pruneSeries(before int64, rows int) (deleted int64, err error) {
 	var commits []int64
 	err = tx.Select(&commits, `

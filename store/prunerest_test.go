@@ -14,10 +14,10 @@ import (
 
 const day = 24 * store.Hour
 
-// TestWhatGrowsIsPruned lives through eighty days in which each day brings
-// names, commits, messages, gaps, alerts and lines that nobody has seen before.
-// No table may keep growing, and none may lose what is needed.
-func TestWhatGrowsIsPruned(t *testing.T) {
+// TestEveryTableIsPruned saves eighty days, each with new names, commits, messages, gaps,
+// alerts and quarantined lines. No table may keep growing, and none may lose rows that are
+// needed.
+func TestEveryTableIsPruned(t *testing.T) {
 	t.Parallel()
 	const days, kept = 80, 10
 	s, path := mustOpen(t)
@@ -43,7 +43,7 @@ func TestWhatGrowsIsPruned(t *testing.T) {
 		}
 	}
 	for table, n := range count() {
-		// A commit that a rollup names stays with it.
+		// A commit that a rollup names stays as long as the rollup.
 		rollup := strings.HasSuffix(table, "_hours") || strings.HasSuffix(table, "_days") || table == "passes"
 		named := table == "series" || table == "code_commits"
 		if !rollup && !named && table != "alerts" && n > half[table]+half[table]/10+3 {
@@ -70,7 +70,7 @@ func TestWhatGrowsIsPruned(t *testing.T) {
 			t.Errorf("%s: %d", what, n[0])
 		}
 	}
-	// Nothing of what is left counts twice, nor does what is gone.
+	// Neither remaining nor deleted facts count again.
 	before := stored(t, s)
 	for d := range int64(days) {
 		growADay(t, s, now+d*day)
@@ -80,7 +80,7 @@ func TestWhatGrowsIsPruned(t *testing.T) {
 	}
 }
 
-// withoutMadeUp leaves out the names that are forgotten: read again, they are new.
+// withoutMadeUp leaves out the deleted names: if they are read again, they are new.
 func withoutMadeUp(rows []string) (kept []string) {
 	for _, row := range rows {
 		if !strings.Contains(row, "made-up-") {
@@ -90,8 +90,8 @@ func withoutMadeUp(rows []string) (kept []string) {
 	return kept
 }
 
-// growADay saves what a bad day brings: a host that ships, each time with another
-// commit; a made-up name; and of everything else something that is new.
+// growADay saves the facts of a bad day: ships of a host with a new commit each time, an
+// invented name, and new rows for every other table.
 func growADay(t *testing.T, s *store.Store, at int64) {
 	t.Helper()
 	d := (at - now) / day
@@ -122,8 +122,8 @@ func growADay(t *testing.T, s *store.Store, at int64) {
 	}
 }
 
-// TestADatabaseIsPrunedToItsSize: the oldest hours of any table go first, those
-// that are needed stay, and what has gone does not come back.
+// TestADatabaseIsPrunedToItsSize shows that the oldest hours of all tables are deleted
+// first, that needed ones stay, and that deleted facts do not come back.
 func TestADatabaseIsPrunedToItsSize(t *testing.T) {
 	t.Parallel()
 	s, path := mustOpen(t)
@@ -190,8 +190,8 @@ func TestADatabaseIsPrunedToItsSize(t *testing.T) {
 	}
 }
 
-// TestMessagesGoWithTheirRejections: by size, rejections were pruned and their texts
-// stayed, and ships of all hours went in their place.
+// TestMessagesGoWithTheirRejections: pruning to a size deleted rejections but kept their
+// texts, and then deleted ships of all hours instead.
 func TestMessagesGoWithTheirRejections(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -217,9 +217,9 @@ func TestMessagesGoWithTheirRejections(t *testing.T) {
 	}
 }
 
-// TestSeriesOfARollupCostPruningNothing: for each series that stays, a step of
-// pruning walked all hours of its host; for 4 hosts and 1,095 commits it took 48 s,
-// and a pass that a time limit ended began it anew. A step looks at what it deletes.
+// TestSeriesOfARollupCostPruningNothing: for each series that stays, a step of pruning read
+// all hours of its host. For 4 hosts and 1,095 commits it took 48 s, and a pass with a time
+// limit started it again each time. Now a step reads only the series that it deletes.
 func TestSeriesOfARollupCostPruningNothing(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -227,7 +227,7 @@ func TestSeriesOfARollupCostPruningNothing(t *testing.T) {
 	b := &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now}
 	for i := range int32(commits) {
 		b.Series = append(b.Series, store.Series{Host: "lab-1", Commit: fmt.Sprint(i)})
-		// The odd ones stand in the midst of the hour, between two others.
+		// Odd commits are in the middle of the hour, between two others.
 		at := hour + int64(i/2*2-commits)*store.Hour
 		b.Ships = append(b.Ships, store.Ship{ReceivedAt: at + int64(i%2)*store.Second, LineHash: uint64(i), Series: i})
 		if i%2 == 1 {
@@ -246,11 +246,11 @@ func TestSeriesOfARollupCostPruningNothing(t *testing.T) {
 	if left := mustSelect[int](t, s, "SELECT COUNT(*) FROM code_commits WHERE CAST(name AS INTEGER) % 2 = 1")[0]; left != 0 {
 		t.Errorf("%d commits are left that nothing names", left)
 	}
-	// 1,500 of them, 401 a step, and a step for each other thing.
+	// There are 1,500 series, 401 per step, and one step for each other table.
 	if asked > 12 {
 		t.Errorf("it took %d steps", asked)
 	}
-	// A rollup that is computed anew names what it names.
+	// A rollup that is recomputed marks the series that it names.
 	late := &store.Batch{Source: b.Source, Now: now + 3*day, Series: []store.Series{{Host: "lab-1", Commit: "a"}, {Host: "lab-1", Commit: "b"}},
 		Ships: []store.Ship{{ReceivedAt: now + 2*day + store.Minute, LineHash: 1}}}
 	mustSave(t, s, late)

@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// SizeOptions says what PruneToSize deletes, and how.
+// SizeOptions are the options of PruneToSize.
 type SizeOptions struct {
-	Max    int64       // size of the pages in use, in bytes
-	Before int64       // newer rows stay, however large the database is; microseconds
+	Max    int64       // largest size of the pages in use, in bytes
+	Before int64       // rows since this time in microseconds stay, whatever the size
 	Rows   int         // as in PruneOptions
 	GoOn   func() bool // as in PruneOptions
 }
 
-// PruneToSize deletes the oldest raw rows of any table, and the messages of their
-// hours, until the pages in use have at most Max bytes. needed reports whether they
-// still have more because all rows left are newer than Before.
+// PruneToSize deletes the oldest raw rows of all tables, and the messages and surplus of
+// their time, until the pages in use have at most Max bytes. needed reports whether they
+// still have more, because all rows that are left are newer than Before.
 func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, needed bool, err error) {
 	before, rows := opts.Before-opts.Before%Hour, opts.Rows
 	if rows == 0 {
@@ -29,7 +29,7 @@ func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, ne
 				step.Whole = err == nil
 				return err
 			}
-			if deleted, err := tx.pruneSaid(before, rows); err != nil || deleted > 0 {
+			if deleted, err := tx.pruneUnneeded(before, rows); err != nil || deleted > 0 {
 				return err
 			}
 			done, err = tx.pruneRaw(before, rows, &step)
@@ -44,9 +44,9 @@ func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, ne
 	}
 }
 
-// pruneSaid deletes messages, and then surplus, from before a time in microseconds of
-// which no raw row is left.
-func (tx *Tx) pruneSaid(before int64, rows int) (deleted int64, err error) {
+// pruneUnneeded deletes messages, and then surplus, that are older than all raw rows and
+// before a time in microseconds.
+func (tx *Tx) pruneUnneeded(before int64, rows int) (deleted int64, err error) {
 	var rejected, put int64
 	if err := tx.Get(&rejected, "SELECT MIN(?1, COALESCE((SELECT MIN(at) FROM rejections), ?1))", before); err != nil {
 		return 0, err

@@ -37,14 +37,14 @@ func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (added int, floo
 	if err != nil {
 		return 0, nil, err
 	}
-	fact := func(i int) counted {
-		return counted{puts[i].At, hosts[puts[i].Host], kind{status: int64(puts[i].Status)}}
+	fact := func(i int) quotaFact {
+		return quotaFact{puts[i].At, hosts[puts[i].Host], kind{status: int64(puts[i].Status)}}
 	}
-	verdicts, err := tx.judge(putsOfMinute, newest, len(puts), fact)
+	fates, err := tx.fatesOf(putsOfMinute, newest, len(puts), fact)
 	if err != nil {
 		return 0, nil, err
 	}
-	rows := rowsOf(verdicts)
+	rows := rowsOf(fates)
 	_, err = tx.insertMany(insertPuts, "", 5, len(rows), func(i int, values []driver.NamedValue) {
 		r := &puts[rows[i]]
 		setInts(values, r.At, int64(r.CursorHash), hosts[r.Host].ID, int64(r.Status), source)
@@ -52,7 +52,7 @@ func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (added int, floo
 	if err != nil {
 		return 0, nil, err
 	}
-	return tx.count(source, verdicts, fact, mergePutHours, mergePutHoursConflict)
+	return tx.count(source, fates, fact, mergePutHours, mergePutHoursConflict)
 }
 
 // comparePuts orders PUTs by their key.

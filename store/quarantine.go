@@ -4,9 +4,9 @@ import "slices"
 
 // Quarantined is a line that could not be read as a fact.
 type Quarantined struct {
-	Reason   string // short and fixed, like not-json
+	Reason   string // short and fixed, such as not-json
 	LineHash uint64 // xxhash64 of the line
-	Position int64  // byte offset of the line in its file
+	Position int64  // offset of the line in its file, in bytes
 	Length   int64  // bytes
 	Head     []byte // the first bytes, unescaped
 }
@@ -14,15 +14,15 @@ type Quarantined struct {
 // Quarantine collects the lines of a batch that could not be read as facts. It keeps
 // the start of the first lines of each reason. The zero value is empty.
 type Quarantine struct {
-	// Again means that lines may have been read before at other positions, as in a file
-	// that was rewritten. Then a line with a known hash is not new.
+	// Again means that lines may have been read before at other offsets, as in a
+	// rewritten file. A line with a known hash is not new then.
 	Again   bool
 	samples []Quarantined
 	lines   []quarantineLine // all lines
 	reasons []quarantineReason
 }
 
-// quarantineLine is small, because a batch may consist of such lines.
+// quarantineLine is small, because a batch may have only such lines.
 type quarantineLine struct {
 	hash           uint64
 	position       int64
@@ -36,14 +36,14 @@ type quarantineReason struct {
 }
 
 const (
-	// samplesPerReason is how many quarantined lines are kept of a source and reason.
+	// samplesPerReason is the largest number of samples per source and reason.
 	samplesPerReason = 100
-	// maxQuarantineLines is how many quarantined lines of a source are known. A line
-	// beyond it counts each time it is read.
+	// maxQuarantineLines is the largest number of known lines of a source. A line over it
+	// counts each time it is read.
 	maxQuarantineLines = 100_000
 )
 
-// Add adds a line. head is called if the start of the line is kept.
+// Add adds a line. It calls head only if it keeps a sample of the line.
 func (q *Quarantine) Add(line Quarantined, head func() []byte) {
 	i := slices.IndexFunc(q.reasons, func(r quarantineReason) bool { return r.name == line.Reason })
 	if i < 0 {
@@ -114,8 +114,8 @@ func (tx *Tx) keepSample(source int64, line Quarantined, now int64) error {
 	return err
 }
 
-// newLines returns a function that reports whether a line is new, and remembers it
-// while there is room.
+// newLines returns a function that reports whether a line is new, and stores its hash
+// unless there are too many. The caller must call done.
 func (tx *Tx) newLines(source int64, again bool, now int64) (isNew func(quarantineLine) (bool, error), done func() error, err error) {
 	var known int
 	err = tx.Get(&known, "SELECT COUNT(*) FROM quarantine_lines WHERE source_id = ?", source)

@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// RowsPerMinute is the quota: how many PUTs of one status, or rejections of one reason,
-// get a row for each host and minute. All names that never shipped share one quota,
-// because anybody can make them up. The rest is the surplus: it counts in the rollups
-// and in the table surplus, but has no rows. So a flood adds a bounded number of rows,
-// and one status cannot push out another.
+// RowsPerMinute is the quota: the largest number of rows for the PUTs of one status, or
+// the rejections of one reason, of a host in a minute. All names that never shipped share
+// one quota, because anybody can invent them. Facts over the quota are surplus. They count
+// in the rollups and in the table surplus, but have no rows. So a flood adds a bounded
+// number of rows, and one status cannot push out another.
 //
-// Counts are exact while facts come in the order of their time, however they are split
-// into batches and however often they are read. Surplus has no keys, only the time of
-// the last fact counted, for each minute, host and kind. A fact without a row up to
-// that time counts as known. So a fact is lost if it is read after newer ones, or if it
-// has the same time as the last fact of the batch before.
+// Counts are exact while facts come in the order of their time. Neither the batches nor
+// repeated reading change them. Surplus has no keys, only the time of the last fact, for
+// each minute, host and kind. A fact without a row up to that time counts as known. So a
+// surplus fact is lost if it is read after newer ones, or if it has the same time as the
+// last fact of the batch before.
 const RowsPerMinute = 200
 
 // Flood is the surplus of a host and hour in one batch.
@@ -35,7 +35,7 @@ type kind struct {
 	reason string
 }
 
-// value returns a kind as a column holds it.
+// value returns the value of a kind in a column: the reason, or else the status.
 func (k kind) value() any {
 	if k.reason != "" {
 		return k.reason
@@ -47,14 +47,15 @@ func (k kind) compare(other kind) int {
 	return cmp.Or(cmp.Compare(k.status, other.status), cmp.Compare(k.reason, other.reason))
 }
 
-// counted is the part of a fact that the quota and the rollups need.
-type counted struct {
+// quotaFact is the part of a fact that the quota and the rollups need.
+type quotaFact struct {
 	at   int64
 	host *host
 	kind kind
 }
 
-// subject returns what a quota belongs to: a host, or 0 for all that never shipped.
+// subject returns the id of a host with its own quota, or 0 if the host shares the quota
+// of all names that never shipped.
 func (h *host) subject() int64 {
 	if h.shipped() && !pseudo(h.Name) {
 		return h.ID
@@ -62,25 +63,25 @@ func (h *host) subject() int64 {
 	return 0
 }
 
-// subjectOf is subject in SQL, of a row of hosts named h.
+// subjectOf is subject in SQL, for a row of hosts named h.
 const subjectOf = `
 CASE
   WHEN h.last_ship_at IS NULL AND h.next_ship_at IS NULL OR h.name IN ('` + InvalidHost + `', '` + OverflowHost + `') THEN 0
   ELSE h.id
 END`
 
-// verdict is what happens to a fact that has no row yet.
-type verdict int8
+// fate is what to do with a fact that has no row yet.
+type fate int8
 
 const (
-	getsRow  verdict = iota
-	surplus          // it is only counted
-	wasKnown         // it was counted as surplus before
+	getsRow  fate = iota // it gets a row, and counts
+	surplus              // it counts, but gets no row
+	wasKnown             // it counted as surplus before
 )
 
 // rowsOf returns the indices of the facts that get a row.
-func rowsOf(verdicts []verdict) (rows []int) {
-	for i, v := range verdicts {
+func rowsOf(fates []fate) (rows []int) {
+	for i, v := range fates {
 		if v == getsRow {
 			rows = append(rows, i)
 		}
@@ -105,9 +106,9 @@ WHERE r.at >= ?1 * 60000000 AND r.at < (?1 + 1) * 60000000
 GROUP BY 1, 3`
 )
 
-// surplusOfMinute answers: up to what time is the surplus of a minute known, by subject
-// and kind? A name without room counts under OverflowHost, and may have room when its
-// facts are read again. So subject 0 stands for OverflowHost.
+// surplusOfMinute answers: up to what time is the surplus of a minute known, by subject and
+// kind? A name without room counts under OverflowHost, but may have room when its facts are
+// read again. So OverflowHost counts as subject 0.
 const surplusOfMinute = `
 SELECT
   CASE h.name WHEN '` + OverflowHost + `' THEN 0 ELSE h.id END AS subject,
@@ -119,7 +120,7 @@ JOIN hosts AS h ON h.id = s.host_id
 WHERE s.minute = ?1
 GROUP BY 1, 2, 3`
 
-// subjectKind is what has a quota in each minute.
+// subjectKind has one quota in each minute.
 type subjectKind struct {
 	subject int64
 	kind    kind
@@ -142,11 +143,11 @@ func (tx *Tx) ofMinute(query string, minute int64) (map[subjectKind]int64, error
 	return found, nil
 }
 
-// judge returns the verdicts on n facts that have no row, sorted by time. newest is the
-// time of the newest row that is not later than they are; rowsOfMinute is one of the
-// queries above. It looks at each fact only in minutes that may be over the quota.
-func (tx *Tx) judge(rowsOfMinute string, newest int64, n int, fact func(i int) counted) ([]verdict, error) {
-	verdicts := make([]verdict, n)
+// fatesOf returns the fates of n facts that have no row, sorted by time. newest is the time
+// of the newest row that is not later than they are. rowsOfMinute is one of the queries
+// above. Only minutes that may be over the quota are examined fact by fact.
+func (tx *Tx) fatesOf(rowsOfMinute string, newest int64, n int, fact func(i int) quotaFact) ([]fate, error) {
+	fates := make([]fate, n)
 	for from, to := 0, 0; from < n; from = to {
 		minute := fact(from).at / Minute
 		for to = from; to < n && fact(to).at/Minute == minute; to++ {
@@ -172,15 +173,15 @@ func (tx *Tx) judge(rowsOfMinute string, newest int64, n int, fact func(i int) c
 			}
 		}
 		for i := from; i < to; i++ {
-			verdicts[i] = judgeOne(fact(i), rows, known)
+			fates[i] = fateOf(fact(i), rows, known)
 		}
 	}
-	return verdicts, nil
+	return fates, nil
 }
 
-// judgeOne returns the verdict on a fact. rows counts the rows of its minute, to which
-// it adds the fact; known has the times up to which surplus is known.
-func judgeOne(f counted, rows, known map[subjectKind]int64) verdict {
+// fateOf returns the fate of a fact. It adds a fact that gets a row to rows, which counts
+// the rows of the minute. known has the times up to which surplus is known.
+func fateOf(f quotaFact, rows, known map[subjectKind]int64) fate {
 	until := known[subjectKind{f.host.ID, f.kind}]
 	of := subjectKind{f.host.subject(), f.kind}
 	if of.subject == 0 {
@@ -196,7 +197,7 @@ func judgeOne(f counted, rows, known map[subjectKind]int64) verdict {
 	return getsRow
 }
 
-// counts counts facts by span of time (an hour or a minute), host and kind.
+// counts has the number of facts by span of time (an hour or a minute), host and kind.
 type counts map[countKey]count
 
 type countKey struct {
@@ -206,7 +207,7 @@ type countKey struct {
 
 type count struct{ facts, last int64 }
 
-func (c counts) add(span int64, f counted) {
+func (c counts) add(span int64, f quotaFact) {
 	key := countKey{span, f.host.ID, f.kind}
 	n := c[key]
 	c[key] = count{n.facts + 1, max(n.last, f.at)}
@@ -229,11 +230,11 @@ func (c counts) insert(tx *Tx, insert, conflict string, columns int, source int6
 	return err
 }
 
-// count adds new facts to a rollup, and those beyond the quota to the surplus, too. It
-// returns how many facts are new.
-func (tx *Tx) count(source int64, verdicts []verdict, fact func(i int) counted, merge, conflict string) (added int, floods []Flood, err error) {
+// count adds new facts to a rollup, and surplus facts also to the table surplus. It returns
+// the number of new facts.
+func (tx *Tx) count(source int64, fates []fate, fact func(i int) quotaFact, merge, conflict string) (added int, floods []Flood, err error) {
 	hours, beyond := counts{}, false
-	for i, v := range verdicts {
+	for i, v := range fates {
 		if v != wasKnown {
 			f := fact(i)
 			hours.add(f.at/Hour, f)
@@ -242,7 +243,7 @@ func (tx *Tx) count(source int64, verdicts []verdict, fact func(i int) counted, 
 		beyond = beyond || v == surplus
 	}
 	if beyond {
-		if floods, err = tx.saveSurplus(source, verdicts, fact); err != nil {
+		if floods, err = tx.saveSurplus(source, fates, fact); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -257,12 +258,12 @@ ON CONFLICT (minute, host_id, kind, source_id) DO UPDATE SET
   facts = facts + excluded.facts,
   last_at = MAX(last_at, excluded.last_at)`
 
-// saveSurplus stores the facts that are surplus, and returns them as floods.
-func (tx *Tx) saveSurplus(source int64, verdicts []verdict, fact func(i int) counted) (floods []Flood, err error) {
+// saveSurplus stores the surplus facts, and returns them as floods.
+func (tx *Tx) saveSurplus(source int64, fates []fate, fact func(i int) quotaFact) (floods []Flood, err error) {
 	minutes := counts{}
 	index := map[subjectKind]int{} // into floods; kind.status holds the hour
 	flooded := map[int64][]int64{} // by hour, the subjects that had surplus before
-	for i, v := range verdicts {
+	for i, v := range fates {
 		if v != surplus {
 			continue
 		}

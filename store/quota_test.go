@@ -10,8 +10,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// flooded returns what every table that a flood may fill holds, without ids:
-// they depend on the order in which hosts come.
+// flooded returns the rows of every table that a flood may fill. It leaves out ids, which
+// depend on the order of the hosts.
 func flooded(t *testing.T, s *store.Store) []string {
 	t.Helper()
 	rows := append(stored(t, s), mustSelect[string](t, s, `
@@ -30,8 +30,8 @@ func flooded(t *testing.T, s *store.Store) []string {
 	return rows
 }
 
-// flood is facts in the order of their time, of hosts that ship and of names that
-// never did, at a rate that hits the quota in some minutes and not in others.
+// flood returns facts in the order of their time, of hosts that ship and of names that never
+// did. Their rate exceeds the quota in some minutes and not in others.
 func flood(r *rand.Rand) (facts []store.Batch) {
 	at := now
 	for range 12_000 {
@@ -55,7 +55,7 @@ func flood(r *rand.Rand) (facts []store.Batch) {
 	return facts
 }
 
-// saveFlood saves some of those facts as one batch.
+// saveFlood saves some facts as one batch.
 func saveFlood(t *testing.T, s *store.Store, facts []store.Batch) store.Saved {
 	t.Helper()
 	b := &store.Batch{Source: mustSource(t, s, store.StreamJournal), Now: now + 24*store.Hour}
@@ -73,7 +73,7 @@ func saveFlood(t *testing.T, s *store.Store, facts []store.Batch) store.Saved {
 	return mustSave(t, s, b)
 }
 
-// shipping opens a database in which two hosts have shipped.
+// shipping opens a new database in which two hosts have shipped.
 func shipping(t *testing.T) *store.Store {
 	t.Helper()
 	s, _ := mustOpen(t)
@@ -82,9 +82,9 @@ func shipping(t *testing.T) *store.Store {
 	return s
 }
 
-// TestAFloodIsStoredAlikeHoweverItIsSplit: one batch, many of any size, and many
-// of which each begins with what the one before had, as after a kill, and then
-// all of it again: the same rows, and the same counts.
+// TestAFloodIsStoredAlikeHoweverItIsSplit saves the same facts in several ways, which must
+// make the same rows and counts: in one batch, in many batches, in overlapping batches as
+// after a kill, and all of it again.
 func TestAFloodIsStoredAlikeHoweverItIsSplit(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(3) {
@@ -123,8 +123,8 @@ func TestAFloodIsStoredAlikeHoweverItIsSplit(t *testing.T) {
 	}
 }
 
-// TestTheQuotaIsOfAMinuteAHostAndAKind: a flood of one status hides neither
-// another status of the host, nor another host; and each count is right.
+// TestTheQuotaIsOfAMinuteAHostAndAKind shows that a flood of one status hides neither
+// another status of the host nor another host, and that all counts are right.
 func TestTheQuotaIsOfAMinuteAHostAndAKind(t *testing.T) {
 	t.Parallel()
 	s := shipping(t)
@@ -172,7 +172,7 @@ func TestTheQuotaIsOfAMinuteAHostAndAKind(t *testing.T) {
 	}
 }
 
-// TestMadeUpMessagesAreBounded: each text of its own was stored as often as it came.
+// TestMadeUpMessagesAreBounded: every different text was stored.
 func TestMadeUpMessagesAreBounded(t *testing.T) {
 	t.Parallel()
 	s := shipping(t)

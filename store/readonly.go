@@ -11,8 +11,8 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 )
 
-// OpenReadOnly opens an existing database for reading, beside a running pass. It refuses
-// one of an older schema.
+// OpenReadOnly opens an existing database for reading. A pass may run meanwhile. The error
+// is ErrPath if the schema is older than this program.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	db, current, err := openOurs(ctx, path, "mode=ro")
 	if err != nil {
@@ -50,7 +50,7 @@ func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool,
 	}
 	db, err = connect(path, dsn, busyTimeout)
 	if isCode(err, sqlitelib.SQLITE_READONLY_DIRECTORY) {
-		// Another program that wrote to the database removed them when it closed it.
+		// Another program wrote to the database, and removed these files when it closed it.
 		err = fmt.Errorf("%w: its -wal and -shm are not there, and making them needs the permission to write; the next pass does", ErrPath)
 	}
 	if err == nil {

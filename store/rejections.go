@@ -12,7 +12,7 @@ type Rejection struct {
 	CursorHash uint64 // as in a Put
 	Host       int32  // index into Batch.Hosts
 	Reason     string // ReasonUnstamped or ReasonOther
-	Message    string // what the receiver wrote, as visible.EscapeUpTo writes it
+	Message    string // the text of the receiver, escaped by visible.EscapeUpTo
 }
 
 // Reasons of a rejection.
@@ -45,16 +45,16 @@ func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host
 	if err != nil {
 		return 0, nil, err
 	}
-	fact := func(i int) counted {
-		return counted{rejections[i].At, hosts[rejections[i].Host], kind{reason: rejections[i].Reason}}
+	fact := func(i int) quotaFact {
+		return quotaFact{rejections[i].At, hosts[rejections[i].Host], kind{reason: rejections[i].Reason}}
 	}
-	verdicts, err := tx.judge(rejectionsOfMinute, newest, len(rejections), fact)
+	fates, err := tx.fatesOf(rejectionsOfMinute, newest, len(rejections), fact)
 	if err != nil {
 		return 0, nil, err
 	}
 	said := newMessages(tx, source)
 	messages := make([]*message, len(rejections))
-	for i, v := range verdicts {
+	for i, v := range fates {
 		if v == wasKnown {
 			continue
 		}
@@ -65,7 +65,7 @@ func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host
 	if err := said.save(); err != nil {
 		return 0, nil, err
 	}
-	rows := rowsOf(verdicts)
+	rows := rowsOf(fates)
 	_, err = tx.insertMany(insertRejections, "", 3, len(rows), func(i int, values []driver.NamedValue) {
 		r := &rejections[rows[i]]
 		setInts(values, r.At, int64(r.CursorHash), messages[rows[i]].id)
@@ -73,7 +73,7 @@ func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host
 	if err != nil {
 		return 0, nil, err
 	}
-	return tx.count(source, verdicts, fact, mergeRejectionHours, mergeRejectionHoursConflict)
+	return tx.count(source, fates, fact, mergeRejectionHours, mergeRejectionHoursConflict)
 }
 
 // compareRejections orders rejections by their key.

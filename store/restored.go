@@ -9,12 +9,13 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// ourTables are the tables that every version of the schema has, with goose's.
+// ourTables are the tables that every version of the schema has, including goose's.
 var ourTables = []string{"alerts", "cursors", "gaps", "goose_db_version", "hosts", "passes", "puts", "ship_hours", "ships", "sources"}
 
-// checkRestored decides whether a database without an application_id was restored from
-// a dump of this program's. A dump has the tables, but neither the application_id nor
-// the modes of the file. It returns ErrForeign, and names the missing tables.
+// checkRestored accepts a database without an application_id if it was restored from a
+// dump of this program's database. A dump has the tables, but neither the application_id
+// nor the modes of the file. Otherwise the error is ErrForeign. It names the missing tables
+// if there are few.
 func checkRestored(ctx context.Context, db *sqlx.DB) error {
 	var tables []string
 	if err := db.SelectContext(ctx, &tables, "SELECT name FROM sqlite_schema WHERE type = 'table'"); err != nil {

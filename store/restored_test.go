@@ -24,7 +24,7 @@ func filled(t *testing.T) (path string) {
 	return path
 }
 
-// askClosed is ask for a database that nobody has open.
+// askClosed is ask for a closed database.
 func askClosed(t *testing.T, path, query string) (text string) {
 	t.Helper()
 	s, err := store.OpenReadOnly(t.Context(), path)
@@ -36,7 +36,7 @@ func askClosed(t *testing.T, path, query string) (text string) {
 	return text
 }
 
-// restored makes a database from what sqlite3 dumps of another, after a change.
+// restored makes a database from sqlite3's dump of another, after a change.
 func restored(t *testing.T, from string, change func(dump string) string) (path string) {
 	t.Helper()
 	if _, err := exec.LookPath("sqlite3"); err != nil {
@@ -55,8 +55,8 @@ func restored(t *testing.T, from string, change func(dump string) string) (path 
 	return path
 }
 
-// TestADatabaseFromADumpIsOurs: it was taken for another program's, as a dump
-// has no application_id.
+// TestADatabaseFromADumpIsOurs: it counted as another program's, because a dump has no
+// application_id.
 func TestADatabaseFromADumpIsOurs(t *testing.T) {
 	t.Parallel()
 	from := filled(t)
@@ -80,7 +80,7 @@ func TestADatabaseFromADumpIsOurs(t *testing.T) {
 	}
 }
 
-// TestADatabaseFromADumpThatIsNotOurs: it is refused, and not changed.
+// TestADatabaseFromADumpThatIsNotOurs is refused, and not changed.
 func TestADatabaseFromADumpThatIsNotOurs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -2,9 +2,9 @@ package store
 
 import "slices"
 
-// horizon is how far each raw table is pruned, in microseconds, on the hour; 0 if it
-// never was. The rollups of earlier hours never change: some of their rows are gone, so
-// a fact that is read again cannot be recognised.
+// horizon has the time before which each raw table is pruned, in microseconds, on the hour.
+// It is 0 if the table never was. The rollups of earlier hours never change: some of their
+// rows are gone, so a fact that is read again cannot be recognised.
 type horizon struct{ ships, puts, rejections int64 }
 
 func (tx *Tx) horizon() (*horizon, error) {
@@ -33,8 +33,8 @@ func (tx *Tx) horizon() (*horizon, error) {
 	return h, nil
 }
 
-// prunedBefore records that rows of a table before a time, on the hour, are gone or
-// about to go.
+// prunedBefore records that rows of a table before a time, on the hour, are deleted or
+// will be.
 func (tx *Tx) prunedBefore(table string, before int64) error {
 	_, err := tx.Exec(`
 		INSERT INTO retention (table_name, pruned_before)
@@ -63,8 +63,8 @@ func (tx *Tx) leaveOut(b *Batch, saved *Saved) error {
 	return nil
 }
 
-// RawSince returns the time in microseconds since which all raw rows are kept; 0 if
-// none was pruned. Earlier facts are in the rollups only.
+// RawSince returns the horizon of all raw tables: the time in microseconds since which all
+// raw rows are kept, or 0 if none was pruned. Earlier facts are only in the rollups.
 func (tx *Tx) RawSince() (at int64, err error) {
 	err = tx.Get(&at, `
 		SELECT COALESCE(MAX(pruned_before), 0)

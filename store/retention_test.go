@@ -13,7 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// steps lets Prune and GiveBack do so many steps.
+// steps returns a GoOn that allows n steps.
 func steps(n int) func() bool { return func() bool { n--; return n > 0 } }
 
 func mustPrune(t *testing.T, s *store.Store, opts store.PruneOptions) store.Pruned {
@@ -25,19 +25,18 @@ func mustPrune(t *testing.T, s *store.Store, opts store.PruneOptions) store.Prun
 	return pruned
 }
 
-// prunedBefore returns up to when a table has been pruned.
+// prunedBefore returns the horizon of a table.
 func prunedBefore(t *testing.T, s *store.Store, table string) int64 {
 	t.Helper()
 	return mustSelect[int64](t, s, "SELECT COALESCE(MAX(pruned_before), 0) FROM retention WHERE table_name = ?", table)[0]
 }
 
-// TestPruningLeavesTheRollupsAsTheyAre does the same to two databases, one of
-// which is pruned in between: to some hour, in steps so small that hours are
-// pruned in part, and stopped anywhere, as by a crash. Facts of any age are read
-// again. Rollups and hosts must stay equal.
+// TestPruningLeavesTheRollupsAsTheyAre saves the same facts in two databases and prunes one
+// in between. The steps are so small that hours are pruned in part, and they stop anywhere,
+// as in a crash. Facts of any age are read again. Rollups and hosts must stay equal.
 func TestPruningLeavesTheRollupsAsTheyAre(t *testing.T) {
 	t.Parallel()
-	const retention = 8 * store.Hour // no fact of randomFacts comes later than that
+	const retention = 8 * store.Hour // no fact of randomFacts is read later than this
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
@@ -54,7 +53,7 @@ func TestPruningLeavesTheRollupsAsTheyAre(t *testing.T) {
 				clock += r.Int64N(5 * store.Hour)
 				var facts []fact
 				for _, f := range randomFacts(r, source, clock) {
-					if !known[f.key()] { // a key has one meaning
+					if !known[f.key()] { // two facts cannot share a key
 						known[f.key()] = true
 						facts = append(facts, f)
 					}
@@ -112,8 +111,8 @@ func TestPruningLeavesTheRollupsAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestAnHourPrunedInPartIsClosed: a crash after the first step of an hour leaves
-// some of its rows, from which the hour's rollup must not be computed.
+// TestAnHourPrunedInPartIsClosed: a crash after the first step of an hour leaves some of
+// its rows. The rollup of the hour must not be computed from them.
 func TestAnHourPrunedInPartIsClosed(t *testing.T) {
 	t.Parallel()
 	s, path := mustOpen(t)
@@ -148,19 +147,19 @@ func TestAnHourPrunedInPartIsClosed(t *testing.T) {
 	if diff := gocmp.Diff(before, stored(t, s)); diff != "" {
 		t.Errorf("the rollups have changed (-before +after):\n%s", diff)
 	}
-	// Of an hour that has lost nothing, old as it is, a late fact counts.
+	// A late fact of an old hour counts if the hour has not been pruned.
 	if saved := mustSave(t, s, batch(65)); saved.Ships != 1 || saved.Puts != 1 || saved.Rejections != 1 {
 		t.Errorf("of an hour that is whole, saved %+v", saved)
 	}
-	// Nor does an hour lose anything that is not over by then.
+	// An hour that is not over by Before is not pruned.
 	pruned = mustPrune(t, s, store.PruneOptions{Before: now + 3*store.Hour - 1})
 	if want := (store.Pruned{Ships: 6, Puts: 6, Rejections: 6, Whole: true}); pruned != want {
 		t.Errorf("the rest is %+v, want %+v", pruned, want)
 	}
 }
 
-// TestAFailedStepLeavesItsRows: neither the rows go without the horizon, nor does
-// the horizon move without them.
+// TestAFailedStepLeavesItsRows shows that rows are deleted and the horizon moves only
+// together.
 func TestAFailedStepLeavesItsRows(t *testing.T) {
 	t.Parallel()
 	for _, broken := range []string{"INSERT ON retention", "DELETE ON ships"} {
@@ -190,8 +189,8 @@ func TestAFailedStepLeavesItsRows(t *testing.T) {
 	}
 }
 
-// TestAClockFarAheadLeavesNoHorizonThere: pruned by such a clock, a database took
-// no fact at all until that time had come.
+// TestAClockFarAheadLeavesNoHorizonThere: a database that was pruned by such a clock
+// accepted no fact until that time.
 func TestAClockFarAheadLeavesNoHorizonThere(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -211,7 +210,7 @@ func TestAClockFarAheadLeavesNoHorizonThere(t *testing.T) {
 	}
 }
 
-// TestAStepSeeksTheOldestRows: it read all of every table, in each pass.
+// TestAStepSeeksTheOldestRows: each pass read all rows of every table.
 func TestAStepSeeksTheOldestRows(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -223,8 +222,8 @@ func TestAStepSeeksTheOldestRows(t *testing.T) {
 	}
 }
 
-// TestOpenGapsAreSought: each pass read all gaps that there had ever been to find
-// that none is open. A thousand of them made it read a third more.
+// TestOpenGapsAreSought: each pass read all old gaps to find that none is open. A thousand
+// gaps made it read a third more.
 func TestOpenGapsAreSought(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -235,8 +234,8 @@ func TestOpenGapsAreSought(t *testing.T) {
 	}
 }
 
-// TestPassesArePruned, but not those of alerts, nor the newest hundred, by which
-// wrong clocks are told.
+// TestPassesArePruned shows that passes with alerts stay, and the newest hundred, which
+// reveal a wrong clock.
 func TestPassesArePruned(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -268,7 +267,7 @@ func TestPassesArePruned(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// The 100 newest begin 12:30 hours after the first one.
+		// The 100 newest start 12:30 hours after the first one.
 		if i >= 144 || i%50 == 7 {
 			want = append(want, p.ID)
 		}
@@ -297,8 +296,8 @@ func TestPassesArePruned(t *testing.T) {
 	}
 }
 
-// TestPrunedPagesAreGivenBack to the disk, a bounded number in a step, but for a
-// megabyte that new rows will need.
+// TestPrunedPagesAreGivenBack to the disk, a bounded number per step, except for a megabyte
+// for new rows.
 func TestPrunedPagesAreGivenBack(t *testing.T) {
 	t.Parallel()
 	s, path := mustOpen(t)

@@ -12,7 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// fact is a raw row of any of the three tables, as the test knows it.
+// fact is the test's model of a raw row of any of the three tables.
 type fact struct {
 	table, host string
 	source      int64
@@ -21,7 +21,7 @@ type fact struct {
 	text        string // commit, status or reason
 }
 
-// key is what makes two readings of a fact the same.
+// key returns the natural key of a fact.
 func (f fact) key() string {
 	key := fmt.Sprintf("%s %d %x", f.table, f.at, f.hash)
 	if f.table == "ships" {
@@ -30,8 +30,8 @@ func (f fact) key() string {
 	return key
 }
 
-// randomFacts makes facts of one source: some in order, some late, some of the
-// same microsecond, some from the future.
+// randomFacts makes facts of one source. Some are in order, some late, some of the same
+// microsecond, and some from the future.
 func randomFacts(r *rand.Rand, source, clock int64) (facts []fact) {
 	at := clock - r.Int64N(3*store.Hour)
 	for range r.IntN(60) {
@@ -51,7 +51,7 @@ func randomFacts(r *rand.Rand, source, clock int64) (facts []fact) {
 		case "ships":
 			commit := r.IntN(3)
 			f.text = []string{"", "one", "two"}[commit]
-			f.hash += uint64(commit) // which is of all that the line says
+			f.hash += uint64(commit) // the hash covers the whole line
 		case "puts":
 			f.text = []string{"200", "201", "404", "503"}[r.IntN(4)]
 		case "rejections":
@@ -86,9 +86,8 @@ func batchOf(facts []fact, source, clock int64) *store.Batch {
 	return b
 }
 
-// TestRollupsEqualTheRawRows saves random batches, of several sources, with
-// duplicates, out of order, and from the future, and computes from the facts
-// what the tables must hold.
+// TestRollupsEqualTheRawRows saves random batches of several sources, with duplicates, out
+// of order, and from the future. It compares the tables with rows computed from the facts.
 func TestRollupsEqualTheRawRows(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
@@ -106,7 +105,7 @@ func TestRollupsEqualTheRawRows(t *testing.T) {
 				var facts []fact
 				seen := map[string]bool{}
 				for _, f := range randomFacts(r, source, clock) {
-					// A key has one meaning: the hash is of all that the fact says.
+					// Two facts cannot share a key, because the hash covers the whole fact.
 					if old, ok := known[f.key()]; ok {
 						f.text, f.host = old.text, old.host
 					} else if seen[f.key()] {
@@ -155,8 +154,8 @@ func TestRollupsEqualTheRawRows(t *testing.T) {
 	}
 }
 
-// hourlyDiffers counts the rows of host_hourly that the raw rows do not say, and
-// those that it lacks.
+// hourlyDiffers counts the rows of host_hourly that do not follow from the raw rows, and the
+// rows that are missing.
 const hourlyDiffers = `
 WITH raw AS (
   SELECT received_at / 3600000000 AS hour, host_id, 1 AS ships, 0 AS status, 0 AS unstamped
@@ -185,8 +184,7 @@ SELECT
   (SELECT COUNT(*) FROM (SELECT * FROM host_hourly EXCEPT SELECT * FROM want)),
   (SELECT COUNT(*) FROM want) - (SELECT COUNT(*) FROM host_hourly)`
 
-// daysAmiss finds the rows of the rollups of days that are not the sums of their
-// hours, and the sums without a row.
+// daysAmiss finds rows of days that are not the sums of their hours, and sums without a row.
 const daysAmiss = `
 WITH
   of_hours AS (
@@ -207,7 +205,7 @@ SELECT kind || ' ' || day AS amiss FROM (SELECT * FROM of_hours EXCEPT SELECT * 
 UNION ALL
 SELECT kind || ' ' || day FROM (SELECT * FROM of_days EXCEPT SELECT * FROM of_hours)`
 
-// stored returns what the rollups and hosts hold.
+// stored returns the rows of the rollups and of hosts.
 func stored(t *testing.T, s *store.Store) []string {
 	t.Helper()
 	rows := mustSelect[string](t, s, `
@@ -234,7 +232,7 @@ func stored(t *testing.T, s *store.Store) []string {
 	return rows
 }
 
-// computed says what the rollups and hosts must hold.
+// computed returns the rows that the rollups and hosts must have.
 func computed(facts []fact, clock int64) (rows []string) {
 	facts = slices.Clone(facts)
 	slices.SortFunc(facts, func(a, b fact) int {

@@ -10,14 +10,14 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// schemaSums is what schemaObjects returns for the migrations. A test renews it with
-// -update.
+// schemaSums has the lines that schemaObjects returns after all migrations. A test renews
+// it with -update.
 //
 //go:embed schema.sums
 var schemaSums string
 
-// schemaObjects returns a line for each table, index and view: its kind, its name, and
-// a sum of the SQL that made it.
+// schemaObjects returns a line for each table, index, trigger and view: its kind, its name,
+// and a checksum of its SQL.
 func schemaObjects(ctx context.Context, db sqlx.QueryerContext) (lines []string, err error) {
 	var objects []struct{ Kind, Name, Text string }
 	err = sqlx.SelectContext(ctx, db, &objects, `
@@ -36,8 +36,8 @@ func schemaObjects(ctx context.Context, db sqlx.QueryerContext) (lines []string,
 	return lines, err
 }
 
-// checkSchema returns ErrCorrupt unless a database has all that the migrations make,
-// unchanged. SQLite's own checks do not read this SQL. Additions are allowed.
+// checkSchema returns ErrCorrupt unless a database has all objects of the migrations,
+// unchanged. SQLite's own checks do not read this SQL. Other objects are allowed.
 func checkSchema(ctx context.Context, db sqlx.QueryerContext) error {
 	lines, err := schemaObjects(ctx, db)
 	if err != nil {

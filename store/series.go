@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// Series is a host on one code commit: what its ships have in common.
+// Series is a host with a code commit. Ships of a series share both.
 type Series struct {
 	Host   string
 	Commit string // "" for none
@@ -23,13 +23,13 @@ type series struct {
 type seriesRow struct {
 	ID      int64
 	LastDay int64 // last day with ships, in days since 1970; 0 for none yet
-	Named   bool  // a row of ship_hours had its commit as its first or last one
+	Named   bool  // a row of ship_hours has its commit as the first or last one
 }
 
 type seriesKey struct{ source, host, commit int64 }
 
-// maxCached is how many commits and how many series a pass keeps in memory. A fleet has
-// few; a broken host may make up many.
+// maxCached is the largest number of commits, and of series, that a pass keeps in memory. A
+// fleet has few, but a broken host may send many.
 const maxCached = 10_000
 
 // resolveSeries returns a series of a source, and adds it if it is new.
@@ -67,8 +67,8 @@ func (tx *Tx) keepSeries(key seriesKey, row seriesRow) {
 	tx.s.series[key] = row
 }
 
-// saveSeries records the last day on which the series of new ships have ships, and
-// which series the rollup names. Nearly always both are known already.
+// saveSeries records the last day of the series of new ships, and the series that the
+// rollup names. Usually neither has changed.
 func (tx *Tx) saveSeries(ships []Ship, of []*series, rollup []*shipHour) error {
 	changed := map[*series]bool{}
 	for i := range ships {

@@ -17,10 +17,11 @@ type Ship struct {
 // rebuildShipHours defines it; mergeShipHours computes it faster while ships come in
 // order.
 type shipHour struct {
-	hour, host                  int64
-	ships, firstAt, lastAt, gap int64
-	changes                     int64
-	first, last                 *series
+	hour, host             int64
+	ships, firstAt, lastAt int64
+	silence                int64 // the longest, in microseconds
+	changes                int64 // of the code commit
+	first, last            *series
 }
 
 const insertShips = `
@@ -31,9 +32,9 @@ INSERT INTO ship_hours
   (hour, host_id, source_id, ships, first_at, last_at, longest_gap,
    first_commit_id, last_commit_id, commit_changes)`
 
-// mergeShipHoursConflict merges new ships into a row. If some are from before its last
-// ship, they cannot be merged: longest_gap becomes negative, and the row is rebuilt
-// before the transaction ends.
+// mergeShipHoursConflict merges new ships into a row. Ships before its last ship cannot be
+// merged: then longest_gap becomes negative, and the row is rebuilt before the transaction
+// ends.
 const mergeShipHoursConflict = `
 ON CONFLICT (hour, host_id, source_id) DO UPDATE SET
   ships = ships + excluded.ships,
@@ -65,7 +66,7 @@ SELECT
   COUNT(*),
   MIN(received_at),
   MAX(received_at),
-  COALESCE(MAX(gap), 0),
+  COALESCE(MAX(silence), 0),
   first_commit_id,
   last_commit_id,
   COALESCE(SUM(commit_changed), 0)
@@ -74,7 +75,7 @@ FROM (
     received_at,
     host_id,
     source_id,
-    received_at - LAG(received_at) OVER in_order AS gap,
+    received_at - LAG(received_at) OVER in_order AS silence,
     code_commit_id <> LAG(code_commit_id) OVER in_order AS commit_changed,
     FIRST_VALUE(code_commit_id) OVER whole_hour AS first_commit_id,
     LAST_VALUE(code_commit_id) OVER whole_hour AS last_commit_id
@@ -105,7 +106,7 @@ WHERE named = 0
     WHERE hour = ?1
   )`
 
-// saveShips stores the ships that are new, and brings ship_hours up to date.
+// saveShips stores the ships that are new, and updates ship_hours.
 func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted int, err error) {
 	if len(ships) == 0 {
 		return 0, nil
@@ -143,7 +144,7 @@ func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted 
 	return inserted, tx.rebuildShipHours(late)
 }
 
-// shipHoursOf summarises ships, which are in order, by hour and host.
+// shipHoursOf summarises ships by hour and host. The ships must be in order.
 func shipHoursOf(ships []Ship, series []*series) (rows []*shipHour) {
 	for i := range ships {
 		r, of := &ships[i], series[ships[i].Series]
@@ -154,7 +155,7 @@ func shipHoursOf(ships []Ship, series []*series) (rows []*shipHour) {
 			of.host.open = row
 		}
 		row.ships++
-		row.gap = max(row.gap, r.ReceivedAt-row.lastAt)
+		row.silence = max(row.silence, r.ReceivedAt-row.lastAt)
 		if row.last.commit != of.commit {
 			row.changes++
 		}
@@ -175,7 +176,7 @@ func shipHoursOf(ships []Ship, series []*series) (rows []*shipHour) {
 func (tx *Tx) mergeShipHours(source int64, rows []*shipHour) error {
 	_, err := tx.insertMany(mergeShipHours, mergeShipHoursConflict, 10, len(rows), func(i int, values []driver.NamedValue) {
 		r := rows[i]
-		setInts(values, r.hour, r.host, source, r.ships, r.firstAt, r.lastAt, r.gap, r.first.commit, r.last.commit, r.changes)
+		setInts(values, r.hour, r.host, source, r.ships, r.firstAt, r.lastAt, r.silence, r.first.commit, r.last.commit, r.changes)
 	})
 	return err
 }

@@ -41,16 +41,16 @@ func (tx *Tx) Status() (s Status, err error) {
 	return s, err
 }
 
-// SourceCursor is the position in a source, for people.
+// SourceCursor is the cursor of a source, for people.
 type SourceCursor struct {
 	Stream   string         `db:"stream"`
-	Offset   sql.NullInt64  `db:"offset"`    // bytes, of a file
-	Cursor   sql.NullString `db:"cursor"`    // of the journal
+	Offset   sql.NullInt64  `db:"offset"`    // in a file, in bytes
+	Cursor   sql.NullString `db:"cursor"`    // in the journal
 	NewestAt sql.NullInt64  `db:"newest_at"` // the newest fact, in microseconds
 	MovedAt  int64          `db:"moved_at"`  // microseconds
 }
 
-// Cursors returns the position in each source.
+// Cursors returns the cursors of all sources.
 func (tx *Tx) Cursors() (cursors []SourceCursor, err error) {
 	err = tx.Select(&cursors, `
 		SELECT
@@ -87,8 +87,8 @@ func (tx *Tx) QuarantineCounts() (counts []QuarantineCount, err error) {
 	return counts, err
 }
 
-// Surplus counts the PUTs and rejections beyond the quota of a minute, from since to
-// until, and returns the time of the last. Both are 0 if there are none.
+// Surplus counts the surplus PUTs and rejections from since to until, and returns the time
+// of the last one. Times are in microseconds. Both results are 0 if there are none.
 func (tx *Tx) Surplus(since, until int64) (facts, last int64, err error) {
 	err = tx.QueryRow(`
 		SELECT
@@ -105,8 +105,8 @@ type OutcomeCount struct {
 	Passes  int64  `db:"passes"`
 }
 
-// Outcomes counts the passes as of a time after since and not after until, in
-// microseconds.
+// Outcomes counts the passes that judged as of a time after since and not after until, both
+// in microseconds.
 func (tx *Tx) Outcomes(since, until int64) (counts []OutcomeCount, err error) {
 	err = tx.Select(&counts, `
 		SELECT
@@ -119,7 +119,7 @@ func (tx *Tx) Outcomes(since, until int64) (counts []OutcomeCount, err error) {
 	return counts, err
 }
 
-// LastGood returns the newest pass that succeeded; ok is false if there is none.
+// LastGood returns the newest pass that succeeded. ok is false if there is none.
 func (tx *Tx) LastGood() (p Pass, ok bool, err error) {
 	err = tx.Get(&p, "SELECT * FROM passes WHERE outcome = ? ORDER BY id DESC LIMIT 1", OutcomeOK)
 	if errors.Is(err, sql.ErrNoRows) {

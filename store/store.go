@@ -1,12 +1,12 @@
-// Package store keeps everything the program remembers in one SQLite database: raw
-// facts, their rollups, cursors, gaps, passes and alerts. Each table has a file with
-// its row struct, its SQL and its functions; sqlx and goose stay in here.
+// Package store keeps all data of the program in one SQLite database: raw facts, their
+// rollups, cursors, gaps, passes and alerts. Each table has a file with its row struct, its
+// SQL and its functions. Only this package uses sqlx and goose.
 //
-// Package ingest brings facts in batches. Packages detect and report read what is
-// stored, and write alerts. An exported method that writes begins and commits its own
-// transaction, or takes a *Tx from Update.
+// Package ingest brings facts in batches. Packages detect and report read the database and
+// write alerts. An exported method that writes begins and commits its own transaction, or
+// is a method of the *Tx that Update passes.
 //
-// It imports package migrations, and of the packages below it fileowner, isotime and
+// It imports package migrations, and of its own sub-packages fileowner, isotime and
 // visible.
 package store
 
@@ -29,30 +29,32 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 )
 
-// Errors that Open and every method may return, wrapped with what happened.
+// Errors that Open and every method may return, wrapped with details.
 var (
-	// ErrCorrupt: the file is damaged, or not a database. Open wrote nothing to it; if
-	// the damage was found later, the transaction was rolled back.
+	// ErrCorrupt means that the file is damaged, or not a database. Open wrote nothing to
+	// it. If the damage was found later, the transaction was rolled back.
 	ErrCorrupt = errors.New("the database is corrupt or not one at all")
-	// ErrForeign: the file is a sound database, but of another program. Nothing was written.
+	// ErrForeign means that the database belongs to another program. Nothing was written.
 	ErrForeign = errors.New("the database belongs to another program")
-	// ErrNewer: a newer version of the program has migrated the database. Nothing was written.
+	// ErrNewer means that a newer version of the program migrated the database. Nothing
+	// was written.
 	ErrNewer = errors.New("the database was written by a newer version of this program")
-	// ErrLocked: another process kept a write transaction open for the whole busy timeout.
+	// ErrLocked means that another process kept a write transaction open for the whole
+	// busy timeout.
 	ErrLocked = errors.New("another process holds a write transaction on the database")
-	// ErrFull: the disk is full. The transaction was rolled back.
+	// ErrFull means that the disk is full. The transaction was rolled back.
 	ErrFull = errors.New("no room on the disk")
-	// ErrDisk: the disk failed, or is read-only. The transaction was rolled back.
+	// ErrDisk means that the disk failed, or is read-only. The transaction was rolled back.
 	ErrDisk = errors.New("could not be read or written")
-	// ErrPath: the path cannot be opened as a database: its directory is missing, it is
-	// no regular file, or permission is missing.
+	// ErrPath means that the path cannot be opened as a database: its directory is
+	// missing, it is not a regular file, or permission is missing.
 	ErrPath = errors.New("the database cannot be opened")
 )
 
 // SQLiteVersion is the version of SQLite that is compiled into this program.
 const SQLiteVersion = sqlitelib.SQLITE_VERSION
 
-// busyTimeout is how long a connection waits for another process's transaction.
+// busyTimeout is the time that a connection waits for another process's transaction.
 const busyTimeout = 60 * time.Second
 
 // Store is an open database. Its methods are for one goroutine.
@@ -64,7 +66,7 @@ type Store struct {
 	unsafe   bool // a sync has failed
 	migrated Migrated
 	sources  map[string]int64
-	hosts    *hostCache // a cache, like those below; nil until its first use and after a failed write
+	hosts    *hostCache // this and the fields below are caches; nil until used and after a failed write
 	commits  map[string]int64
 	series   map[seriesKey]seriesRow
 	horizon  *horizon
@@ -76,10 +78,10 @@ type Options struct {
 	Now         int64         // the clock, in microseconds; decides whether the daily check is due
 }
 
-// Open opens the database at path for writing. It creates one if there is none, and
-// migrates an older one after copying it. A database that is corrupt or newer than the
-// program is refused before a byte of it changes. The caller holds the lock of the
-// pass, because goose has no lock on SQLite.
+// Open opens the database at path for writing. It creates one if there is none, and copies
+// and migrates an older one. It refuses a database that is corrupt, foreign or newer than
+// the program before a byte of it changes. The caller must hold the lock of the pass,
+// because goose does not lock SQLite.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if opts.BusyTimeout == 0 {
 		opts.BusyTimeout = busyTimeout
@@ -102,7 +104,7 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	}
 	dsn := "_txlock=immediate&_pragma=journal_mode(WAL)"
 	if !current {
-		// This only has an effect on a new database; on an existing one it would write at each open.
+		// The pragma works only on a new database. On an existing one it would write at each open.
 		dsn = "_pragma=auto_vacuum(2)&" + dsn
 	}
 	s.db, err = connect(path, dsn, opts.BusyTimeout)
@@ -129,10 +131,10 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// connect opens one connection with the pragmas that every connection has. synchronous
-// is FULL: with NORMAL, a power cut could forget an alert that is already in
-// alerts.jsonl. The WAL files stay: without them, a reader that may not write could not
-// open the database between passes.
+// connect opens one connection with the pragmas that every connection needs. synchronous is
+// FULL because with NORMAL a power cut could lose an alert that is already in alerts.jsonl.
+// The WAL files stay because without them a reader without write permission could not open
+// the database between passes.
 func connect(path, dsn string, busy time.Duration) (*sqlx.DB, error) {
 	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 	connector, err := sqlite.NewConnector(fmt.Sprintf(
@@ -166,9 +168,9 @@ func (p persistentWAL) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// lookAt reports whether there is a database at path. It must be a regular file, in a
-// directory that exists, and allow the access that is wanted. An empty file counts as
-// none. It never opens the file, because closing it again would drop SQLite's locks.
+// lookAt reports whether there is a database at path. It must be a regular file in an
+// existing directory, and permit the access. An empty file counts as none. lookAt never
+// opens the file, because closing it would drop SQLite's locks.
 func lookAt(path string, access uint32) (exists bool, err error) {
 	dir := filepath.Dir(path)
 	if d, err := os.Stat(dir); err != nil || !d.IsDir() {
@@ -191,7 +193,7 @@ func lookAt(path string, access uint32) (exists bool, err error) {
 		}
 	}
 	if info.Size() == 0 {
-		// SQLite writes the first page of a new database before it makes a -wal.
+		// SQLite writes the first page of a new database before it creates a -wal.
 		if _, err := os.Stat(path + "-wal"); err == nil {
 			return true, fmt.Errorf("%s: %w: it is empty, but has a write-ahead log", path, ErrCorrupt)
 		}
@@ -210,8 +212,8 @@ func noPermission(path string) error {
 	return fmt.Errorf("%s: %w: no permission%s", path, ErrPath, fileowner.Clause(path))
 }
 
-// Close closes the database. After a failed sync it leaves that to the end of the
-// process, because SQLite would sync again.
+// Close closes the database. After a failed sync it leaves the database open until the
+// process ends, because SQLite would sync again.
 func (s *Store) Close() error {
 	if s.unsafe {
 		return nil
@@ -219,10 +221,10 @@ func (s *Store) Close() error {
 	return errors.Join(s.conn.Close(), s.db.Close())
 }
 
-// Checkpoint moves the write-ahead log into the database file and empties it. It
-// returns the size in bytes that the log still has, which is 0 unless a reader is using
-// it. After a failed sync it does nothing: the kernel has dropped the pages that it
-// could not write, and would report success.
+// Checkpoint moves the write-ahead log into the database file and empties it. It returns
+// the remaining size of the log in bytes, which is 0 unless a reader is using it. After a
+// failed sync it does nothing, because the kernel has dropped the unwritten pages and would
+// report success.
 func (s *Store) Checkpoint(ctx context.Context) (walBytes int64, err error) {
 	if s.unsafe {
 		return 0, nil
@@ -296,7 +298,7 @@ func (tx *Tx) SelectNamed(dest any, query string, params map[string]any) error {
 }
 
 // EachNamed is SelectNamed for rows that may be too many for a slice. It scans each row
-// into dest, a pointer to a struct, and calls each. That may write to tables that the
+// into dest, a pointer to a struct, and calls each. each may write only to tables that the
 // query does not read.
 func (tx *Tx) EachNamed(dest any, query string, params map[string]any, each func() error) error {
 	rows, err := tx.Queryx(query, named(params)...)
@@ -315,8 +317,8 @@ func (tx *Tx) EachNamed(dest any, query string, params map[string]any, each func
 	return rows.Err()
 }
 
-// named returns parameters that SQLite binds by name. sqlx would look for names in
-// comments, too.
+// named returns parameters that SQLite binds by name. sqlx would also look for names in
+// comments.
 func named(params map[string]any) (args []any) {
 	for name, value := range params {
 		args = append(args, sql.Named(name, value))
@@ -342,10 +344,10 @@ func wrap(err error) error {
 	}
 	switch e.Code() {
 	case sqlitelib.SQLITE_CONSTRAINT_UNIQUE, sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY, sqlitelib.SQLITE_CONSTRAINT_DATATYPE:
-		// Every insert looks first or has an ON CONFLICT, and its values fit their
-		// columns. So a page was damaged since the last check.
+		// Every insert looks first or has an ON CONFLICT, and its values fit their columns.
+		// So a page must have been damaged since the last check.
 		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
-	case sqlitelib.SQLITE_IOERR_SHMSIZE: // no room for the -shm, which each reader needs
+	case sqlitelib.SQLITE_IOERR_SHMSIZE: // no room for the -shm, which every reader needs
 		return fmt.Errorf("%w (%w)", ErrFull, err)
 	}
 	switch e.Code() & 0xff {

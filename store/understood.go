@@ -1,19 +1,19 @@
 package store
 
-// PutEvidence is what the database knows of whether the receiver's access lines
-// are understood. Times are microseconds, 0 for none.
+// PutEvidence has the facts that show whether the receiver's access lines are understood.
+// Times are in microseconds, 0 for none.
 type PutEvidence struct {
 	LastPut       int64 `db:"last_put"`
 	LastRejection int64 `db:"last_rejection"`
-	FollowedSince int64 `db:"followed_since"` // as of the earliest recent pass that finished; later ones have read what it could not
+	FollowedSince int64 `db:"followed_since"` // as of the earliest recent pass that finished; later passes read on from there
 	GapFrom       int64 `db:"gap_from"`       // start of the newest GapNotUnderstood
 }
 
-// recentPasses is how many passes FollowedSince looks at: about a day.
+// recentPasses is the number of passes that FollowedSince considers: about a day.
 const recentPasses = 300
 
-// PutEvidence returns what is known, up to now in microseconds, of the PUTs in a
-// journal source.
+// PutEvidence returns the facts about the PUTs in a journal source up to now, in
+// microseconds.
 func (tx *Tx) PutEvidence(source, now int64) (e PutEvidence, err error) {
 	err = tx.Get(&e, `
 		SELECT
@@ -33,8 +33,8 @@ func (tx *Tx) PutEvidence(source, now int64) (e PutEvidence, err error) {
 	return e, err
 }
 
-// ShipsBetween counts the ships after since and not after until, in microseconds. It
-// counts no more than most.
+// ShipsBetween counts the ships after since and not after until, both in microseconds. It
+// stops counting at most.
 func (tx *Tx) ShipsBetween(since, until int64, most int) (n int, err error) {
 	err = tx.Get(&n, `
 		SELECT COUNT(*)

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// publicViews are the columns that ad-hoc SQL relies on; a view may have more.
+// publicViews are the columns on which ad-hoc SQL relies. A view may have more.
 var publicViews = map[string]string{
 	"ship_log":       "received_at host code_commit",
 	"put_log":        "at host status",
@@ -25,8 +25,8 @@ var publicViews = map[string]string{
 	"pass_log":       "started_at finished_at outcome",
 }
 
-// TestViewsReadTheSameInDebiansSQLite: one expression in one view that SQLite
-// 3.40 does not know makes every query of its command line fail.
+// TestViewsReadTheSameInDebiansSQLite: if one view has an expression that SQLite 3.40 does
+// not know, every query of its command line fails.
 func TestViewsReadTheSameInDebiansSQLite(t *testing.T) {
 	t.Parallel()
 	sqlite3 := need(t, "sqlite3")
@@ -68,7 +68,7 @@ func TestViewsReadTheSameInDebiansSQLite(t *testing.T) {
 	}
 }
 
-// TestHostStatusReadsOnlyOpenAlerts: it read all alerts ever raised, once a host.
+// TestHostStatusReadsOnlyOpenAlerts: the view read all old alerts, once for each host.
 func TestHostStatusReadsOnlyOpenAlerts(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -78,7 +78,7 @@ func TestHostStatusReadsOnlyOpenAlerts(t *testing.T) {
 	}
 }
 
-// TestHostHourlySeeksTheHour: it added up the rollups of all time first.
+// TestHostHourlySeeksTheHour: the view added up all rollups first.
 func TestHostHourlySeeksTheHour(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -127,8 +127,8 @@ func ask(t *testing.T, s *store.Store, query string) (columns []string, text str
 	return columns, b.String()
 }
 
-// fillEveryTable stores facts, gaps, alerts and passes, finished and exported
-// ones and others.
+// fillEveryTable stores facts, gaps, alerts and passes. Some are finished or exported,
+// others are not.
 func fillEveryTable(t *testing.T, s *store.Store) {
 	t.Helper()
 	const second = store.Second

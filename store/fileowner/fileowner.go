@@ -1,5 +1,5 @@
-// Package fileowner says to whom a file belongs, for checks and for errors. It imports
-// nothing of the program.
+// Package fileowner finds the owner of a file, for checks and errors. It imports no other
+// package of the program.
 package fileowner
 
 import (
@@ -9,8 +9,7 @@ import (
 	"syscall"
 )
 
-// UID returns the number of the user who owns a path. ok is false if the path cannot
-// be looked at.
+// UID returns the number of the user who owns a path. ok is false if stat fails.
 func UID(path string) (uid uint32, ok bool) {
 	stat, ok := look(path)
 	if !ok {
@@ -19,9 +18,8 @@ func UID(path string) (uid uint32, ok bool) {
 	return stat.Uid, true
 }
 
-// Names returns the names of the user and of the group that own a path, as sudo -u and
-// -g take them: # and the number where there is no name. They are "" if the path
-// cannot be looked at.
+// Names returns the user and the group that own a path, as sudo -u and -g take them: the
+// name, or # and the number if there is no name. Both are "" if stat fails.
 func Names(path string) (owner, group string) {
 	stat, ok := look(path)
 	if !ok {
@@ -38,8 +36,8 @@ func Names(path string) (owner, group string) {
 	return owner, group
 }
 
-// Clause returns the end of an error about a path: to whom it belongs. It is "" if the
-// path cannot be looked at.
+// Clause returns a clause for the end of an error that names the owner of a path. It
+// returns "" if stat fails.
 func Clause(path string) string {
 	owner, group := Names(path)
 	if owner == "" {

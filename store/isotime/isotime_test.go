@@ -67,8 +67,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestParseAgreesWithTheStandardLibrary writes random times in random
-// forms, half of them with a letter changed, and reads them both ways.
+// TestParseAgreesWithTheStandardLibrary writes random times in random forms, half of them
+// with a changed letter, and reads them both ways.
 func TestParseAgreesWithTheStandardLibrary(t *testing.T) {
 	t.Parallel()
 	const seconds = "2006-01-02T15:04:05"
@@ -90,7 +90,7 @@ func TestParseAgreesWithTheStandardLibrary(t *testing.T) {
 		want, err := time.Parse(layout, text)
 		if err != nil || want.Format(layout) != text {
 			neither++
-			continue // each reads odd forms that the other does not
+			continue // each accepts odd forms that the other rejects
 		}
 		at := want.UnixMicro()
 		_, offset := want.Zone()

@@ -1,10 +1,10 @@
 package isotime
 
-// Parse reads a time as datetime.fromisoformat of Python 3.11 does. That
-// takes more than ISO 8601: any character between date and time, any one
-// character before the offset, and digits past the microsecond, which are cut
-// off. A time without an offset is UTC. The result is in microseconds; ok is
-// false for what Python refuses, and for times up to 1970-01-01 and after 9999.
+// Parse reads a time as datetime.fromisoformat of Python 3.11 does. That accepts more than
+// ISO 8601: any character between date and time, any one character before the offset, and
+// more digits than microseconds, which are cut off. A time without an offset is UTC. The
+// result is in microseconds. ok is false if Python rejects the text, and for times up to
+// 1970-01-01 and after 9999.
 func Parse[T string | []byte](text T) (at int64, ok bool) {
 	s := isoText(text)
 	end := s.dateEnd()
@@ -23,11 +23,11 @@ func Parse[T string | []byte](text T) (at int64, ok bool) {
 	return at, at > 0 && at <= Max
 }
 
-// isoText is a text that fromisoformat may read. The methods follow CPython's
-// Modules/_datetimemodule.c, so that they accept the same texts.
+// isoText is a text to parse. The methods follow CPython's Modules/_datetimemodule.c, so
+// that they accept the same texts.
 type isoText string
 
-// at returns a byte of the text, 0 after its end, as C has it.
+// at returns a byte of the text, or 0 after its end, as in C.
 func (s isoText) at(i int) byte {
 	if i < len(s) {
 		return s[i]
@@ -35,7 +35,7 @@ func (s isoText) at(i int) byte {
 	return 0
 }
 
-// digits returns the number that n digits from i on write.
+// digits returns the number in the n digits from i on.
 func (s isoText) digits(i, n int) (v int64, ok bool) {
 	if i+n > len(s) {
 		return 0, false
@@ -51,7 +51,7 @@ func (s isoText) digits(i, n int) (v int64, ok bool) {
 
 func (s isoText) isDigit(i int) bool { return s.at(i) >= '0' && s.at(i) <= '9' }
 
-// dateEnd returns where the separator after the date stands, or would stand:
+// dateEnd returns the length of the date, which is the index of the separator after it:
 //
 //	7  YYYYWww
 //	8  YYYYMMDD, YYYYWwwD, YYYY-Www
@@ -66,7 +66,7 @@ func (s isoText) dateEnd() int {
 		return 10
 	case s.at(4) == '-':
 		if s.at(8) != '-' || len(s) > 10 && s.isDigit(10) {
-			return 8 // YYYY-Www-HH, too
+			return 8 // also YYYY-Www-HH
 		}
 		return 10
 	case s.at(4) != 'W':
@@ -85,7 +85,7 @@ func (s isoText) dateEnd() int {
 	return 8
 }
 
-// date reads the date in s[:end], and counts its days from 1970-01-01.
+// date reads the date in s[:end], and returns its days since 1970-01-01.
 func (s isoText) date(end int) (day int64, ok bool) {
 	year, ok := s.digits(0, 4)
 	if !ok || year < 1 {
@@ -121,14 +121,14 @@ func (s isoText) date(end int) (day int64, ok bool) {
 	return civilDay(year, month, dayOfMonth), true
 }
 
-// afterSeparator returns where the character at i, of any length in UTF-8, ends.
+// afterSeparator returns the index after the UTF-8 character at i.
 func (s isoText) afterSeparator(i int) int {
 	for i++; s.at(i)&0xc0 == 0x80; i++ {
 	}
 	return i
 }
 
-// timeOfDay reads a time and its offset, which it takes off, in microseconds.
+// timeOfDay reads a time of day, and returns it in UTC, in microseconds.
 func (s isoText) timeOfDay(from int) (clock int64, ok bool) {
 	sign := from
 	for sign < len(s) && s[sign] != '+' && s[sign] != '-' && s[sign] != 'Z' {
@@ -150,7 +150,7 @@ func (s isoText) timeOfDay(from int) (clock int64, ok bool) {
 	}
 	length := offset.microseconds()
 	if length < second {
-		length = 0 // as Python has it
+		length = 0 // as Python does
 	}
 	if s[sign] == '-' {
 		length = -length
@@ -158,17 +158,15 @@ func (s isoText) timeOfDay(from int) (clock int64, ok bool) {
 	return t.microseconds() - length, length > -24*hour && length < 24*hour
 }
 
-// isoClock is a time of day or an offset as it is written.
+// isoClock is a time of day, or an offset without its sign.
 type isoClock struct{ hour, minute, second, micro int64 }
 
 func (c isoClock) microseconds() int64 {
 	return c.hour*hour + c.minute*minute + c.second*second + c.micro
 }
 
-// clock reads hours, and minutes, seconds and a fraction as far as they are
-// there, with colons or without, from s[i:end]. rest reports whether something
-// follows: a character that is no digit, or after six digits of a fraction
-// anything.
+// clock reads hours, and optional minutes, seconds and a fraction, from s[i:end], with or
+// without colons. rest reports whether a character that it did not read follows.
 func (s isoText) clock(i, end int) (c isoClock, rest, ok bool) {
 	colons := true
 	for n, part := range [...]*int64{&c.hour, &c.minute, &c.second} {
@@ -205,15 +203,15 @@ func (s isoText) clock(i, end int) (c isoClock, rest, ok bool) {
 	return c, s.at(i) != 0, true
 }
 
-// weekDay counts the days from 1970-01-01 to a day of an ISO 8601 week.
+// weekDay returns the days since 1970-01-01 of a day of an ISO 8601 week.
 func weekDay(year, week, weekday int64) (day int64, ok bool) {
 	first := firstMonday(year)
 	day = first + (week-1)*7 + weekday - 1
 	return day, week >= 1 && weekday >= 1 && weekday <= 7 && first+week*7 <= firstMonday(year+1) && day <= civilDay(9999, 12, 31)
 }
 
-// firstMonday counts the days from 1970-01-01 to the Monday of a year's week 1,
-// which is the week with 4 January.
+// firstMonday returns the days since 1970-01-01 of the Monday of a year's week 1, which is
+// the week with 4 January.
 func firstMonday(year int64) int64 {
 	day := civilDay(year, 1, 4)
 	return day - ((day+3)%7+7)%7 // 1970-01-01 was a Thursday
@@ -232,8 +230,8 @@ func daysIn(year, month int64) int64 {
 	return 31
 }
 
-// civilDay counts days from 1970-01-01 in the Gregorian calendar, with years
-// that begin in March, so that the leap day is the last of its year.
+// civilDay returns the days since 1970-01-01 of a Gregorian date. It counts with years
+// that start in March, in which the leap day is the last day.
 func civilDay(year, month, day int64) int64 {
 	if month <= 2 {
 		year--

@@ -14,8 +14,8 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// fromISOFormat reads texts, a JSON string a line, with Python's own function,
-// and writes for each the microseconds since 1970, or none.
+// fromISOFormat reads texts, one JSON string per line, with Python's own function. It writes
+// the microseconds since 1970 for each, or none.
 const fromISOFormat = `
 import json, sys
 from datetime import datetime, timedelta, timezone
@@ -30,8 +30,8 @@ for line in sys.stdin:
         print("none")
 `
 
-// TestParseReadsWhatPythonReads gives random texts to Python and to Parse.
-func TestParseReadsWhatPythonReads(t *testing.T) {
+// TestParseAgreesWithPython gives random texts to Python and to Parse.
+func TestParseAgreesWithPython(t *testing.T) {
 	t.Parallel()
 	python, err := exec.LookPath("python3")
 	if err == nil {
@@ -90,7 +90,7 @@ func TestParseReadsWhatPythonReads(t *testing.T) {
 	}
 }
 
-// randomTime writes a random time in a random form, often with something wrong.
+// randomTime returns a random time in a random form, often with an error.
 func randomTime(r *rand.Rand) string {
 	one := func(forms ...string) string { return forms[r.IntN(len(forms))] }
 	at := time.UnixMicro(1 + r.Int64N(4_000_000_000_000_000)).UTC()

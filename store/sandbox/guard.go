@@ -11,23 +11,20 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 )
 
-// ErrWrites means that a statement would do something other than read. It is an
-// ErrQuery, too.
+// ErrWrites means that a statement would do something other than read. It wraps ErrQuery.
 var ErrWrites = fmt.Errorf("%w: it would do more than read", ErrQuery)
 
-// guard keeps a connection from doing anything but reading. A read-only connection
-// is not enough: SQLite still attaches and creates other files from it, and a pragma
-// can change how others find the database.
+// guard allows a connection only to read. A read-only connection is not enough: it can
+// still attach and create other files, and a pragma can change the database for others.
 type guard struct {
-	refused string // the last thing that it refused
+	refused string // the last action that it refused
 }
 
-// maxValue is the length in bytes of the longest value and of the longest row that a
-// query may make. A function call takes memory and time in proportion to its
-// argument, and nothing can stop it.
+// maxValue is the longest value and the longest row that a query may make, in bytes. The
+// memory and time of a function call grow with its argument, and nothing can interrupt it.
 const maxValue = 16 << 20
 
-// readingPragmas only read, whatever their argument.
+// readingPragmas only read, with any argument.
 var readingPragmas = map[string]bool{
 	"collation_list":   true,
 	"compile_options":  true,
@@ -46,8 +43,8 @@ var readingPragmas = map[string]bool{
 	"table_xinfo":      true,
 }
 
-// readablePragmas only read if they have no argument. SQLite reports an empty argument
-// as none; the assignments that this lets through are refused by a read-only database.
+// readablePragmas only read if they have no argument. SQLite reports an empty argument as
+// none. That allows some assignments here, but a read-only database refuses them.
 var readablePragmas = map[string]bool{
 	"application_id": true,
 	"encoding":       true,
@@ -59,8 +56,8 @@ var readablePragmas = map[string]bool{
 	"user_version":   true,
 }
 
-// install guards a connection for the rest of its life. Temporary tables and sorts
-// stay in memory, so that no query makes a file.
+// install guards a connection until it is closed. Temporary tables and sorts stay in
+// memory, so that no query creates a file.
 func (g *guard) install(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = 1; PRAGMA temp_store = MEMORY"); err != nil {
 		return err
@@ -78,12 +75,12 @@ func (g *guard) install(ctx context.Context, conn *sql.Conn) error {
 	})
 }
 
-// authorize says whether a statement may do one thing. SQLite asks it for each.
+// authorize decides whether a statement may do an action. SQLite calls it for each action.
 func (g *guard) authorize(action sqlite.AuthorizerActionCode, name, argument, _, _ string) sqlite.AuthorizerReturnCode {
 	switch action {
 	case sqlite.AuthSelect, sqlite.AuthRead, sqlite.AuthRecursive:
 		return sqlite.AuthorizerOK
-	case sqlite.AuthFunction: // the argument is its name
+	case sqlite.AuthFunction: // argument is the name of the function
 		if !strings.EqualFold(argument, "load_extension") {
 			return sqlite.AuthorizerOK
 		}
@@ -95,7 +92,7 @@ func (g *guard) authorize(action sqlite.AuthorizerActionCode, name, argument, _,
 		}
 		g.refused = "PRAGMA " + pragma
 	case sqlite.AuthAttach, sqlite.AuthDetach:
-		g.refused = "another database" // VACUUM attaches one, too
+		g.refused = "another database" // VACUUM also attaches one
 	case sqlite.AuthTransaction, sqlite.AuthSavepoint:
 		g.refused = "a transaction"
 	default:
@@ -104,9 +101,9 @@ func (g *guard) authorize(action sqlite.AuthorizerActionCode, name, argument, _,
 	return sqlite.AuthorizerDeny
 }
 
-// explain turns what SQLite says of a statement into an error of this package. The
-// text alone is kept if the statement is at fault: the database is not, so package
-// store must not see an error of SQLite's.
+// explain turns SQLite's errors about a statement into errors of this package. If the
+// statement is at fault, the new error wraps only the text: package store would take an
+// error of SQLite for a fault of the database.
 func (g *guard) explain(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

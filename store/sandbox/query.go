@@ -1,10 +1,9 @@
-// Package sandbox runs one SQL statement of somebody else's on the database, and
-// keeps it from doing anything but reading. ParseStatement finds the statement and
-// its parameters; Query.Run asks SQLite. A statement that would write, attach another
-// file or change a setting is refused, and one that takes too long or too much memory
-// is ended.
+// Package sandbox runs one SQL statement of an operator on the database, and allows it only
+// to read. ParseStatement finds the statement and its parameters, and Query.Run runs it. A
+// statement that would write, attach another file or change a setting is refused. One
+// that takes too long or too much memory is ended.
 //
-// It imports package store to open the database, and nothing else of the program.
+// It imports package store to open the database, and no other package of the program.
 package sandbox
 
 import (
@@ -28,29 +27,29 @@ type Query struct {
 	*Statement
 	// Args are the values by parameter name: nil, int64, float64 or string.
 	Args map[string]any
-	// Memory is how many bytes the process may grow by while the query runs; 0 is no
-	// limit.
+	// Memory is the number of bytes by which the process may grow while the query runs. 0
+	// is no limit.
 	Memory int64
 }
 
-// answer is one part of the result: first the columns, then each row.
+// answer is a part of the result: first the columns, then each row.
 type answer struct {
 	columns []string
 	row     []any
 }
 
-// Run runs a query on the database at path, on a connection of its own. It calls
-// columns once, and then row for each row; a value is nil, int64, float64, string or
-// []byte. It returns ErrQuery if the statement is at fault, ErrMemory, the context's
-// error once the context is done, or an error of package store.
+// Run runs a query on the database at path, on its own connection. It calls columns once,
+// and then row for each row. A value is nil, int64, float64, string or []byte. It returns
+// ErrQuery if the statement is at fault, ErrMemory, the context's error once the context
+// is done, or an error of package store.
 //
 // The driver watches the context only until the first row, and SQLite cannot be
 // stopped inside a function. So the query runs in a goroutine that owns the
-// connection. If it does not stop in time, Run returns without it, and it ends with
-// the process.
+// connection. If it does not stop in time, Run returns without waiting, and the query ends
+// with the process.
 func (q Query) Run(ctx context.Context, path string, columns func([]string) error, row func([]any) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	// There is no buffer, because a row may have many megabytes.
+	// The channel has no buffer, because a row may have many megabytes.
 	answers, ended := make(chan answer), make(chan error, 1)
 	go func() {
 		ended <- q.ask(ctx, path, answers)
@@ -66,7 +65,7 @@ func (q Query) Run(ctx context.Context, path string, columns func([]string) erro
 			drain(answers)
 			return ctx.Err()
 		case <-watch.C:
-			// Do not wait for the query here: it could go on growing meanwhile.
+			// Do not wait for the query here, because it could continue to grow.
 			if q.Memory > 0 && memory()-before > q.Memory {
 				return fmt.Errorf("%w: more than %d MiB", ErrMemory, q.Memory>>20)
 			}
@@ -89,7 +88,7 @@ func (q Query) Run(ctx context.Context, path string, columns func([]string) erro
 	}
 }
 
-// drain gives a query that was told to stop a second to do so.
+// drain waits up to a second for a cancelled query to stop.
 func drain(answers <-chan answer) {
 	enough := time.After(time.Second)
 	for more := true; more; {

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// run runs a text as a query, and returns what it gives.
+// run runs a text as a query, and returns its columns and rows.
 func run(ctx context.Context, path, text string, args map[string]any) (columns []string, rows [][]any, err error) {
 	statement, err := sandbox.ParseStatement(text)
 	if err != nil {
@@ -28,7 +28,7 @@ func run(ctx context.Context, path, text string, args map[string]any) (columns [
 	return columns, rows, err
 }
 
-// filled returns a closed database with a ship and a PUT of a host, and a PUT of one
+// filled returns a closed database with a ship and a PUT of one host, and a PUT of another
 // that never shipped.
 func filled(t *testing.T) (path string) {
 	t.Helper()
@@ -56,7 +56,7 @@ func filled(t *testing.T) (path string) {
 	return path
 }
 
-// snapshot is every file of a directory with its mode and its bytes.
+// snapshot returns every file of a directory with its mode and content.
 func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -78,8 +78,8 @@ func snapshot(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// hostile are statements that would do something else than read. DIR is where
-// the database is.
+// hostile are statements that would do something other than read. DIR is the directory of
+// the database.
 var hostile = `
 ATTACH 'DIR/new.db' AS x
 ATTACH 'file:DIR/new.db?mode=rwc' AS x
@@ -167,13 +167,13 @@ SELECT 'unended
 ;
 `
 
-// TestAQueryChangesNothing: whatever is typed, it is refused, and what lies
-// beside the database is as before, to the byte.
+// TestAQueryChangesNothing shows that each hostile statement is refused, and that no byte in
+// the directory changes.
 func TestAQueryChangesNothing(t *testing.T) {
 	t.Parallel()
 	path := filled(t)
 	dir := filepath.Dir(path)
-	// The first to open a database makes its -shm anew, only to read, too.
+	// The first reader of a database recreates its -shm.
 	reader, err := store.OpenReadOnly(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -203,8 +203,8 @@ func TestAQueryChangesNothing(t *testing.T) {
 	}
 }
 
-// TestWhatAQueryMayAsk: what reads is not refused.
-func TestWhatAQueryMayAsk(t *testing.T) {
+// TestReadingIsAllowed shows that statements that only read are not refused.
+func TestReadingIsAllowed(t *testing.T) {
 	t.Parallel()
 	path := filled(t)
 	for text, want := range map[string]string{
@@ -232,7 +232,7 @@ func TestWhatAQueryMayAsk(t *testing.T) {
 
 func fmtRows(columns []string, rows [][]any) string { return fmt.Sprint(columns, " ", rows) }
 
-// TestAQuerysArguments: SQLite finds each parameter by its name.
+// TestAQuerysArguments shows that SQLite finds each parameter by its name.
 func TestAQuerysArguments(t *testing.T) {
 	t.Parallel()
 	args := map[string]any{"host": "never-shipped", "n": int64(1), "x": 0.5, "nothing": nil, "unused": "u"}
@@ -246,7 +246,7 @@ func TestAQuerysArguments(t *testing.T) {
 	}
 }
 
-// endless is a query whose first row never comes.
+// endless is a query that never returns its first row.
 const endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
 
 func TestAQueryEndsWithItsContext(t *testing.T) {
@@ -262,7 +262,7 @@ func TestAQueryEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestAQueryEndsWhenItsRowsAreNotTaken: an endless answer ends with its reader.
+// TestAQueryEndsWhenItsRowsAreNotTaken shows that an endless answer ends with its reader.
 func TestAQueryEndsWhenItsRowsAreNotTaken(t *testing.T) {
 	t.Parallel()
 	statement, err := sandbox.ParseStatement("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n")

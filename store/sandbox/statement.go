@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ErrQuery means that a text is not SQL, or not one statement that only reads.
+// ErrQuery means that a text is not SQL, or is not one statement that only reads.
 var ErrQuery = errors.New("this SQL cannot be run")
 
 // Statement is one SQL statement.
@@ -17,11 +17,11 @@ type Statement struct {
 	Params []string
 }
 
-// ParseStatement finds the one statement of a text, and its parameters. The driver
-// cannot do that: it runs every statement of a text, returns the rows of the last,
-// and does not list the parameters. Blanks, comments and semicolons may stand around
-// the statement. Only SQLite decides whether it is SQL. Where it ends follows the rules
-// of SQLite's tokenizer, and FuzzStatement compares the two.
+// ParseStatement finds the only statement of a text, and its parameters. The driver cannot
+// do that: it runs every statement of a text, returns the rows of the last, and does not
+// list the parameters. Blanks, comments and semicolons may stand around the statement. It
+// does not check that the statement is SQL. It finds the end by the rules of SQLite's
+// tokenizer, and FuzzStatement compares the two. The error is ErrQuery.
 func ParseStatement(text string) (*Statement, error) {
 	if strings.ContainsRune(text, 0) {
 		return nil, fmt.Errorf("%w: it has a NUL in it", ErrQuery) // SQLite stops reading there
@@ -61,10 +61,10 @@ func ParseStatement(text string) (*Statement, error) {
 	return st, nil
 }
 
-// blanks are the bytes that begin blank space for SQLite. A vertical tab may follow them.
+// blanks are the bytes that start blank space in SQLite. A vertical tab may follow them.
 const blanks = " \t\n\f\r"
 
-// byteOrderMark is blank space for SQLite, too: some editors begin a file with it.
+// byteOrderMark is also blank space in SQLite. Some editors start a file with it.
 const byteOrderMark = "\uFEFF"
 
 // isBlank reports whether a token is blank space or a comment.
@@ -73,8 +73,8 @@ func isBlank(token string) bool {
 		strings.HasPrefix(token, "/*") && len(token) > 2 || token == byteOrderMark
 }
 
-// tokenLength returns the length in bytes of the token at the start of s. Text that
-// SQLite refuses anyway may be split differently.
+// tokenLength returns the length in bytes of the token at the start of s. It may differ
+// from SQLite in text that SQLite refuses anyway.
 func tokenLength(s string) int {
 	switch c := s[0]; {
 	case strings.IndexByte(blanks, c) >= 0:
@@ -103,8 +103,8 @@ func through(s string, from int, end string) int {
 	return len(s)
 }
 
-// quotedLength returns the length of a string or name in quotes. A doubled quote is
-// part of it.
+// quotedLength returns the length of a string or name in quotes. A doubled quote does not
+// end it.
 func quotedLength(s string) int {
 	for i := 1; i < len(s); i++ {
 		if s[i] != s[0] {
@@ -118,8 +118,8 @@ func quotedLength(s string) int {
 	return len(s)
 }
 
-// parameterLength returns the length of a parameter. Its name may be one of Tcl's:
-// $a::b(c).
+// parameterLength returns the length of a parameter. Its name may have the form of a Tcl
+// variable, $a::b(c).
 func parameterLength(s string) int {
 	i, named := 1, false
 	for i < len(s) {

@@ -44,9 +44,9 @@ func TestParseStatement(t *testing.T) {
 	}
 }
 
-// FuzzStatement holds the tokenizer to SQLite's. Of a text that SQLite takes:
-// the parameters are those, and all those, that it wants to be given; and what
-// is put behind the statement is run if, and only if, it is seen as another.
+// FuzzStatement compares the tokenizer with SQLite's, for texts that SQLite accepts. The
+// parameters must be exactly those that SQLite asks for. Text after the statement must run
+// in SQLite if and only if ParseStatement sees a second statement.
 func FuzzStatement(f *testing.F) {
 	for _, seed := range []string{"SELECT 1", "SELECT :a, @b, $c::d(e), #f", "SELECT ':a''b', \":c\"\"\", [:d], `:e` -- :f\n, :g",
 		"SELECT x'00' /* :a */ /**/ /*/ :b */", ";\n-- c\n;SELECT 1;", "SELECT 'unended", "SELECT 1 /* unended", "SELECT 1 --",
@@ -85,7 +85,7 @@ func FuzzStatement(f *testing.F) {
 			if err := c.(sqlite.AuthorizerRegisterer).RegisterAuthorizer(authorize); err != nil {
 				return err
 			}
-			// A query may go on for ever, and a machine may be busy: that is not known then.
+			// A query may run forever, or the machine may be busy. Then the answer is not known.
 			wants := func(text string, params []string) (more, known bool) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
@@ -97,7 +97,7 @@ func FuzzStatement(f *testing.F) {
 				if err == nil {
 					rows.Close()
 				}
-				var e *sqlite.Error // the driver's own error is another
+				var e *sqlite.Error // the driver's own errors have another type
 				return err != nil && !errors.As(err, &e), ctx.Err() == nil
 			}
 			if _, err := c.(interface {

@@ -1,5 +1,5 @@
-// Package shellword makes words for the commands that the program suggests, and that
-// an operator pastes into a shell. It imports nothing of the program.
+// Package shellword quotes words of the commands that the program suggests and that an
+// operator pastes into a shell. It imports no other package of the program.
 package shellword
 
 import (
@@ -10,8 +10,8 @@ import (
 // safe are the characters that mean nothing to a shell.
 const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-// Plain reports whether a name may stand in a command line as it is: a shell takes it
-// for one word, and no command takes it for an option or a path.
+// Plain reports whether a name needs no quotes in a command line: a shell reads it as one
+// word, and no command reads it as an option or a path.
 func Plain(name string) bool {
 	return name != "" && name[0] != '-' && strings.Trim(name, safe) == ""
 }
@@ -24,9 +24,9 @@ func Quote(path string) string {
 	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
-// InText returns a name as it may stand in a sentence with commands in backquotes. A
-// name that is not Plain is quoted as a Go string in ASCII, with its backquotes
-// escaped: one would begin or end a command.
+// InText quotes a name for a sentence with commands in backquotes. A name that is not Plain
+// becomes a Go string in ASCII with escaped backquotes, which would otherwise start or end
+// a command.
 func InText(name string) string {
 	if Plain(name) {
 		return name

@@ -1,6 +1,6 @@
-// Package visible makes the texts of others safe to show: a name, a message or an error
-// may have characters that nobody sees, or that move the text around them. It imports
-// nothing of the program.
+// Package visible makes foreign text safe to show. A name, a message or an error may have
+// characters that are invisible, or that move the text around them. It imports no other
+// package of the program.
 package visible
 
 import (
@@ -11,13 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxMarks is how many combining marks may follow one another: a Vietnamese or a
-// Thai letter has two. A longer stack covers the lines above and below.
+// maxMarks is the largest number of consecutive combining marks. A Vietnamese or Thai
+// letter has two. A longer stack covers the lines above and below.
 const maxMarks = 2
 
 var (
-	// blank are printable characters that look like a blank or like nothing, beyond
-	// those that Unicode has tables for.
+	// blank has the printable characters that look like a blank or like nothing and are
+	// not in Unicode's own tables.
 	blank = &unicode.RangeTable{
 		R16: []unicode.Range16{
 			{Lo: 0x2800, Hi: 0x2800, Stride: 1}, // braille pattern blank
@@ -31,8 +31,8 @@ var (
 			{Lo: 0x1d159, Hi: 0x1d159, Stride: 1}, // musical null notehead
 		},
 	}
-	// rightToLeft are the blocks that Unicode keeps for scripts written from right
-	// to left. On a terminal their letters reorder the text around them.
+	// rightToLeft has Unicode's blocks for scripts that are written from right to left. On
+	// a terminal their letters reorder the text around them.
 	rightToLeft = &unicode.RangeTable{
 		R16: []unicode.Range16{
 			{Lo: 0x0590, Hi: 0x08ff, Stride: 1},
@@ -44,8 +44,8 @@ var (
 			{Lo: 0x1e800, Hi: 0x1efff, Stride: 1},
 		},
 	}
-	// jamo are the vowels and the final consonants of Hangul that join the letter
-	// before them, as a combining mark does.
+	// jamo has the vowels and final consonants of Hangul, which join the letter before
+	// them as a combining mark does.
 	jamo = &unicode.RangeTable{
 		R16: []unicode.Range16{
 			{Lo: 0x1160, Hi: 0x11ff, Stride: 1},
@@ -54,8 +54,8 @@ var (
 	}
 )
 
-// All reports whether each character of a text can be seen, in its place. It does not
-// tell apart letters that look alike.
+// All reports whether every character of a text is visible and in its place. It does not
+// distinguish letters that look alike.
 func All(text string) bool {
 	var s shower
 	for i := 0; i < len(text); {
@@ -68,11 +68,11 @@ func All(text string) bool {
 	return true
 }
 
-// Escape returns a text in which every character that cannot be seen is escaped as in
-// a Go string. It is for sentences; Quote is for a value by itself.
+// Escape escapes every invisible character of a text as in a Go string. Use it for
+// sentences, and Quote for single values.
 func Escape(text string) string { return EscapeUpTo(text, math.MaxInt) }
 
-// EscapeUpTo is Escape, cut to at most so many bytes, between two characters.
+// EscapeUpTo is Escape, cut between two characters to at most a number of bytes.
 func EscapeUpTo(text string, bytes int) string {
 	if len(text) <= bytes && All(text) {
 		return text
@@ -96,7 +96,7 @@ func EscapeUpTo(text string, bytes int) string {
 	return b.String()
 }
 
-// Quote returns a text in double quotes, as a Go string. All of it can be seen, and
+// Quote returns a text as a Go string in double quotes. All of the result is visible, and
 // strconv.Unquote reads it back.
 func Quote(text string) string {
 	if All(text) {
@@ -105,14 +105,13 @@ func Quote(text string) string {
 	return strconv.QuoteToASCII(text)
 }
 
-// shower looks at the characters of a text in their order. The zero value is for its
-// start.
+// shower examines the characters of a text in order. The zero value is ready for the first.
 type shower struct {
-	base  rune // the last character that is no combining mark, 0 if there is none
+	base  rune // the last character that is not a combining mark; 0 for none
 	marks int  // combining marks since base
 }
 
-// shows reports whether the next character, of so many bytes, can be seen.
+// shows reports whether the next character, of size bytes, is visible.
 func (s *shower) shows(r rune, size int) bool {
 	if r >= ' ' && r < 0x7f {
 		s.base, s.marks = r, 0
@@ -128,7 +127,7 @@ func (s *shower) shows(r rune, size int) bool {
 		return true
 	}
 	s.marks++
-	// A mark of one script shows nothing on a letter of another. A mark that belongs to
-	// no script fits every letter.
+	// A mark of one script is invisible on a letter of another. A mark without a script
+	// fits every letter.
 	return s.marks <= maxMarks && s.base > ' ' && (s.base > unicode.MaxASCII || unicode.Is(unicode.Inherited, r))
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/cis490/fleet-health/store/visible"
 )
 
-// TestAll has texts of which unicode.IsPrint is true throughout, whether they can be
-// seen or not.
+// TestAll has texts for which unicode.IsPrint is true throughout, visible or not.
 func TestAll(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
@@ -28,7 +27,7 @@ func TestAll(t *testing.T) {
 		"lab-05\u1160":                        false,
 		"lab-05\u3164":                        false,
 		"lab-05\uffa0":                        false,
-		"lab-05\u17b4":                        false, // Khmer vowels that nobody sees
+		"lab-05\u17b4":                        false, // invisible Khmer vowel
 		"lab-05\u2800":                        false, // braille blank
 		"lab-05\ufffc":                        false, // object replacement
 		"lab-05\U0001d159":                    false, // null notehead
@@ -36,14 +35,14 @@ func TestAll(t *testing.T) {
 		"lab-05\u2d7f":                        false, // Tifinagh joiner
 		"lab-05\u1039":                        false, // Myanmar stacker, on a digit
 		"lab-05\u1161":                        false, // a vowel that joins the 5
-		"\u0301lab":                           false, // nothing to stand on
+		"\u0301lab":                           false, // a mark without a letter
 		"lab \u0301":                          false,
 		"x" + strings.Repeat("\u0301", 3):     false,
 		"한" + strings.Repeat("\u1161", 3):     false,
 		"\u05e9\u05dc\u05d5\u05dd":            false, // Hebrew
 		"lab-\u0660\u0661":                    false, // Arabic digits
 		"lab-\U0001e900":                      false, // Adlam
-		"lab-05\u202e":                        false, // not printable, to begin with
+		"lab-05\u202e":                        false, // not printable
 		"lab\t05":                             false,
 		"lab\xff05":                           false,
 		"lab-\ufffd05":                        true,
@@ -58,8 +57,8 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// TestNothingThatUnicodeIgnoresShows holds All to the property of Unicode, and to
-// the categories of what has no glyph.
+// TestNothingThatUnicodeIgnoresShows compares All with Unicode's property of ignorable
+// characters, and with the categories of characters without a glyph.
 func TestNothingThatUnicodeIgnoresShows(t *testing.T) {
 	t.Parallel()
 	hidden := []*unicode.RangeTable{unicode.C, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
