@@ -52,7 +52,7 @@ func accessLine(text []byte) (a access, ok bool) {
 		return a, false
 	}
 	a.decoded = request[version+1] != 'H'
-	if a.client, ok = decoration(before); !ok {
+	if a.client, ok = parsePrefix(before); !ok {
 		return a, false
 	}
 	a.port = !combined || a.decoded // gunicorn logs addresses without a port
@@ -67,7 +67,7 @@ func isUnfinished(line []byte) bool {
 		return false
 	}
 	before, dated := cutDate(line[:quote])
-	_, ok := decoration(before)
+	_, ok := parsePrefix(before)
 	return dated && ok
 }
 
@@ -104,7 +104,7 @@ func cutDate(b []byte) (before []byte, ok bool) {
 // phrase follows: then the last quote is the request's.
 func lastEnd(request []byte) (end int, status int32) {
 	end = bytes.LastIndexByte(request, '"')
-	status, rest, ok := statusBehind(request, end)
+	status, rest, ok := statusAfter(request, end)
 	if !ok {
 		return -1, 0
 	}
@@ -129,7 +129,7 @@ func worstEnd(request []byte) (end int, status int32) {
 		}
 		at := from + i
 		from = at + 1
-		s, rest, ok := statusBehind(request, at)
+		s, rest, ok := statusAfter(request, at)
 		if !ok || s <= status || len(rest) < 2 {
 			continue
 		}
@@ -140,9 +140,9 @@ func worstEnd(request []byte) (end int, status int32) {
 	}
 }
 
-// statusBehind reads ` HTTP/1.1` before the quote at end, or ` 1.1`, and ` 200`
+// statusAfter reads ` HTTP/1.1` before the quote at end, or ` 1.1`, and ` 200`
 // after it. rest is what follows the status.
-func statusBehind(request []byte, end int) (status int32, rest []byte, ok bool) {
+func statusAfter(request []byte, end int) (status int32, rest []byte, ok bool) {
 	if end < 0 || end+1 >= len(request) || request[end+1] != ' ' {
 		return 0, nil, false
 	}
@@ -169,7 +169,7 @@ func cutStatus(b []byte) (status int32, rest []byte, ok bool) {
 
 // put returns what the line says of a host's PUT. ok is false for another
 // request, and for one that was not answered: 000 is no status.
-func (a *access) put() (f finding, ok bool) {
+func (a *access) put() (f outcome, ok bool) {
 	if string(a.method) != "PUT" || a.status < 100 || a.status > 599 {
 		return f, false
 	}
@@ -177,7 +177,7 @@ func (a *access) put() (f finding, ok bool) {
 	if !ok {
 		return f, false
 	}
-	return finding{host: host, status: a.status, client: withoutPort(a.client, a.port)}, true
+	return outcome{host: host, status: a.status, client: withoutPort(a.client, a.port)}, true
 }
 
 // episodeHost returns HOST of `/v1/episodes/HOST/NAME`, which may have a prefix: a

@@ -19,10 +19,10 @@ func BenchmarkMessage(b *testing.B) {
 		"other": `INFO:     stored ep-b2221a58008a05a6.tar.zst in 12 ms, 42604684 bytes`,
 	} {
 		b.Run(name, func(b *testing.B) {
-			var h hearing
-			from, text := speaker{pid: []byte("77")}, []byte(line)
+			var r messageReader
+			from, text := origin{pid: []byte("77")}, []byte(line)
 			for b.Loop() {
-				h.message(from, text, false, func(finding) {})
+				r.message(from, text, false, func(outcome) {})
 			}
 		})
 	}

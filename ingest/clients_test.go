@@ -20,8 +20,8 @@ func TestTheAddressOfAnAccessLine(t *testing.T) {
 		"INFO:     10.0.0.5 - ":                      "",
 		"":                                           "",
 	} {
-		var h hearing
-		h.message(speaker{pid: []byte("77")}, []byte(before+put), false, func(f finding) {
+		var r messageReader
+		r.message(origin{pid: []byte("77")}, []byte(before+put), false, func(f outcome) {
 			if got := clientAddress(f.client); got != want {
 				t.Errorf("the address of %q is %q, want %q", before, got, want)
 			}

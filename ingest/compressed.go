@@ -53,14 +53,14 @@ func formatOf(head []byte) format {
 	return format{}
 }
 
-// saysPacked reports whether a file is compressed by its name.
-func saysPacked(path string) bool {
+// namedCompressed reports whether a file is compressed by its name.
+func namedCompressed(path string) bool {
 	return slices.Contains([]string{".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".lzma", ".lz4", ".lz", ".z", ".zip", ".7z"}, strings.ToLower(filepath.Ext(path)))
 }
 
-// isPacked reports whether a file is compressed, or should be by its name.
-func isPacked(path string) bool {
-	if saysPacked(path) {
+// isCompressed reports whether a file is compressed, or should be by its name.
+func isCompressed(path string) bool {
+	if namedCompressed(path) {
 		return true
 	}
 	f, err := openPlain(path)
@@ -76,7 +76,7 @@ func isPacked(path string) bool {
 func (f *indexFile) decompress() error {
 	format := formatOf(f.head)
 	switch {
-	case format.name == "" && saysPacked(f.path) && !bytes.HasPrefix(f.head, []byte("{")):
+	case format.name == "" && namedCompressed(f.path) && !bytes.HasPrefix(f.head, []byte("{")):
 		return errors.New("it is not compressed as its name says")
 	case format.name == "":
 		return nil
@@ -146,11 +146,11 @@ func (g *gzipReader) next() error {
 	return err
 }
 
-// isBeingPacked reports whether a compressed file may not be whole yet: a file
+// isBeingCompressed reports whether a compressed file may not be whole yet: a file
 // beside it that is not compressed begins with the same content, and has as much.
 // It must be one that is read itself, or another file's lines would be lost without
 // a gap. Of a file that has no content yet, only the name tells.
-func (r *indexReader) isBeingPacked(path string) bool {
+func (r *indexReader) isBeingCompressed(path string) bool {
 	unpacked := strings.TrimSuffix(path, filepath.Ext(path))
 	f, err := openIndexFile(path)
 	if err == nil {
@@ -158,7 +158,7 @@ func (r *indexReader) isBeingPacked(path string) bool {
 	}
 	if err != nil || len(f.head) == 0 {
 		_, err := os.Lstat(unpacked)
-		return isPacked(path) && err == nil
+		return isCompressed(path) && err == nil
 	}
 	if f.stream == nil {
 		return false

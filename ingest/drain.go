@@ -14,9 +14,9 @@ type indexReader struct {
 	s      *store.Store
 	opts   IndexOptions
 	source int64
-	stored string      // the place that the database holds
-	began  filePlace   // where the pass began
-	gaps   []store.Gap // found, and to be stored with the next place: a pass that ends between the two would forget them
+	stored string      // the cursor that the database holds
+	began  indexCursor // where the pass began
+	gaps   []store.Gap // found, and to be stored with the next cursor: a pass that ends between the two would forget them
 	result *Result
 	parser indexParser
 }
@@ -27,7 +27,7 @@ var errAnotherFile = errors.New("it does not hold what was read of it")
 // drainOlder reads the rest of a file that is not the index any more. plain
 // tells whether there may be more of it the next time, which of a compressed one
 // there is not.
-func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor, at func(fileCursor) filePlace) (end fileCursor, plain bool, err error) {
+func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor, at func(fileCursor) indexCursor) (end fileCursor, plain bool, err error) {
 	f, err := openIndexFile(path)
 	if err != nil {
 		var atOpen *fs.PathError
@@ -42,9 +42,9 @@ func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor,
 }
 
 // drain reads a file from a cursor to its end, and returns the cursor there; at
-// makes the place to be stored of each cursor on the way. Parsing and storing
+// makes the cursor to be stored of each cursor on the way. Parsing and storing
 // overlap: on two cores that is nearly twice as quick.
-func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at func(fileCursor) filePlace) (end fileCursor, err error) {
+func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at func(fileCursor) indexCursor) (end fileCursor, err error) {
 	lines, err := f.from(c)
 	if err != nil {
 		return c, fmt.Errorf("index %w: %w", ErrUnread, err)
@@ -76,18 +76,18 @@ func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at 
 	return end, ctx.Err()
 }
 
-// save stores a chunk with the place after it, and the gaps that were found. It
+// save stores a chunk with the cursor after it, and the gaps that were found. It
 // does nothing if none of them is new.
-func (r *indexReader) save(ctx context.Context, c chunk, place string, size int64) error {
-	c.batch.State, c.batch.Gaps = place, r.gaps
-	if c.lines == 0 && place == r.stored && len(r.gaps) == 0 {
+func (r *indexReader) save(ctx context.Context, c chunk, cursor string, size int64) error {
+	c.batch.State, c.batch.Gaps = cursor, r.gaps
+	if c.lines == 0 && cursor == r.stored && len(r.gaps) == 0 {
 		return nil
 	}
 	saved, err := r.s.Save(ctx, c.batch)
 	if err != nil {
 		return err
 	}
-	r.stored = place
+	r.stored = cursor
 	r.result.Gaps = append(r.result.Gaps, r.gaps...)
 	r.gaps = nil
 	r.result.add(saved)

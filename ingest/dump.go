@@ -69,7 +69,7 @@ func (d *dumpReader) open(state string) (err error) {
 	if d.file, err = openPlain(d.opts.Path); err != nil {
 		return fmt.Errorf("journal export %w: %w", ErrUnread, err)
 	}
-	if c, ok := parseFilePlace(state); ok && c.matches(d.file.file) {
+	if c, ok := parseIndexCursor(state); ok && c.matches(d.file.file) {
 		d.begin = c.Offset
 	}
 	if _, err := d.file.file.Seek(d.begin, io.SeekStart); err != nil {
@@ -117,7 +117,7 @@ func (d *dumpReader) commit(ctx context.Context, whole bool) error {
 		if _, err := d.file.file.ReadAt(tail, at-int64(len(tail))); err != nil {
 			return fmt.Errorf("journal export %w: %w", ErrUnread, err)
 		}
-		b.State = filePlace{fileCursor: d.file.cursorAt(at, tail)}.String()
+		b.State = indexCursor{fileCursor: d.file.cursorAt(at, tail)}.String()
 	}
 	_, err := d.s.Save(ctx, b)
 	return err

@@ -40,8 +40,8 @@ type fileCursor struct {
 // and one more.
 const maxRotated = 8
 
-// filePlace is where reading a file that is rotated stands.
-type filePlace struct {
+// indexCursor is the stored cursor of a file that is rotated.
+type indexCursor struct {
 	fileCursor
 	// Rotated are the cursors of the files beside the index that were read to their
 	// ends, the last maxRotated of those that are not compressed: a writer may not
@@ -49,45 +49,45 @@ type filePlace struct {
 	Rotated []fileCursor `json:"rotated,omitempty"`
 }
 
-// parseFilePlace reads a stored place. ok is false for none, and for one that is
+// parseIndexCursor reads a stored cursor. ok is false for none, and for one that is
 // damaged or of another version of the scheme.
-func parseFilePlace(state string) (p filePlace, ok bool) {
+func parseIndexCursor(state string) (p indexCursor, ok bool) {
 	err := json.Unmarshal([]byte(state), &p)
 	if err != nil || !p.witnessed() || slices.ContainsFunc(p.Rotated, func(c fileCursor) bool { return !c.witnessed() }) {
-		return filePlace{}, false
+		return indexCursor{}, false
 	}
 	return p, true
 }
 
-// at returns the place with the cursor moved.
-func (p filePlace) at(c fileCursor) filePlace { return filePlace{c, p.Rotated} }
+// at returns the cursor with the cursor moved.
+func (p indexCursor) at(c fileCursor) indexCursor { return indexCursor{c, p.Rotated} }
 
-// with returns the place with a file beside the index remembered.
-func (p filePlace) with(c fileCursor) filePlace {
+// with returns the cursor with a file beside the index remembered.
+func (p indexCursor) with(c fileCursor) indexCursor {
 	rotated := append(p.without(c).Rotated, c)
-	return filePlace{p.fileCursor, rotated[max(0, len(rotated)-maxRotated):]}
+	return indexCursor{p.fileCursor, rotated[max(0, len(rotated)-maxRotated):]}
 }
 
-// moved returns the place with the cursor of a file beside the index moved.
-func (p filePlace) moved(c, to fileCursor) filePlace {
+// moved returns the cursor with the cursor of a file beside the index moved.
+func (p indexCursor) moved(c, to fileCursor) indexCursor {
 	rotated := slices.Clone(p.Rotated)
 	for i := range rotated {
 		if rotated[i].identity == c.identity {
 			rotated[i] = to
 		}
 	}
-	return filePlace{p.fileCursor, rotated}
+	return indexCursor{p.fileCursor, rotated}
 }
 
-// without returns the place with a file beside the index forgotten.
-func (p filePlace) without(c fileCursor) filePlace {
+// without returns the cursor with a file beside the index forgotten.
+func (p indexCursor) without(c fileCursor) indexCursor {
 	rotated := slices.DeleteFunc(slices.Clone(p.Rotated), func(known fileCursor) bool { return known.identity == c.identity })
-	return filePlace{p.fileCursor, rotated}
+	return indexCursor{p.fileCursor, rotated}
 }
 
 // knows tells whether a file beside the index was read to its end, and was not
 // written to since.
-func (p filePlace) knows(s sibling) bool {
+func (p indexCursor) knows(s sibling) bool {
 	return slices.ContainsFunc(p.Rotated, func(c fileCursor) bool {
 		return c.identity == s.identity && c.Offset == s.size && c.ModTime == s.modTime
 	})
@@ -101,7 +101,7 @@ func (c fileCursor) witnessed() bool {
 		c.HeadLen >= 0 && c.HeadLen <= min(c.Offset, headBytes)
 }
 
-func (p filePlace) String() string {
+func (p indexCursor) String() string {
 	b, err := json.Marshal(p)
 	if err != nil {
 		return ""

@@ -150,8 +150,8 @@ func FuzzMessage(f *testing.F) {
 		if got, want := saysMissing(text), bytes.Contains(asciiLower(text), missingMark); got != want {
 			t.Fatalf("missing header found is %v, want %v", got, want)
 		}
-		var h hearing
-		h.message(speaker{}, text, warning, func(found finding) {
+		var r messageReader
+		r.message(origin{}, text, warning, func(found outcome) {
 			if found.status == 0 && text[0] != '{' && !bytes.Contains(stripColour(text), []byte("host=")) {
 				t.Fatalf("host %q from a line that names none", found.host)
 			}
@@ -266,8 +266,8 @@ func checkLines(t *testing.T, lines *lineReader, content []byte, want []span, to
 		if got.long && got.hash != xxhash.Sum64(whole) || !got.long && len(got.head) != len(whole) {
 			t.Fatalf("line %d: %d of %d bytes, hash %x", i, len(got.head), len(whole), got.hash)
 		}
-		if behind := content[max(0, lines.offset-tailBytes):lines.offset]; lines.offset != int64(at.to+1) || !bytes.Equal(behind, lines.behind()) {
-			t.Fatalf("behind line %d, at %d, stand %.40q, want %.40q", i, lines.offset, lines.behind(), behind)
+		if behind := content[max(0, lines.offset-tailBytes):lines.offset]; lines.offset != int64(at.to+1) || !bytes.Equal(behind, lines.tail()) {
+			t.Fatalf("behind line %d, at %d, stand %.40q, want %.40q", i, lines.offset, lines.tail(), behind)
 		}
 	}
 	if got, err := lines.next(); !errors.Is(err, io.EOF) || lines.torn() != torn {
@@ -278,29 +278,29 @@ func checkLines(t *testing.T, lines *lineReader, content []byte, want []span, to
 	}
 }
 
-// FuzzCursorState reads arbitrary text as the place of a file. What is taken is
+// FuzzCursorState reads arbitrary text as the cursor of a file. What is taken is
 // written and read again as the same, and matches no file but one that holds as
 // many bytes as were read, and the last of them.
 func FuzzCursorState(f *testing.F) {
 	content := bytes.Repeat([]byte("0123456789abcde\n"), 100)
 	file := &indexFile{head: content[:headBytes], info: info(f)}
 	for _, offset := range []int64{0, 16, 512, 1024, 1600, 1616} {
-		place := filePlace{fileCursor: file.cursorAt(offset, content[:min(offset, 1600)])}
-		f.Add(place.String())
-		f.Add(place.with(place.fileCursor).String())
-		place.TailLen, place.HeadLen, place.TailHash, place.HeadHash = 0, 0, hexHash(nil), hexHash(nil)
-		f.Add(place.String())
+		cursor := indexCursor{fileCursor: file.cursorAt(offset, content[:min(offset, 1600)])}
+		f.Add(cursor.String())
+		f.Add(cursor.with(cursor.fileCursor).String())
+		cursor.TailLen, cursor.HeadLen, cursor.TailHash, cursor.HeadHash = 0, 0, hexHash(nil), hexHash(nil)
+		f.Add(cursor.String())
 	}
 	f.Add(`{"v":1,"cursor":"s=1","at":5,"boot":"b","boots":{"b":1},"fresh":["b"]}`)
 	f.Fuzz(func(t *testing.T, state string) {
-		place, ok := parseFilePlace(state)
-		if ok && place.matches(bytes.NewReader(content)) {
-			if n := place.Offset; n > int64(len(content)) || place.TailHash != hexHash(content[max(0, n-tailBytes):n]) {
+		cursor, ok := parseIndexCursor(state)
+		if ok && cursor.matches(bytes.NewReader(content)) {
+			if n := cursor.Offset; n > int64(len(content)) || cursor.TailHash != hexHash(content[max(0, n-tailBytes):n]) {
 				t.Fatalf("%s matches %d bytes", state, len(content))
 			}
 		}
-		if again, same := parseFilePlace(place.String()); ok && (!same || again.String() != place.String()) {
-			t.Fatalf("%s is written %s", state, place)
+		if again, same := parseIndexCursor(cursor.String()); ok && (!same || again.String() != cursor.String()) {
+			t.Fatalf("%s is written %s", state, cursor)
 		}
 		c, ok := parseJournalCursor(state)
 		if ok && c.Version != cursorVersion {
@@ -317,9 +317,9 @@ func info(f *testing.F) os.FileInfo {
 	return info
 }
 
-// FuzzJournalctlSays cuts what journalctl says anywhere: the files that were left
+// FuzzJournalctlStderr cuts what journalctl says anywhere: the files that were left
 // out are the same, and no message makes up more of them than it has lines.
-func FuzzJournalctlSays(f *testing.F) {
+func FuzzJournalctlStderr(f *testing.F) {
 	for _, said := range []string{
 		"<31>Failed to open journal file j/system@b.journal: No data available\n<28>Journal file j/system@b.journal is truncated, ignoring file.\n",
 		"<31>Failed to open directory '/x/cc': Permission denied\n<31>Root directory /x added.\n",
@@ -334,12 +334,12 @@ func FuzzJournalctlSays(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said []byte, cut int) {
 		cut = min(max(cut, 0), len(said))
-		var whole, halves journalctlSays
+		var whole, halves journalctlStderr
 		whole.Write(said)
 		halves.Write(said[:cut])
 		halves.Write(said[cut:])
-		if !maps.Equal(whole.leftOut(), halves.leftOut()) || whole.said() != halves.said() {
-			t.Errorf("cut at %d: got %q %s, want %q %s", cut, halves.left, halves.said(), whole.left, whole.said())
+		if !maps.Equal(whole.leftOut(), halves.leftOut()) || whole.quoted() != halves.quoted() {
+			t.Errorf("cut at %d: got %q %s, want %q %s", cut, halves.left, halves.quoted(), whole.left, whole.quoted())
 		}
 		if lines := bytes.Count(said, []byte("\n")) + 1; len(whole.left) > min(lines, maxLeftOut+1) || len(whole.kept) > 200 {
 			t.Errorf("%d files left out in %d lines, %d bytes kept", len(whole.left), lines, len(whole.kept))

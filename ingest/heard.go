@@ -16,13 +16,13 @@ type Heard struct {
 // maxSample bounds the sample of a line, in bytes.
 const maxSample = 200
 
-// add takes an entry into account. told says that it told of a host's PUT.
-func (h *Heard) add(e *entry, told bool) {
+// add takes an entry into account. understood says that it told of a host's PUT.
+func (h *Heard) add(e *entry, understood bool) {
 	if h.Entries++; h.Entries == 1 || e.at < h.Oldest {
 		h.Oldest = e.at
 	}
 	h.Newest = max(h.Newest, e.at)
-	if told {
+	if understood {
 		return
 	}
 	if likely := bytes.Contains(e.message, []byte("episodes")); likely || !h.likely {

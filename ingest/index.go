@@ -105,23 +105,23 @@ func (r *indexReader) read(ctx context.Context, stored store.Cursor) error {
 		return fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
 	defer current.Close()
-	place, ok := parseFilePlace(stored.State)
-	r.began = place
-	if place, err = r.readLate(ctx, place, current); err != nil {
+	cursor, ok := parseIndexCursor(stored.State)
+	r.began = cursor
+	if cursor, err = r.readLate(ctx, cursor, current); err != nil {
 		return err
 	}
-	facts, err := surveyIndex(indexFacts{place: place, stored: ok, newest: stored.NewestAt, now: r.opts.Now, rebuild: r.opts.Rotated}, current)
+	facts, err := surveyIndex(indexFacts{cursor: cursor, stored: ok, newest: stored.NewestAt, now: r.opts.Now, rebuild: r.opts.Rotated}, current)
 	if err != nil && facts.goesOn() {
-		r.olderGap(r.opts.Path, place.ModTime, err)
+		r.olderGap(r.opts.Path, cursor.ModTime, err)
 	} else if err != nil {
 		return fmt.Errorf("index %w: %w", ErrUnread, err)
 	}
-	return r.act(ctx, planIndex(facts), place, current)
+	return r.act(ctx, planIndex(facts), cursor, current)
 }
 
 // act does what is planned. A file that was rotated away and cannot be read must not
 // keep the index itself from being read.
-func (r *indexReader) act(ctx context.Context, p indexPlan, place filePlace, current *indexFile) error {
+func (r *indexReader) act(ctx context.Context, p indexPlan, cursor indexCursor, current *indexFile) error {
 	if p.gap != nil {
 		r.gaps, r.parser.again = append(r.gaps, *p.gap), true
 	}
@@ -129,19 +129,19 @@ func (r *indexReader) act(ctx context.Context, p indexPlan, place filePlace, cur
 		var err error
 		switch step.do {
 		case readIndex:
-			_, err = r.drain(ctx, current, step.from, place.at)
+			_, err = r.drain(ctx, current, step.from, cursor.at)
 			return err
 		case readCopy:
-			_, _, err = r.drainOlder(ctx, step.path, fileCursor{}, func(fileCursor) filePlace { return place })
+			_, _, err = r.drainOlder(ctx, step.path, fileCursor{}, func(fileCursor) indexCursor { return cursor })
 		case readOlder:
 			var end fileCursor
 			var plain bool
-			end, plain, err = r.drainOlder(ctx, step.path, step.from, func(c fileCursor) filePlace {
+			end, plain, err = r.drainOlder(ctx, step.path, step.from, func(c fileCursor) indexCursor {
 				c.ModTime = min(c.ModTime, p.unread) // the files after this one may have an earlier time
-				return place.at(c)
+				return cursor.at(c)
 			})
 			if plain {
-				place = place.with(end)
+				cursor = cursor.with(end)
 			}
 		}
 		if errors.Is(err, ErrUnread) {
@@ -155,7 +155,7 @@ func (r *indexReader) act(ctx context.Context, p indexPlan, place filePlace, cur
 
 // olderGap notes that the rest of a file that was rotated away may be missing.
 func (r *indexReader) olderGap(path string, from int64, err error) {
-	if r.isBeingPacked(path) {
+	if r.isBeingCompressed(path) {
 		return
 	}
 	r.gaps = append(r.gaps, store.Gap{Reason: store.GapRotated, From: from, To: r.opts.Now,
@@ -163,40 +163,40 @@ func (r *indexReader) olderGap(path string, from int64, err error) {
 }
 
 // readLate reads what was written to the files beside the index after they had been
-// read to their ends, and returns the place with them. A compressed file does not
+// read to their ends, and returns the cursor with them. A compressed file does not
 // grow any more.
-func (r *indexReader) readLate(ctx context.Context, place filePlace, current *indexFile) (filePlace, error) {
-	if len(place.Rotated) == 0 {
-		return place, nil
+func (r *indexReader) readLate(ctx context.Context, cursor indexCursor, current *indexFile) (indexCursor, error) {
+	if len(cursor.Rotated) == 0 {
+		return cursor, nil
 	}
 	files, err := beside(r.opts.Path, current.info)
 	if err != nil {
-		return place, nil // the next pass may be allowed to look
+		return cursor, nil // the next pass may be allowed to look
 	}
-	for _, c := range place.Rotated {
-		path, v := planLate(place, c, files, copyOf(c, files))
-		switch v {
+	for _, c := range cursor.Rotated {
+		path, reason := planLate(cursor, c, files, copyOf(c, files))
+		switch reason {
 		case lateUnchanged:
 			continue
 		case lateGone:
-			place = place.without(c)
+			cursor = cursor.without(c)
 			continue
 		}
-		end, plain, err := r.drainOlder(ctx, path, c, func(to fileCursor) filePlace { return place.moved(c, to) })
+		end, plain, err := r.drainOlder(ctx, path, c, func(to fileCursor) indexCursor { return cursor.moved(c, to) })
 		if plain && !errors.Is(err, errAnotherFile) {
-			place = place.moved(c, end)
+			cursor = cursor.moved(c, end)
 		} else {
-			place = place.without(c)
+			cursor = cursor.without(c)
 		}
 		switch {
 		case err == nil, errors.Is(err, errAnotherFile):
 		case errors.Is(err, ErrUnread):
 			r.olderGap(path, c.ModTime, err)
 		default:
-			return place, err
+			return cursor, err
 		}
 	}
-	return place, nil
+	return cursor, nil
 }
 
 // openPlain opens a regular file without following a link or waiting for a FIFO.

@@ -46,7 +46,7 @@ func (p *indexParser) parse(ctx context.Context, f *indexFile, lines *lineReader
 		if ended {
 			c.err, c.torn = nil, lines.torn()
 		}
-		c.end, c.read = f.cursorAt(lines.offset, lines.behind()), lines.offset-begin
+		c.end, c.read = f.cursorAt(lines.offset, lines.tail()), lines.offset-begin
 		select {
 		case out <- c:
 		case <-ctx.Done():

@@ -12,14 +12,14 @@ import (
 // indexFacts are what the plan of a pass over the index depends on. Times are
 // microseconds.
 type indexFacts struct {
-	place   filePlace // where the last pass stopped
-	stored  bool      // there is such a place
-	newest  int64     // time of the newest ship that is stored, 0 for none
+	cursor  indexCursor // where the last pass stopped
+	stored  bool        // there is such a cursor
+	newest  int64       // time of the newest ship that is stored, 0 for none
 	now     int64
-	rebuild bool // without a place, read the files that were rotated away, too
+	rebuild bool // without a cursor, read the files that were rotated away, too
 
 	current sibling // the index
-	holds   bool    // it holds what was read before the place
+	holds   bool    // it holds what was read before the cursor
 	beside  []sibling
 	own     int // which of beside is the file that was read, -1 for none
 }
@@ -53,7 +53,7 @@ const (
 
 // indexPlan is what a pass reads, in this order, and why.
 type indexPlan struct {
-	why    indexReason
+	reason indexReason
 	steps  []indexStep
 	gap    *store.Gap // what may be missing, nil if nothing is
 	since  int64      // time from which on lines of an older file that cannot be read are missing
@@ -63,27 +63,27 @@ type indexPlan struct {
 // planIndex decides what a pass reads of the index and the files beside it.
 func planIndex(f indexFacts) indexPlan {
 	current := indexStep{do: readIndex, path: f.current.path}
-	p := indexPlan{since: min(cmp.Or(f.newest, f.place.ModTime, f.now), f.now), unread: math.MaxInt64}
+	p := indexPlan{since: min(cmp.Or(f.newest, f.cursor.ModTime, f.now), f.now), unread: math.MaxInt64}
 	switch {
 	case f.goesOn():
-		p.why = goesOn
-		if f.place.Offset == 0 {
-			p.why, p.since = wasEmpty, f.place.ModTime
+		p.reason = goesOn
+		if f.cursor.Offset == 0 {
+			p.reason, p.since = wasEmpty, f.cursor.ModTime
 			p.steps = stepsOf(readCopy, f.copies())
 		}
-		current.from = f.place.fileCursor
+		current.from = f.cursor.fileCursor
 	case f.stored:
-		p.why, p.unread = isAnother, f.place.ModTime
+		p.reason, p.unread = isAnother, f.cursor.ModTime
 		if f.own >= 0 {
-			p.steps = []indexStep{{readOlder, f.beside[f.own].path, f.place.fileCursor}}
+			p.steps = []indexStep{{readOlder, f.beside[f.own].path, f.cursor.fileCursor}}
 		}
 		p.steps = append(p.steps, stepsOf(readOlder, f.later())...)
 		p.gap = f.missing(p.since)
 	case f.rebuild:
-		p.why = isRebuild
+		p.reason = isRebuild
 		p.steps = stepsOf(readOlder, f.older())
 	default:
-		p.why = neverRead
+		p.reason = neverRead
 	}
 	p.steps = append(p.steps, current)
 	return p
@@ -100,7 +100,7 @@ func stepsOf(do indexAction, files []sibling) (steps []indexStep) {
 // goesOn reports whether the index is the file that was read. Any file holds
 // nothing: of an empty one, only the identity tells.
 func (f indexFacts) goesOn() bool {
-	return f.stored && f.holds && (f.place.Offset > 0 || f.place.identity == f.current.identity)
+	return f.stored && f.holds && (f.cursor.Offset > 0 || f.cursor.identity == f.current.identity)
 }
 
 // older returns all files that were rotated away, oldest first.
@@ -114,30 +114,30 @@ func (f indexFacts) older() (files []sibling) {
 }
 
 // clockWentBack reports whether the times of files tell nothing.
-func (f indexFacts) clockWentBack() bool { return f.current.modTime < f.place.ModTime }
+func (f indexFacts) clockWentBack() bool { return f.current.modTime < f.cursor.ModTime }
 
 // copies returns the files that may be copies of an index that was empty when it
 // was read.
 func (f indexFacts) copies() []sibling {
 	return slices.DeleteFunc(f.older(), func(one sibling) bool {
-		return f.place.knows(one) || !f.clockWentBack() && one.modTime <= f.place.ModTime
+		return f.cursor.knows(one) || !f.clockWentBack() && one.modTime <= f.cursor.ModTime
 	})
 }
 
 // later returns the files, but for the one that was read, that may have been
 // written since, oldest first.
 func (f indexFacts) later() []sibling {
-	read := f.place.identity
+	read := f.cursor.identity
 	return slices.DeleteFunc(f.older(), func(one sibling) bool {
 		switch {
-		case f.own >= 0 && one.path == f.beside[f.own].path, f.place.knows(one):
+		case f.own >= 0 && one.path == f.beside[f.own].path, f.cursor.knows(one):
 			return true
 		case one.identity == read, f.clockWentBack():
 			return false
-		case f.current.identity != read && one.Born > f.place.Born && !one.packed:
+		case f.current.identity != read && one.Born > f.cursor.Born && !one.compressed:
 			return false // it was made since, whatever the clock said by then
 		}
-		return one.modTime < f.place.ModTime
+		return one.modTime < f.cursor.ModTime
 	})
 }
 
@@ -145,7 +145,7 @@ func (f indexFacts) later() []sibling {
 // one was found and can be read to its end.
 func (f indexFacts) missing(since int64) *store.Gap {
 	g := &store.Gap{From: since, To: f.now}
-	read := f.place.fileCursor
+	read := f.cursor.fileCursor
 	switch changed := f.changed(); {
 	case changed != nil && changed.size < read.Offset:
 		g.Reason = store.GapTruncated
@@ -153,13 +153,13 @@ func (f indexFacts) missing(since int64) *store.Gap {
 	case changed != nil:
 		g.Reason = store.GapRewritten
 		g.Detail = fmt.Sprintf("the index holds other bytes than those read before byte %d", read.Offset)
-	case f.own >= 0 || read.Offset == 0 && slices.ContainsFunc(f.later(), func(one sibling) bool { return one.packed }):
+	case f.own >= 0 || read.Offset == 0 && slices.ContainsFunc(f.later(), func(one sibling) bool { return one.compressed }):
 		// Nothing tells which compressed file an empty index has become, but all new
 		// ones are read.
 		return nil
 	default:
 		g.Reason = store.GapRotated
-		g.Detail = fmt.Sprintf("another index is in place, and the one read up to byte %d was not found beside it", read.Offset)
+		g.Detail = fmt.Sprintf("another index is in cursor, and the one read up to byte %d was not found beside it", read.Offset)
 	}
 	if f.own >= 0 {
 		g.Detail += "; a copy of it was found and read to its end"
@@ -171,30 +171,30 @@ func (f indexFacts) missing(since int64) *store.Gap {
 
 // changed returns the file that was read, if it holds other bytes now; otherwise nil.
 func (f indexFacts) changed() *sibling {
-	if f.place.identity == f.current.identity {
+	if f.cursor.identity == f.current.identity {
 		return &f.current
 	}
-	i := slices.IndexFunc(f.beside, func(one sibling) bool { return one.identity == f.place.identity })
+	i := slices.IndexFunc(f.beside, func(one sibling) bool { return one.identity == f.cursor.identity })
 	if i < 0 || i == f.own {
 		return nil
 	}
 	return &f.beside[i]
 }
 
-// lateVerdict is what is done with a file that was read to its end and rotated away.
-type lateVerdict string
+// lateReason is what is done with a file that was read to its end and rotated away.
+type lateReason string
 
 const (
-	lateUnchanged lateVerdict = "it has not grown since"
-	lateGrown     lateVerdict = "its writer may have added lines"
-	latePacked    lateVerdict = "it is gone, but a copy or a compressed file holds it"
-	lateGone      lateVerdict = "it is gone"
+	lateUnchanged lateReason = "it has not grown since"
+	lateGrown     lateReason = "its writer may have added lines"
+	lateCopied    lateReason = "it is gone, but a copy or a compressed file holds it"
+	lateGone      lateReason = "it is gone"
 )
 
-// planLate decides about one of the files that the place remembers. A writer goes on
+// planLate decides about one of the files that the cursor remembers. A writer goes on
 // writing to a file until it opens the index anew. elsewhere is the path of another
 // file that holds what was read of it, "" for none.
-func planLate(p filePlace, c fileCursor, beside []sibling, elsewhere string) (path string, v lateVerdict) {
+func planLate(p indexCursor, c fileCursor, beside []sibling, elsewhere string) (path string, reason lateReason) {
 	i := slices.IndexFunc(beside, func(one sibling) bool { return one.identity == c.identity })
 	switch {
 	case i >= 0 && p.knows(beside[i]):
@@ -202,7 +202,7 @@ func planLate(p filePlace, c fileCursor, beside []sibling, elsewhere string) (pa
 	case i >= 0:
 		return beside[i].path, lateGrown
 	case elsewhere != "":
-		return elsewhere, latePacked
+		return elsewhere, lateCopied
 	}
 	return "", lateGone
 }

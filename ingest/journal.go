@@ -68,7 +68,7 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 	if err != nil {
 		r.gap(r.unread(onlyMissed))
 	}
-	if saveErr := r.save(ctx, r.place(), !result.Capped && (err == nil || onlyMissed)); saveErr != nil {
+	if saveErr := r.save(ctx, r.cursorState(), !result.Capped && (err == nil || onlyMissed)); saveErr != nil {
 		return result, saveErr
 	}
 	return result, err
@@ -115,7 +115,7 @@ func (r *journalFollower) readOn(ctx context.Context) error {
 	}
 	r.at.mode, r.at.awaited = modeFollow, r.begin.Cursor
 	if r.begin.At > r.now+store.FutureTolerance || r.begin.Clock > 0 {
-		r.lookBehind()
+		r.dueHidden()
 	}
 	// Not --after-cursor: with a filter it loses an entry if the cursor's own
 	// entry was deleted (systemd issue 30288). --cursor begins with that entry.
@@ -205,9 +205,9 @@ func (r *journalFollower) lookBack(ctx context.Context) error {
 	return nil
 }
 
-// place returns the cursor to store.
-func (r *journalFollower) place() string {
-	r.keepPlace()
+// cursorState returns the cursor to store.
+func (r *journalFollower) cursorState() string {
+	r.keepReached()
 	r.at.Clock = 0
 	if r.at.At > r.now+store.FutureTolerance {
 		r.at.Clock = r.now

@@ -28,10 +28,10 @@ func (r *journalFollower) due(since int64, boots ...string) {
 	}
 }
 
-// lookBehind makes the stretch due that the clock's going back may have hidden.
+// dueHidden makes the stretch due that the clock's going back may have hidden.
 // A day before the entry that is ahead was read by the pass that met it first:
 // from then on, only what was written since the last pass is looked at.
-func (r *journalFollower) lookBehind() {
+func (r *journalFollower) dueHidden() {
 	r.ahead = true
 	if last := r.begin.Clock; last > 0 && last <= r.now {
 		// One of all boots goes on to the end of the journal.
@@ -50,14 +50,14 @@ func (r *journalFollower) readStretches(ctx context.Context) error {
 		r.at.mode, r.at.awaited, r.at.same = modeBack, "", 0
 	}
 	for len(r.at.Again) > 0 {
-		r.stretch, r.mark = &r.at.Again[0], r.mark[:0]
-		r.at.resume, r.at.resumed = nil, instant{}
+		r.stretch, r.reached = &r.at.Again[0], r.reached[:0]
+		r.at.resume, r.at.resumed = nil, entryTime{}
 		if begun := *r.stretch; begun.Cursor != "" {
 			r.at.resume, r.stepNoted = &begun, true // an earlier pass has noted it
 		}
 		err := r.follow(ctx, r.stretch.seek()...)
-		r.keepPlace()
-		r.stretch, r.at.resume, r.at.resumed = nil, nil, instant{}
+		r.keepReached()
+		r.stretch, r.at.resume, r.at.resumed = nil, nil, entryTime{}
 		if err != nil || r.result.Capped {
 			return err
 		}
@@ -74,35 +74,35 @@ func (r *journalFollower) noteResumed(e *entry, v verdict) {
 	case v != entryReached:
 		r.at.resume = nil
 	case sameEntry(e.cursor, []byte(r.at.resume.Cursor)):
-		r.at.resume, r.at.resumed = nil, instant{e.at, e.monotonic, bytes.Clone(e.boot)}
+		r.at.resume, r.at.resumed = nil, entryTime{e.at, e.monotonic, bytes.Clone(e.boot)}
 	}
 }
 
-// markPlace notes how far the stretch was read: up to the first entry with the time
+// noteReached notes how far the stretch was read: up to the first entry with the time
 // of the last one.
-func (r *journalFollower) markPlace(e *entry) {
+func (r *journalFollower) noteReached(e *entry) {
 	if !r.when.is(e) {
-		r.mark, r.stretch.At, r.stretch.Monotonic = append(r.mark[:0], e.cursor...), e.at, e.monotonic
+		r.reached, r.stretch.At, r.stretch.Monotonic = append(r.reached[:0], e.cursor...), e.at, e.monotonic
 	}
 }
 
-// keepPlace stores in the stretch how far it was read.
-func (r *journalFollower) keepPlace() {
-	if r.stretch != nil && len(r.mark) > 0 {
-		r.stretch.Cursor = string(r.mark)
+// keepReached stores in the stretch how far it was read.
+func (r *journalFollower) keepReached() {
+	if r.stretch != nil && len(r.reached) > 0 {
+		r.stretch.Cursor = string(r.reached)
 	}
 }
 
 // noteLeft remembers the files that journalctl leaves out and that may hold what
 // was not read before.
 func (r *journalFollower) noteLeft() {
-	r.left = r.says.leftOut()
+	r.left = r.stderr.leftOut()
 	since := r.readBefore() // earlier than that of what is missed, if the clock has gone back
 	if r.at.Missed != nil {
 		since = min(since, r.at.Missed.Since)
 	}
 	for path, reason := range r.left {
-		if !mayHoldUnread(path, since) || r.opts.Directory == "" && isOthers(path) {
+		if !mayHoldUnread(path, since) || r.opts.Directory == "" && isOtherUsers(path) {
 			continue
 		}
 		if r.at.Missed == nil {
@@ -114,7 +114,7 @@ func (r *journalFollower) noteLeft() {
 			if m.Damaged == nil {
 				m.Damaged = map[string]string{}
 			}
-			m.Damaged[path] = markOf(path)
+			m.Damaged[path] = fingerprint(path)
 		}
 	}
 }
@@ -150,9 +150,9 @@ func (r *journalFollower) readMissed(ctx context.Context) error {
 		return nil
 	}
 	if r.newlyLeft() { // one that is just being made is whole a moment later
-		r.says = &journalctlSays{}
+		r.stderr = &journalctlStderr{}
 		none := func(out io.Reader) error { _, err := io.Copy(io.Discard, out); return err }
-		if err := runJournalctl(ctx, r.opts, append(entryArgs(r.opts), "--lines=0"), r.says, none); err != nil {
+		if err := runJournalctl(ctx, r.opts, append(entryArgs(r.opts), "--lines=0"), r.stderr, none); err != nil {
 			return err
 		}
 		r.noteLeft()
@@ -199,8 +199,8 @@ func (r *journalFollower) missedDue(ctx context.Context) error {
 
 // boots lists the boots of the journal.
 func (r *journalFollower) boots(ctx context.Context) ([]string, error) {
-	r.says = &journalctlSays{}
-	boots, err := listBoots(ctx, r.opts, r.says)
+	r.stderr = &journalctlStderr{}
+	boots, err := listBoots(ctx, r.opts, r.stderr)
 	r.noteLeft()
 	return boots, err
 }

@@ -32,8 +32,8 @@ func entryArgs(opts JournalOptions) []string {
 
 // listBoots returns the boots of which the journal holds entries, of any unit,
 // in no order.
-func listBoots(ctx context.Context, opts JournalOptions, says *journalctlSays) (boots []string, err error) {
-	err = runJournalctl(ctx, opts, []string{"--field=_BOOT_ID"}, says, func(out io.Reader) error {
+func listBoots(ctx context.Context, opts JournalOptions, stderr *journalctlStderr) (boots []string, err error) {
+	err = runJournalctl(ctx, opts, []string{"--field=_BOOT_ID"}, stderr, func(out io.Reader) error {
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
 			if id := lines.Text(); isBootID(id) {
@@ -52,8 +52,8 @@ func isBootID(id string) bool {
 // runJournalctl runs journalctl in a process group of its own, gives its output
 // to read, and kills the group when read returns early, when ctx ends, or when
 // nothing comes for the timeout. What fails in journalctl is ErrUnread; files
-// that it left out are no failure, but stand in says.
-func runJournalctl(parent context.Context, opts JournalOptions, args []string, says *journalctlSays, read func(io.Reader) error) error {
+// that it left out are no failure, but stand in stderr.
+func runJournalctl(parent context.Context, opts JournalOptions, args []string, stderr *journalctlStderr, read func(io.Reader) error) error {
 	args = append([]string{"--no-pager", "--quiet"}, args...)
 	if opts.Directory != "" {
 		args = append(args, "--directory="+opts.Directory)
@@ -67,7 +67,7 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, s
 	// The last value of a name counts.
 	cmd.Env = append(cmd.Environ(), "SYSTEMD_LOG_LEVEL=debug", "SYSTEMD_LOG_TARGET=console-prefixed",
 		"SYSTEMD_LOG_COLOR=0", "SYSTEMD_LOG_LOCATION=0", "SYSTEMD_LOG_TID=0", "SYSTEMD_LOG_TIME=0")
-	cmd.Stderr = says
+	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return fmt.Errorf("journal %w: %w", ErrUnread, err)
@@ -95,15 +95,15 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, s
 	case context.Cause(ctx) == errTimeout:
 		return fmt.Errorf("journal %w: journalctl gave nothing for %s and was killed", ErrUnread, opts.Timeout)
 	case errors.Is(readErr, io.ErrUnexpectedEOF) && cmd.ProcessState.Exited():
-		return fmt.Errorf("journal %w: %w%s", ErrUnread, errMidEntry, says.said())
+		return fmt.Errorf("journal %w: %w%s", ErrUnread, errMidEntry, stderr.quoted())
 	case errors.Is(readErr, errStream) || errors.Is(readErr, io.ErrUnexpectedEOF):
-		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, readErr, says.said())
+		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, readErr, stderr.quoted())
 	case readErr != nil:
 		return readErr
 	case waitErr != nil && watched.ended && cmd.ProcessState.Exited():
-		return fmt.Errorf("journal %w: %w: %w%s", ErrUnread, errExit, waitErr, says.said())
+		return fmt.Errorf("journal %w: %w: %w%s", ErrUnread, errExit, waitErr, stderr.quoted())
 	case waitErr != nil && watched.ended:
-		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, waitErr, says.said())
+		return fmt.Errorf("journal %w: journalctl: %w%s", ErrUnread, waitErr, stderr.quoted())
 	}
 	return nil
 }

@@ -30,50 +30,50 @@ type entryReader struct {
 	batch   *store.Batch
 	last    int64 // time of the entry before
 	seen    int   // entries since the last batch
-	when    instant
+	when    entryTime
 	twins   map[uint64]uint64 // how many of the entries of that time are alike, by their hash
 	hash    uint64            // of the entry at hand
 
-	hearing
-	found    func(finding) // take, made once
+	messageReader
+	report   func(outcome) // take, made once
 	written  int64         // time of the entry at hand
-	findings uint64        // that it has given
+	outcomes uint64        // that it has given
 }
 
-// instant is when an entry was written; many may be at once.
-type instant struct {
+// entryTime is when an entry was written; many may be at once.
+type entryTime struct {
 	at, monotonic int64
 	boot          []byte
 }
 
-func (w *instant) is(e *entry) bool {
+func (w *entryTime) is(e *entry) bool {
 	return e.at == w.at && e.monotonic == w.monotonic && bytes.Equal(e.boot, w.boot)
 }
 
-// anywhere is the part of a cursor that an entry keeps when journald copies it
+// entryKey is the part of a cursor that an entry keeps when journald copies it
 // from /run to /var, where it gets another number: from the boot on (systemd,
 // journal_file_copy_entry). Those that have it in common are the same entry in
 // two files; or in one file two that were written at once, with the same text.
-func anywhere(cursor []byte) []byte { return cursor[max(0, bytes.Index(cursor, []byte(";b="))):] }
+func entryKey(cursor []byte) []byte { return cursor[max(0, bytes.Index(cursor, []byte(";b="))):] }
 
 // sameEntry reports whether two cursors are of the same entry.
-func sameEntry(a, b []byte) bool { return bytes.Equal(anywhere(a), anywhere(b)) }
+func sameEntry(a, b []byte) bool { return bytes.Equal(entryKey(a), entryKey(b)) }
 
 // count takes notice of an entry, so that it is known among its twins. The
 // reader has to begin with the first that has its time.
 func (r *entryReader) count(e *entry) {
 	if !r.when.is(e) {
-		r.when = instant{e.at, e.monotonic, append(r.when.boot[:0], e.boot...)}
+		r.when = entryTime{e.at, e.monotonic, append(r.when.boot[:0], e.boot...)}
 		clear(r.twins)
 	}
-	hash := xxhash.Sum64(anywhere(e.cursor))
+	hash := xxhash.Sum64(entryKey(e.cursor))
 	r.hash = hash + r.twins[hash]<<32
 	r.twins[hash]++
 }
 
 func newEntryReader(s *store.Store, source int64, unit string, now int64, result *Result) *entryReader {
 	r := &entryReader{s: s, source: source, unit: fullUnitName(unit), now: now, result: result, twins: map[uint64]uint64{}}
-	r.found = r.take
+	r.report = r.take
 	r.reset()
 	return r
 }
@@ -118,17 +118,17 @@ func (r *entryReader) add(e *entry) {
 	if string(e.pid) == "1" || len(e.unit) > 0 && string(e.unit) != r.unit {
 		return
 	}
-	r.written, r.findings = e.at, 0
-	from := speaker{pid: e.pid, stream: e.stream, cut: string(e.lineBreak) == "line-max"}
-	r.hearing.message(from, e.message, e.priority != 0 && e.priority <= '4', r.found)
-	r.result.Heard.add(e, r.findings > 0)
+	r.written, r.outcomes = e.at, 0
+	from := origin{pid: e.pid, stream: e.stream, cut: string(e.lineBreak) == "line-max"}
+	r.messageReader.message(from, e.message, e.priority != 0 && e.priority <= '4', r.report)
+	r.result.Heard.add(e, r.outcomes > 0)
 }
 
 // take puts what a line of the entry at hand says into the batch.
-func (r *entryReader) take(f finding) {
+func (r *entryReader) take(f outcome) {
 	host := r.hosts.id(f.host)
-	hash := r.hash + r.findings
-	r.findings++
+	hash := r.hash + r.outcomes
+	r.outcomes++
 	if f.status != 0 {
 		r.batch.Puts = append(r.batch.Puts, store.Put{At: r.written, CursorHash: hash, Host: host, Status: f.status, Client: r.clients.id(f.client)})
 		return

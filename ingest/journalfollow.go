@@ -23,10 +23,10 @@ type journalFollower struct {
 	vacuumed  *store.Gap    // to note, unless the cursor's entry may be in a file that was left out
 
 	stretch *stretch // being read; nil for what comes after the cursor
-	mark    []byte   // cursor of the first entry with the time of the last one read of it
+	reached []byte   // cursor of the first entry with the time of the last one read of it
 
-	says *journalctlSays   // what journalctl says at the moment
-	left map[string]string // the files that it has left out the last time
+	stderr *journalctlStderr // what journalctl says at the moment
+	left   map[string]string // the files that it has left out the last time
 }
 
 // follow reads entries from a starting point to the end of the journal. journalctl
@@ -34,7 +34,7 @@ type journalFollower struct {
 // goes on after the entry.
 func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 	clear(r.twins)
-	r.when = instant{}
+	r.when = entryTime{}
 	cut, err := r.followFrom(ctx, nil, seek...)
 	for cut != nil && ctx.Err() == nil {
 		at := string(cut.cursor)
@@ -69,8 +69,8 @@ var errElsewhere = errors.New("journalctl began with another entry")
 // the entry within which that was, nil for none. If first is not nil, journalctl
 // has to begin with it.
 func (r *journalFollower) followFrom(ctx context.Context, first *entry, seek ...string) (cut *entry, err error) {
-	r.says = &journalctlSays{}
-	err = runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), r.says, func(out io.Reader) error {
+	r.stderr = &journalctlStderr{}
+	err = runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), r.stderr, func(out io.Reader) error {
 		stream := newExportReader(out, 0)
 		for {
 			e, err := stream.next()
@@ -93,7 +93,7 @@ func (r *journalFollower) followFrom(ctx context.Context, first *entry, seek ...
 			}
 			if r.full() {
 				r.settle()
-				if err := r.save(ctx, r.place(), false); err != nil {
+				if err := r.save(ctx, r.cursorState(), false); err != nil {
 					return err
 				}
 				r.opts.Progress.tell(r.result.Read, 0, 0)
@@ -141,7 +141,7 @@ func (r *journalFollower) takeEntry(e *entry, damaged bool) bool {
 		return false
 	case r.stretch != nil:
 		r.cost++
-		r.markPlace(e)
+		r.noteReached(e)
 	case v.isNew():
 		r.cost++
 	}
@@ -176,7 +176,7 @@ func (r *journalFollower) advance(e *entry, v verdict) {
 		return
 	}
 	if !r.ahead && r.at.mode != modeFirst && e.at > r.now+store.FutureTolerance {
-		r.lookBehind()
+		r.dueHidden()
 	}
 	if !r.stepNoted && r.isOn() && e.at < r.begin.At-store.Minute && (v.isNew() || slices.Contains(r.at.Fresh, string(e.boot))) {
 		r.stepNoted = true

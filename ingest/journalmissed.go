@@ -28,8 +28,8 @@ type missed struct {
 	Cursor string     `json:"cursor,omitempty"`
 }
 
-// markOf tells a file from another one, and from itself once it has grown.
-func markOf(path string) string {
+// fingerprint tells a file from another one, and from itself once it has grown.
+func fingerprint(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
 		return ""
@@ -64,8 +64,8 @@ func (m *missed) files() map[string]string {
 func (m *missed) back(left map[string]string) (paths []string) {
 	for path := range m.Files {
 		_, still := left[path]
-		mark, spot := m.Damaged[path]
-		if !still && !(spot && mark == markOf(path)) {
+		before, spot := m.Damaged[path]
+		if !still && !(spot && before == fingerprint(path)) {
 			paths = append(paths, path)
 		}
 	}
@@ -128,9 +128,9 @@ func (m *missed) err() error {
 	return fmt.Errorf("journal %w: %s; it is read once journalctl can read it; to go on without it, move it out of its directory", ErrUnread, m)
 }
 
-// isOthers reports whether a file of the system's journal holds what another user's
+// isOtherUsers reports whether a file of the system's journal holds what another user's
 // processes have written, and is not to be read by this one. Units are in system.journal.
-func isOthers(path string) bool {
+func isOtherUsers(path string) bool {
 	if !strings.HasPrefix(filepath.Base(path), "user-") {
 		return false
 	}

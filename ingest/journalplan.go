@@ -16,11 +16,11 @@ const (
 type position struct {
 	journalCursor
 	mode      mode
-	monotonic int64    // of the entry at Cursor; 0 until this pass has read one
-	awaited   string   // modeFollow: the cursor whose entry is still to come
-	same      int      // modeFollow: entries with the cursor's time that were read, and are still to come
-	resume    *stretch // an earlier pass has read the stretch up to its Cursor; nil once that has come
-	resumed   instant  // the time of that entry
+	monotonic int64     // of the entry at Cursor; 0 until this pass has read one
+	awaited   string    // modeFollow: the cursor whose entry is still to come
+	same      int       // modeFollow: entries with the cursor's time that were read, and are still to come
+	resume    *stretch  // an earlier pass has read the stretch up to its Cursor; nil once that has come
+	resumed   entryTime // the time of that entry
 }
 
 // verdict is what an entry is to a position, and why.

@@ -34,7 +34,7 @@ func TestClassify(t *testing.T) {
 		}
 	}
 	resumedAt := func(monotonic int64) func(*position) {
-		return func(p *position) { p.resumed = instant{monotonic + 1, monotonic, []byte(bootBefore)} }
+		return func(p *position) { p.resumed = entryTime{monotonic + 1, monotonic, []byte(bootBefore)} }
 	}
 	for _, c := range []struct {
 		name  string

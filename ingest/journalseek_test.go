@@ -49,7 +49,7 @@ func TestCursorWithItsEntryReadsNothingTwice(t *testing.T) {
 }
 
 // TestAJournalThatWasFlushed: journald has copied it from /run to /var, where
-// the entries have other numbers. Those of the last instant, or of the day that
+// the entries have other numbers. Those of the last time, or of the day that
 // is read again when the clock has gone back, doubled, and a gap said that some
 // may have been deleted.
 func TestAJournalThatWasFlushed(t *testing.T) {

@@ -12,9 +12,9 @@ const (
 	// maxLine is the longest index line that is read, in bytes. A longer one is
 	// skipped, in constant memory.
 	maxLine = 64 << 10
-	// keptBehind is how many bytes before the current line stay in memory, for
+	// keptTail is how many bytes before the current line stay in memory, for
 	// the cursor's witness.
-	keptBehind = tailBytes
+	keptTail   = tailBytes
 	bufferSize = 256 << 10
 )
 
@@ -42,8 +42,8 @@ func newLineReader(r io.Reader, offset int64, tail []byte) *lineReader {
 	return l
 }
 
-// behind returns up to keptBehind bytes before the current line.
-func (l *lineReader) behind() []byte { return l.buf[max(0, l.start-keptBehind):l.start] }
+// tail returns up to keptTail bytes before the current line.
+func (l *lineReader) tail() []byte { return l.buf[max(0, l.start-keptTail):l.start] }
 
 // line is one line of the file. head is the whole line without its end, or its
 // beginning if it is too long.
@@ -118,7 +118,7 @@ func (l *lineReader) pass(end int) {
 // skip reads past a line that is too long. If its end cannot be read it counts as
 // not begun: the reader stands before it as before any other.
 func (l *lineReader) skip() (line, error) {
-	before := bytes.Clone(l.behind())
+	before := bytes.Clone(l.tail())
 	head := bytes.Clone(l.buf[l.start : l.start+headBytes])
 	hash := xxhash.New()
 	length := int64(0)
@@ -152,7 +152,7 @@ func (l *lineReader) skip() (line, error) {
 // shift moves the current line to the front of buf, behind the bytes that are
 // kept, and returns by how far.
 func (l *lineReader) shift() int {
-	from := max(0, l.start-keptBehind)
+	from := max(0, l.start-keptTail)
 	copy(l.buf, l.buf[from:l.end])
 	l.start -= from
 	l.end -= from

@@ -89,17 +89,17 @@ func (l *logObject) member(part string, name, value []byte, k kind, depth int) {
 	}
 }
 
-// finding returns what the object says of a host's PUT: in a message that is a
+// outcome returns what the object says of a host's PUT: in a message that is a
 // rejection, as members, or in a message that is an access line.
-func (l *logObject) finding(warning bool) (f finding, ok bool) {
+func (l *logObject) outcome(warning bool) (f outcome, ok bool) {
 	warning = warning || saysWarning(bytes.ToUpper(l.level.value))
 	for _, message := range l.messages {
-		said, found := sayingOf(message, warning)
-		if found && said.status == 0 {
-			return said, true
+		o, found := messageOutcome(message, warning)
+		if found && o.status == 0 {
+			return o, true
 		}
 		if found && !ok {
-			f, ok = said, true
+			f, ok = o, true
 		}
 	}
 	a := access{method: l.method.value, target: l.target.value, client: l.client.value, port: l.port}
@@ -117,9 +117,9 @@ func (l *logObject) finding(warning bool) (f finding, ok bool) {
 	return f, ok
 }
 
-// sayingOf returns what the first line of a message says that says something of a
+// messageOutcome returns what the first line of a message says that says something of a
 // host's PUT, before any traceback.
-func sayingOf(message []byte, warning bool) (f finding, ok bool) {
+func messageOutcome(message []byte, warning bool) (f outcome, ok bool) {
 	for len(message) > 0 {
 		var line []byte
 		line, message, _ = bytes.Cut(message, []byte("\n"))

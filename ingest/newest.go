@@ -16,8 +16,8 @@ func NewestEntry(ctx context.Context, opts JournalOptions) (at int64, leftOut, e
 			return 0, nil, err
 		}
 	}
-	var says journalctlSays
-	err = runJournalctl(ctx, opts, append(entryArgs(opts), "--lines=1"), &says, func(out io.Reader) error {
+	var stderr journalctlStderr
+	err = runJournalctl(ctx, opts, append(entryArgs(opts), "--lines=1"), &stderr, func(out io.Reader) error {
 		entries := newExportReader(out, 0)
 		for {
 			e, err := entries.next()
@@ -30,7 +30,7 @@ func NewestEntry(ctx context.Context, opts JournalOptions) (at int64, leftOut, e
 			at = e.at
 		}
 	})
-	if files := says.leftOut(); len(files) > 0 {
+	if files := stderr.leftOut(); len(files) > 0 {
 		leftOut = (&missed{Files: files}).err()
 	}
 	return at, leftOut, err

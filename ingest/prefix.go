@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// decoration reports whether the text before a request is what loggers write:
+// parsePrefix reports whether the text before a request is what loggers write:
 // levels, times, numbers, names of loggers, an address. It holds no word that
 // could be a message: a message may quote a client. The last word is returned as
 // the client's address.
-func decoration(text []byte) (client []byte, ok bool) {
+func parsePrefix(text []byte) (client []byte, ok bool) {
 	for len(text) > 0 {
 		var word []byte
 		word, text = cutWord(text)

@@ -15,12 +15,12 @@ var (
 // the receiver's own words: clients write paths, queries and whole request lines,
 // which messages quote. warning reports whether the entry's priority says warning
 // or worse.
-func rejection(text []byte, warning bool) (f finding, ok bool) {
+func rejection(text []byte, warning bool) (f outcome, ok bool) {
 	if !bytes.Contains(text, hostMark) || isException(text) || isContinued(text) || endsAsAccessLine(text) {
 		return f, false
 	}
 	w := wordsOf(text)
-	if f.unstamped = saysMissing(w.said); !f.unstamped && !warning && !saysWarning(w.own) {
+	if f.unstamped = saysMissing(w.unforged); !f.unstamped && !warning && !saysWarning(w.own) {
 		return f, false
 	}
 	f.host, ok = w.host()

@@ -94,26 +94,26 @@ func (f *indexFile) holds(c fileCursor) bool {
 // no further than the plan needs.
 func surveyIndex(f indexFacts, current *indexFile) (_ indexFacts, err error) {
 	f.current = sibling{path: current.path, identity: current.identity, size: current.info.Size(), modTime: current.info.ModTime().UnixMicro()}
-	f.holds, f.own = f.stored && f.place.matches(current.file), -1
-	if f.goesOn() && f.place.Offset > 0 || !f.stored && !f.rebuild {
+	f.holds, f.own = f.stored && f.cursor.matches(current.file), -1
+	if f.goesOn() && f.cursor.Offset > 0 || !f.stored && !f.rebuild {
 		return f, nil
 	}
 	if f.beside, err = beside(current.path, current.info); err != nil {
 		return f, err
 	}
 	if f.stored && !f.goesOn() {
-		f.own = ownOf(f.place, f.beside)
+		f.own = ownOf(f.cursor, f.beside)
 		for i := range f.beside {
-			f.beside[i].packed = isPacked(f.beside[i].path)
+			f.beside[i].compressed = isCompressed(f.beside[i].path)
 		}
 	}
 	return f, nil
 }
 
-// ownOf returns which of the files is the one that was read up to a place, -1 for
+// ownOf returns which of the files is the one that was read up to a cursor, -1 for
 // none. It is the file with the identity, before a copy of it, which may be older
 // and end sooner. One that cannot be opened now may be the next time.
-func ownOf(p filePlace, files []sibling) int {
+func ownOf(p indexCursor, files []sibling) int {
 	if i := slices.IndexFunc(files, func(one sibling) bool { return one.identity == p.identity }); i >= 0 {
 		if own, err := isOwn(files[i].path, p.fileCursor); own || err != nil {
 			return i
@@ -134,7 +134,7 @@ func copyOf(c fileCursor, files []sibling) string {
 	if slices.ContainsFunc(files, func(one sibling) bool { return one.identity == c.identity }) {
 		return ""
 	}
-	if i := ownOf(filePlace{fileCursor: c}, files); i >= 0 {
+	if i := ownOf(indexCursor{fileCursor: c}, files); i >= 0 {
 		return files[i].path
 	}
 	return ""
@@ -155,10 +155,10 @@ func isOwn(path string, c fileCursor) (bool, error) {
 type sibling struct {
 	path string
 	identity
-	size    int64 // bytes
-	modTime int64 // microseconds
-	rotated bool  // by its name it is an older index, or a copy
-	packed  bool  // it is compressed, or should be by its name
+	size       int64 // bytes
+	modTime    int64 // microseconds
+	rotated    bool  // by its name it is an older index, or a copy
+	compressed bool  // it is compressed, or should be by its name
 }
 
 // beside returns the regular files in the index's directory whose names begin as

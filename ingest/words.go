@@ -2,18 +2,18 @@ package ingest
 
 import "bytes"
 
-// words are the receiver's own words in a line. own and said are as long as text,
-// with blanks for what is not: own holds what stands outside quotes, said also
+// words are the receiver's own words in a line. own and unforged are as long as text,
+// with blanks for what is not: own holds what stands outside quotes, unforged also
 // what is quoted, but neither what looks like a client's: paths, queries, request
 // lines, and bytes as Python prints them.
 type words struct {
-	text, own, said []byte
-	path            int    // where the first path or query begins, -1 without one
-	pathHost        string // the host of the last path; "" for none
+	text, own, unforged []byte
+	path                int    // where the first path or query begins, -1 without one
+	pathHost            string // the host of the last path; "" for none
 }
 
 func wordsOf(text []byte) *words {
-	w := &words{text: text, own: bytes.Clone(text), said: bytes.Clone(text), path: -1}
+	w := &words{text: text, own: bytes.Clone(text), unforged: bytes.Clone(text), path: -1}
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
 		case c == '"' || c == '\'':
@@ -30,7 +30,7 @@ func wordsOf(text []byte) *words {
 // hide takes a part of the text for a client's.
 func (w *words) hide(from, to int) {
 	blank(w.own[from:to])
-	blank(w.said[from:to])
+	blank(w.unforged[from:to])
 }
 
 func blank(b []byte) {
@@ -169,7 +169,7 @@ func isRequest(b []byte) bool {
 
 // endsRequest reports whether the quote at end follows a version, as in a request line.
 func endsRequest(text []byte, end int) bool {
-	if _, _, ok := statusBehind(text, end); ok {
+	if _, _, ok := statusAfter(text, end); ok {
 		return true
 	}
 	digits := bytes.TrimRight(text[:end], "0123456789.")

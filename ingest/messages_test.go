@@ -95,8 +95,8 @@ func TestAccessLines(t *testing.T) {
 	}
 }
 
-// speakerOf reads "PID", "PID/STREAM", and "PID/STREAM!" for a line that was cut.
-func speakerOf(text string) (s speaker) {
+// originOf reads "PID", "PID/STREAM", and "PID/STREAM!" for a line that was cut.
+func originOf(text string) (s origin) {
 	text, s.cut = strings.CutSuffix(text, "!")
 	pid, stream, _ := strings.Cut(text, "/")
 	s.pid, s.stream = []byte(pid), []byte(stream)
@@ -105,14 +105,14 @@ func speakerOf(text string) (s speaker) {
 
 // told renders what messages say; each is "SPEAKER|MESSAGE", or a message of process 77.
 func told(sep string, messages ...string) string {
-	var h hearing
+	var r messageReader
 	var all []string
 	for _, m := range messages {
 		pid := "77"
 		if before, after, ok := strings.Cut(m, "|"); ok && sep == "|" {
 			pid, m = before, after
 		}
-		h.message(speakerOf(pid), []byte(m), false, func(f finding) {
+		r.message(originOf(pid), []byte(m), false, func(f outcome) {
 			switch {
 			case f.status != 0:
 				all = append(all, strings.TrimSpace(fmt.Sprint(f.host, " ", f.status, " ", clientAddress(f.client))))

@@ -2,8 +2,8 @@ package ingest
 
 import "bytes"
 
-// finding is what a line of the receiver says of a host's PUT.
-type finding struct {
+// outcome is what a line of the receiver says of a host's PUT.
+type outcome struct {
 	host      string
 	status    int32  // of an access line, 0 for a rejection
 	client    []byte // of an access line, a word for clientAddress; valid until the next line
@@ -21,16 +21,16 @@ const (
 
 var traceback = []byte("Traceback (most recent call last):")
 
-// speaker is who has written an entry. Of one process, what it prints to standard
+// origin is who has written an entry. Of one process, what it prints to standard
 // output and to standard error are two streams.
-type speaker struct {
+type origin struct {
 	pid, stream []byte // stream is empty if the entry does not tell
 	cut         bool   // journald has cut the line, at 48 KiB: the stream's next entry goes on with it
 }
 
-// hearing reads the receiver's messages in the order in which they were written.
+// messageReader reads the receiver's messages in the order in which they were written.
 // Its zero value is ready for use.
-type hearing struct {
+type messageReader struct {
 	// unfinished holds the streams whose last line goes on, in lines that hold
 	// what clients sent.
 	unfinished map[string]unfinished
@@ -52,13 +52,13 @@ const (
 	requestLine            // ends with the request: hypercorn logs line ends in paths
 )
 
-// message reads a message, a line at a time, and calls found with each line that
+// message reads a message, a line at a time, and calls report with each line that
 // says something of a host's PUT.
-func (h *hearing) message(from speaker, text []byte, warning bool, found func(finding)) {
-	piece, mayBegin := h.isPiece(from, text)
+func (r *messageReader) message(from origin, text []byte, warning bool, report func(outcome)) {
+	piece, mayBegin := r.isPiece(from, text)
 	if piece {
 		if mayBegin {
-			readAfterCut(text, warning, found)
+			readAfterCut(text, warning, report)
 		}
 		return
 	}
@@ -66,7 +66,7 @@ func (h *hearing) message(from speaker, text []byte, warning bool, found func(fi
 		var line []byte
 		line, text, _ = bytes.Cut(text, []byte("\n"))
 		line = bytes.TrimRight(stripColour(line), "\r")
-		if len(line) == 0 || h.goesOn(from, line) {
+		if len(line) == 0 || r.goesOn(from, line) {
 			continue
 		}
 		parse := parseLine
@@ -74,7 +74,7 @@ func (h *hearing) message(from speaker, text []byte, warning bool, found func(fi
 			parse = rejection // where it was cut, a client can write how an access line ends
 		}
 		if f, ok := parse(line, warning); ok {
-			found(f)
+			report(f)
 			continue
 		}
 		switch {
@@ -82,9 +82,9 @@ func (h *hearing) message(from speaker, text []byte, warning bool, found func(fi
 			if len(text) > 0 {
 				return // the rest of the message is the traceback
 			}
-			h.begin(from, tracebackLine)
+			r.begin(from, tracebackLine)
 		case isUnfinished(line):
-			h.begin(from, requestLine)
+			r.begin(from, requestLine)
 		}
 	}
 }
@@ -93,11 +93,11 @@ func (h *hearing) message(from speaker, text []byte, warning bool, found func(fi
 // stream's last entry has begun, and notes whether the next one does. journald
 // cuts a line of exactly 48 KiB, too, and stores nothing for its empty rest:
 // mayBegin reports whether the entry may be a line of its own.
-func (h *hearing) isPiece(from speaker, text []byte) (piece, mayBegin bool) {
-	if len(h.unfinished) == 0 && !from.cut {
+func (r *messageReader) isPiece(from origin, text []byte) (piece, mayBegin bool) {
+	if len(r.unfinished) == 0 && !from.cut {
 		return false, false
 	}
-	u := h.unfinished[from.key()]
+	u := r.unfinished[from.key()]
 	piece, mayBegin = u.cut, u.ended && !from.cut
 	if piece && !from.cut && u.kind == requestLine {
 		u.kind, u.lines = wholeLine, 0 // its end was in the pieces
@@ -107,14 +107,14 @@ func (h *hearing) isPiece(from speaker, text []byte) (piece, mayBegin bool) {
 		end, _ := lastEnd(stripColour(text))
 		u.ended = end > 0
 	}
-	h.set(from, u)
+	r.set(from, u)
 	return piece, mayBegin
 }
 
 // readAfterCut reads a line that may be the rest of one of uvicorn's. The rest
 // ends as uvicorn wrote it, so it shows as an access line only with the status of
 // its own request. A dated line ends in what a client wrote, and is not read.
-func readAfterCut(line []byte, warning bool, found func(finding)) {
+func readAfterCut(line []byte, warning bool, report func(outcome)) {
 	line = bytes.TrimRight(stripColour(line), "\r")
 	quote := openingQuote(line)
 	if len(line) == 0 || line[0] == '{' {
@@ -126,16 +126,16 @@ func readAfterCut(line []byte, warning bool, found func(finding)) {
 		}
 	}
 	if f, ok := parseText(line, warning); ok {
-		found(f)
+		report(f)
 	}
 }
 
 // goesOn reports whether a line is part of what its stream began before.
-func (h *hearing) goesOn(from speaker, line []byte) bool {
-	if len(h.unfinished) == 0 {
+func (r *messageReader) goesOn(from origin, line []byte) bool {
+	if len(r.unfinished) == 0 {
 		return false
 	}
-	u := h.unfinished[from.key()]
+	u := r.unfinished[from.key()]
 	ended := false
 	switch u.kind {
 	case wholeLine:
@@ -152,30 +152,30 @@ func (h *hearing) goesOn(from speaker, line []byte) bool {
 	if ended {
 		u.kind, u.lines = wholeLine, 0
 	}
-	h.set(from, u)
+	r.set(from, u)
 	return true
 }
 
 // begin notes that a stream's line is the first of several.
-func (h *hearing) begin(from speaker, kind lineKind) {
-	u := h.unfinished[from.key()]
+func (r *messageReader) begin(from origin, kind lineKind) {
+	u := r.unfinished[from.key()]
 	u.kind, u.lines = kind, 0
-	h.set(from, u)
+	r.set(from, u)
 }
 
 // set remembers how a stream goes on.
-func (h *hearing) set(from speaker, u unfinished) {
+func (r *messageReader) set(from origin, u unfinished) {
 	if u == (unfinished{}) {
-		delete(h.unfinished, from.key())
+		delete(r.unfinished, from.key())
 		return
 	}
-	if _, known := h.unfinished[from.key()]; h.unfinished == nil || !known && len(h.unfinished) >= maxUnfinished {
-		h.unfinished = map[string]unfinished{}
+	if _, known := r.unfinished[from.key()]; r.unfinished == nil || !known && len(r.unfinished) >= maxUnfinished {
+		r.unfinished = map[string]unfinished{}
 	}
-	h.unfinished[from.key()] = u
+	r.unfinished[from.key()] = u
 }
 
-func (s speaker) key() string { return string(s.pid) + "/" + string(s.stream) }
+func (s origin) key() string { return string(s.pid) + "/" + string(s.stream) }
 
 func isAccessLine(line []byte) bool {
 	_, ok := accessLine(line)
@@ -184,17 +184,17 @@ func isAccessLine(line []byte) bool {
 
 // parseLine reads one line of the receiver. ok is false for a line that says
 // nothing of a host's PUT.
-func parseLine(line []byte, warning bool) (f finding, ok bool) {
+func parseLine(line []byte, warning bool) (f outcome, ok bool) {
 	if line[0] == '{' {
 		if l, ok := parseLogObject(line); ok {
-			return l.finding(warning)
+			return l.outcome(warning)
 		}
 	}
 	return parseText(line, warning)
 }
 
 // parseText reads a line that is no JSON.
-func parseText(line []byte, warning bool) (f finding, ok bool) {
+func parseText(line []byte, warning bool) (f outcome, ok bool) {
 	if a, ok := accessLine(line); ok {
 		return a.put() // of whatever method, it is no rejection
 	}

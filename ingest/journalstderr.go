@@ -15,11 +15,11 @@ const (
 	maxLeftOut    = 1000    // files that are told apart; the others are one without a name
 )
 
-// journalctlSays takes what journalctl writes to stderr. journalctl ends with 0
+// journalctlStderr takes what journalctl writes to stderr. journalctl ends with 0
 // although it left files out. Its warnings name one file for each kind of error,
 // and none that it may not open. Its debug messages name all of them, so
 // runJournalctl asks for those.
-type journalctlSays struct {
+type journalctlStderr struct {
 	mu   sync.Mutex
 	line []byte            // the line that has no end yet
 	kept []byte            // the first bytes of all messages that are not for debugging
@@ -27,7 +27,7 @@ type journalctlSays struct {
 }
 
 // Write never fails: nobody reads the rest of journalctl's words.
-func (s *journalctlSays) Write(p []byte) (int, error) {
+func (s *journalctlStderr) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for rest := p; len(rest) > 0; {
@@ -42,7 +42,7 @@ func (s *journalctlSays) Write(p []byte) (int, error) {
 
 // take reads the line that has ended. A message begins with its priority, as in
 // "<31>": the lowest three bits are 7 for debugging.
-func (s *journalctlSays) take() {
+func (s *journalctlStderr) take() {
 	line := string(s.line)
 	s.line = s.line[:0]
 	debug := false
@@ -68,14 +68,14 @@ func (s *journalctlSays) take() {
 }
 
 // leftOut returns the files that were left out until now.
-func (s *journalctlSays) leftOut() map[string]string {
+func (s *journalctlStderr) leftOut() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.left)
 }
 
-// said quotes the messages: they may hold anything.
-func (s *journalctlSays) said() string {
+// quoted quotes the messages: they may hold anything.
+func (s *journalctlStderr) quoted() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.line) > 0 {
