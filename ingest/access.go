@@ -5,26 +5,26 @@ import (
 	"net/url"
 )
 
-// addressEnd is what stands between the address and the request.
+// addressEnd separates the address from the request in uvicorn's access lines.
 var addressEnd = []byte(` - "`)
 
-// access is one access line of the receiver's server.
+// access is one access line of the receiver's web server.
 type access struct {
 	method, target []byte
 	status         int32 // three digits; 100 to 599 if the request was answered
-	decoded        bool  // the target is logged decoded
+	decoded        bool  // the server logged the target percent-decoded
 	client         []byte
 	port           bool // client ends in a port
 }
 
-// accessLine reads a whole line in one of two forms, of any method:
+// accessLine parses a whole line in one of two forms, with any method:
 //
 //	PREFIX ADDRESS - "METHOD TARGET HTTP/V" STATUS REASON
 //	PREFIX ADDRESS - USER [DATE] "METHOD TARGET V" STATUS SIZE "REFERER" "AGENT"
 //
-// The first is uvicorn's, the second that of hypercorn and gunicorn. PREFIX is
-// what loggers write. Where the request may hold quotes, the line must end as its
-// form says: otherwise a client could write a status into its own request.
+// uvicorn writes the first form, hypercorn and gunicorn the second. Loggers add
+// PREFIX. A request may contain quotes, so the rest of the line must match its form.
+// Otherwise a client could write a status into its own request.
 func accessLine(text []byte) (a access, ok bool) {
 	quote := openingQuote(text)
 	if quote < 0 {
@@ -46,8 +46,8 @@ func accessLine(text []byte) (a access, ok bool) {
 		return a, false
 	}
 	a.method, a.target, a.status = request[:blank], request[blank+1:version], status
-	// uvicorn writes what X-Forwarded-For says for an address. If that holds a
-	// request, the line has the address's end behind it.
+	// uvicorn logs the X-Forwarded-For header as the address. If that header contains
+	// a request, the real end of the address follows it.
 	if !combined && bytes.Contains(a.target, addressEnd) {
 		return a, false
 	}
@@ -59,8 +59,8 @@ func accessLine(text []byte) (a access, ok bool) {
 	return a, true
 }
 
-// isUnfinished reports whether a dated access line ends within its request:
-// hypercorn logs line ends in paths as they are.
+// isUnfinished reports whether a dated access line ends within its request.
+// hypercorn does not escape line ends in paths.
 func isUnfinished(line []byte) bool {
 	quote := openingQuote(line)
 	if quote < 0 || bytes.IndexByte(line[quote+1:], '"') >= 0 || !isRequest(line[quote+1:]) {
@@ -71,8 +71,8 @@ func isUnfinished(line []byte) bool {
 	return dated && ok
 }
 
-// openingQuote returns where the request begins: the first quote that is not
-// escaped, as gunicorn escapes those in a user's name. It is -1 without one.
+// openingQuote returns the offset of the quote that opens the request, or -1.
+// It skips escaped quotes, because gunicorn escapes those in a user's name.
 func openingQuote(text []byte) int {
 	for from := 0; ; {
 		i := bytes.IndexByte(text[from:], '"')
@@ -86,8 +86,8 @@ func openingQuote(text []byte) int {
 	}
 }
 
-// cutDate cuts ` - USER [DATE] ` off the end of b, if it is there. The user is a
-// client's word, and may be anything.
+// cutDate removes ` - USER [DATE] ` from the end of b. It reports whether b had
+// such an end. A client chooses USER, so USER may contain anything.
 func cutDate(b []byte) (before []byte, ok bool) {
 	const date = "[01/May/2026:12:00:00 +0000] "
 	at := len(b) - len(date)
@@ -100,8 +100,8 @@ func cutDate(b []byte) (before []byte, ok bool) {
 	return b, false
 }
 
-// lastEnd returns where a request ends, and its status, if nothing but a reason
-// phrase follows: then the last quote is the request's.
+// lastEnd returns the end of a request and its status if only a reason phrase
+// follows. The last quote of such a line belongs to the request. end is -1 otherwise.
 func lastEnd(request []byte) (end int, status int32) {
 	end = bytes.LastIndexByte(request, '"')
 	status, rest, ok := statusAfter(request, end)
@@ -116,10 +116,10 @@ func lastEnd(request []byte) (end int, status int32) {
 	return end, status
 }
 
-// worstEnd returns where a request ends, and its status, if a size follows. A
-// client writes the path before it and the agent behind it, and hypercorn
-// escapes neither: of several ends, that with the highest status counts, so that
-// no client can make a refusal look like a success.
+// worstEnd returns the end of a request and its status if a size follows, or -1.
+// A client chooses the path before the status and the agent after it, and hypercorn
+// escapes neither. So of several possible ends, the one with the highest status
+// counts: no client can make a refusal look like a success.
 func worstEnd(request []byte) (end int, status int32) {
 	end, status = -1, -1
 	for from := 0; ; {
@@ -140,8 +140,8 @@ func worstEnd(request []byte) (end int, status int32) {
 	}
 }
 
-// statusAfter reads ` HTTP/1.1` before the quote at end, or ` 1.1`, and ` 200`
-// after it. rest is what follows the status.
+// statusAfter parses ` HTTP/1.1` or ` 1.1` before the quote at end, and ` 200` after
+// it. rest is the text after the status.
 func statusAfter(request []byte, end int) (status int32, rest []byte, ok bool) {
 	if end < 0 || end+1 >= len(request) || request[end+1] != ' ' {
 		return 0, nil, false
@@ -153,7 +153,7 @@ func statusAfter(request []byte, end int) (status int32, rest []byte, ok bool) {
 	return status, rest, isNumber(version, ".")
 }
 
-// cutStatus reads three digits, which a blank or nothing follows.
+// cutStatus parses three digits at the start of b. A space or nothing must follow.
 func cutStatus(b []byte) (status int32, rest []byte, ok bool) {
 	if len(b) < 3 || len(b) > 3 && b[3] != ' ' {
 		return 0, nil, false
@@ -167,8 +167,8 @@ func cutStatus(b []byte) (status int32, rest []byte, ok bool) {
 	return status, b[3:], true
 }
 
-// put returns what the line says of a host's PUT. ok is false for another
-// request, and for one that was not answered: 000 is no status.
+// put returns the outcome of a host's PUT. ok is false for any other request, and
+// for one without an answer: servers log that as 000.
 func (a *access) put() (f outcome, ok bool) {
 	if string(a.method) != "PUT" || a.status < 100 || a.status > 599 {
 		return f, false
@@ -180,8 +180,8 @@ func (a *access) put() (f outcome, ok bool) {
 	return outcome{host: host, status: a.status, client: withoutPort(a.client, a.port)}, true
 }
 
-// episodeHost returns HOST of `/v1/episodes/HOST/NAME`, which may have a prefix: a
-// root path. Other resources below v1 may have names that look like a whole path.
+// episodeHost returns HOST of `/v1/episodes/HOST/NAME`. A root path may precede it.
+// It accepts no other resource below v1, because its name may look like such a path.
 func episodeHost(target []byte, decoded bool) (host string, ok bool) {
 	path, query, _ := bytes.Cut(target, []byte("?"))
 	rest, ok := bytes.CutPrefix(path, []byte("/"))
@@ -191,7 +191,7 @@ func episodeHost(target []byte, decoded bool) (host string, ok bool) {
 		if !ok || !isSegment(segment, "v1") {
 			continue
 		}
-		for ok && isSegment(segment, "v1") { // a root path may end in one
+		for ok && isSegment(segment, "v1") { // a root path may end in v1
 			segment, rest, ok = bytes.Cut(rest, []byte("/"))
 		}
 		if !ok || !isSegment(segment, "episodes") {
@@ -209,8 +209,8 @@ func episodeHost(target []byte, decoded bool) (host string, ok bool) {
 	return "", false
 }
 
-// isSegment reports whether a segment of a path is name, which a client may have
-// percent-encoded.
+// isSegment reports whether a path segment equals name. A client may have
+// percent-encoded the segment.
 func isSegment(segment []byte, name string) bool {
 	if string(segment) == name {
 		return true
@@ -218,7 +218,7 @@ func isSegment(segment []byte, name string) bool {
 	return bytes.IndexByte(segment, '%') >= 0 && unescapeHost(segment) == name
 }
 
-// unescapeHost decodes a path segment once; one that cannot be is kept as it is.
+// unescapeHost decodes a path segment once. It returns an invalid one unchanged.
 func unescapeHost(segment []byte) string {
 	if bytes.IndexByte(segment, '%') >= 0 {
 		if s, err := url.PathUnescape(string(segment)); err == nil {

@@ -15,19 +15,19 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow is how far back a zstd file may refer, in bytes: as far as zstd(1)
-// decompresses without being told so (zstd --long=27). So much of it is in memory.
+// maxWindow bounds how far back a zstd file may refer, in bytes. The decoder keeps
+// that much in memory. zstd(1) has the same default limit (zstd --long=27).
 const maxWindow = 128 << 20
 
-// format is how the content of a file is compressed.
+// format is a compression format. The zero value means plain text.
 type format struct {
 	name  string
 	magic string                                 // its first bytes
-	open  func(io.Reader) (io.ReadCloser, error) // nil for one that is not read
+	open  func(io.Reader) (io.ReadCloser, error) // nil if the format is recognized but not read
 }
 
-// formatOf returns the format of a file by its first bytes, the zero format for
-// text: the tools that rotate files give them many names. No line of the index
+// formatOf returns the format of a file by its first bytes, or the zero format for
+// text. Names do not tell, because rotation tools choose them freely. No index line
 // begins with such bytes.
 func formatOf(head []byte) format {
 	for _, f := range []format{
@@ -48,17 +48,18 @@ func formatOf(head []byte) format {
 		}
 	}
 	if len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" {
-		return format{"zstd", "", openZstd} // a frame that is skipped
+		return format{"zstd", "", openZstd} // a skippable frame
 	}
 	return format{}
 }
 
-// namedCompressed reports whether a file is compressed by its name.
+// namedCompressed reports whether the name of a file says that it is compressed.
 func namedCompressed(path string) bool {
 	return slices.Contains([]string{".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".lzma", ".lz4", ".lz", ".z", ".zip", ".7z"}, strings.ToLower(filepath.Ext(path)))
 }
 
-// isCompressed reports whether a file is compressed, or should be by its name.
+// isCompressed reports whether the content or the name of a file says that it is
+// compressed.
 func isCompressed(path string) bool {
 	if namedCompressed(path) {
 		return true
@@ -71,8 +72,8 @@ func isCompressed(path string) bool {
 	return formatOf(f.head).name != ""
 }
 
-// decompress makes stream and head of a compressed file those of its content. The
-// index itself is never decompressed: what a receiver adds to it is text.
+// decompress makes f.stream and f.head those of the decompressed content. It is never
+// called for the index itself, because the receiver appends text to it.
 func (f *indexFile) decompress() error {
 	format := formatOf(f.head)
 	switch {
@@ -88,7 +89,7 @@ func (f *indexFile) decompress() error {
 		return err
 	}
 	f.decoder, f.stream = decoder, bufio.NewReader(decoder)
-	head, _ := f.stream.Peek(headBytes) // an error comes again when it is read
+	head, _ := f.stream.Peek(headBytes) // an error comes again with the next read
 	f.head = bytes.Clone(head)
 	return nil
 }
@@ -101,7 +102,7 @@ func openZstd(r io.Reader) (io.ReadCloser, error) {
 	return d.IOReadCloser(), nil
 }
 
-// gzipReader reads the members of a gzip file, and the zeros that pad it.
+// gzipReader reads all members of a gzip file and skips the zeros that pad it.
 type gzipReader struct {
 	*gzip.Reader
 	in *bufio.Reader
@@ -126,9 +127,8 @@ func (g *gzipReader) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// next goes on to the next member, io.EOF if there is none. gzip(1) ignores
-// whatever else follows; but it may be a member that is damaged, or lines that a
-// writer has added.
+// next goes on to the next member. It returns io.EOF if there is none. gzip(1) ignores
+// any other bytes, but they may be a damaged member or lines that a writer appended.
 func (g *gzipReader) next() error {
 	var c byte
 	for c == 0 {
@@ -146,10 +146,10 @@ func (g *gzipReader) next() error {
 	return err
 }
 
-// isBeingCompressed reports whether a compressed file may not be whole yet: a file
-// beside it that is not compressed begins with the same content, and has as much.
-// It must be one that is read itself, or another file's lines would be lost without
-// a gap. Of a file that has no content yet, only the name tells.
+// isBeingCompressed reports whether a compressed file may still be incomplete. Then a
+// plain file beside it begins with the same content and is at least as long. A pass
+// must read that plain file, or lines of another file could be lost without a gap. If
+// the compressed file has no content yet, only its name can match.
 func (r *indexReader) isBeingCompressed(path string) bool {
 	unpacked := strings.TrimSuffix(path, filepath.Ext(path))
 	f, err := openIndexFile(path)

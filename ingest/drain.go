@@ -9,24 +9,23 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// indexReader reads the index and the files that were rotated away from it.
+// indexReader reads the index and its rotated files.
 type indexReader struct {
 	s      *store.Store
 	opts   IndexOptions
 	source int64
-	stored string      // the cursor that the database holds
-	began  indexCursor // where the pass began
-	gaps   []store.Gap // found, and to be stored with the next cursor: a pass that ends between the two would forget them
+	stored string      // the cursor in the database
+	began  indexCursor // the cursor at the start of the pass
+	gaps   []store.Gap // not yet stored; the next save stores them with its cursor, so that no kill loses them
 	result *Result
 	parser indexParser
 }
 
-// errAnotherFile: a file does not hold what was read of the one that it seems to be.
+// errAnotherFile means that a file lacks the content that was read under its identity.
 var errAnotherFile = errors.New("it does not hold what was read of it")
 
-// drainOlder reads the rest of a file that is not the index any more. plain
-// tells whether there may be more of it the next time, which of a compressed one
-// there is not.
+// drainOlder reads the rest of a rotated file. plain reports whether the file may
+// still grow: a compressed one does not.
 func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor, at func(fileCursor) indexCursor) (end fileCursor, plain bool, err error) {
 	f, err := openIndexFile(path)
 	if err != nil {
@@ -41,9 +40,9 @@ func (r *indexReader) drainOlder(ctx context.Context, path string, c fileCursor,
 	return end, f.stream == nil, err
 }
 
-// drain reads a file from a cursor to its end, and returns the cursor there; at
-// makes the cursor to be stored of each cursor on the way. Parsing and storing
-// overlap: on two cores that is nearly twice as quick.
+// drain reads a file from a cursor to its end and returns the cursor there. at turns
+// each cursor on the way into the one to store. Parsing runs beside storing, which is
+// nearly twice as fast on two cores.
 func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at func(fileCursor) indexCursor) (end fileCursor, err error) {
 	lines, err := f.from(c)
 	if err != nil {
@@ -53,7 +52,7 @@ func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at 
 	chunks := make(chan chunk, 1)
 	defer func() {
 		cancel()
-		for range chunks { // until the parser has ended
+		for range chunks { // wait for the parser to end
 		}
 	}()
 	go r.parser.parse(ctx, f, lines, chunks)
@@ -76,8 +75,8 @@ func (r *indexReader) drain(ctx context.Context, f *indexFile, c fileCursor, at 
 	return end, ctx.Err()
 }
 
-// save stores a chunk with the cursor after it, and the gaps that were found. It
-// does nothing if none of them is new.
+// save stores a chunk with the cursor after it and the new gaps. It skips the write
+// if all of them are unchanged.
 func (r *indexReader) save(ctx context.Context, c chunk, cursor string, size int64) error {
 	c.batch.State, c.batch.Gaps = cursor, r.gaps
 	if c.lines == 0 && cursor == r.stored && len(r.gaps) == 0 {

@@ -9,18 +9,19 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// DumpOptions says what to read.
+// DumpOptions says which journal dump to read.
 type DumpOptions struct {
-	Path     string    // "-" is Stdin
-	Stdin    io.Reader // may be nil if Path is a file's
+	Path     string    // "-" means Stdin
+	Stdin    io.Reader // may be nil unless Path is "-"
 	Unit     string
-	Now      int64    // the clock of the pass, in microseconds
+	Now      int64    // clock of the pass, in microseconds
 	Progress Progress // may be nil
 }
 
-// Dump reads a `journalctl -o export` dump. A file is read on from where the
-// last pass stopped in it; a stream is read whole. What is known is left out.
-// The rows belong to the journal, the position and its gaps to the dump.
+// Dump reads the output of `journalctl -o export`. It continues a file at its stored
+// cursor and reads a stream whole. The store ignores entries that it knows. The rows
+// belong to the journal's source, the cursor and the gaps to the dump's.
+// A dump that cannot be read to its end gives ErrUnread.
 func Dump(ctx context.Context, s *store.Store, opts DumpOptions) (result Result, err error) {
 	journal, err := s.Source(ctx, store.StreamJournal)
 	if err != nil {
@@ -55,9 +56,9 @@ func Dump(ctx context.Context, s *store.Store, opts DumpOptions) (result Result,
 type dumpReader struct {
 	*entryReader
 	opts   DumpOptions
-	source int64      // of the position
+	source int64      // of the dump's cursor
 	file   *indexFile // nil for a stream
-	begin  int64      // where reading begins in it
+	begin  int64      // offset at which reading starts
 	stream *exportReader
 }
 
@@ -105,8 +106,8 @@ func (d *dumpReader) read(ctx context.Context) error {
 	}
 }
 
-// commit stores the rows, then the position: the natural keys make the stretch
-// between the two harmless.
+// commit stores the rows, then the cursor. A kill between the two is harmless: the
+// store knows the rows by their natural keys.
 func (d *dumpReader) commit(ctx context.Context, whole bool) error {
 	if err := d.save(ctx, "", false); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// The second pass goes on from the cursor that the first one stored.
+// The second pass continues at the cursor that the first one stored.
 func ExampleIndex() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

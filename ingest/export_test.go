@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// NewWatchedReader lets tests outside the package see when a reader expires.
+// NewWatchedReader gives external tests a reader with a timeout. It calls expire when
+// a read takes longer.
 func NewWatchedReader(r io.Reader, timeout time.Duration, expire func()) io.Reader {
 	return &watchedReader{r: r, timeout: timeout, expire: expire}
 }

@@ -10,45 +10,44 @@ import (
 	"strconv"
 )
 
-// errStream: bytes that are not Journal Export Format
+// errStream means that the input is not Journal Export Format
 // (https://systemd.io/JOURNAL_EXPORT_FORMATS).
 var errStream = errors.New("not Journal Export Format")
 
-// maxField is how much of a field's value is kept, in bytes. journald itself
-// splits what a service prints at 48 KiB.
+// maxField is how much of a field's value is kept, in bytes. journald splits the
+// output of a service at 48 KiB, which is less.
 const maxField = 64 << 10
 
-// maxEntry is how long an entry may be, in bytes. journald takes none over
-// 1 GiB; what goes on for longer is no entry, and would never end.
+// maxEntry is the longest entry accepted, in bytes. journald accepts none over 1 GiB.
+// The limit ends a damaged entry that would never end by itself.
 const maxEntry = 2 << 30
 
-// entry is what the program reads of a journal entry. The slices are valid
-// until the next entry is read.
+// entry holds the fields of a journal entry that the program uses. The slices are
+// valid until the next entry is read.
 type entry struct {
 	cursor    []byte
 	at        int64  // __REALTIME_TIMESTAMP, microseconds
 	boot      []byte // _BOOT_ID
 	monotonic int64  // __MONOTONIC_TIMESTAMP, microseconds since the boot; 0 if absent
 	message   []byte
-	priority  byte // '0' to '7', 0 if absent
+	priority  byte // '0' to '7'; 0 if absent
 	pid       []byte
 	unit      []byte // _SYSTEMD_UNIT
 	object    []byte // OBJECT_SYSTEMD_UNIT
 	messageID []byte
 	dropped   []byte // N_DROPPED
-	stream    []byte // _STREAM_ID: of what a service prints, its connection to journald
-	lineBreak []byte // _LINE_BREAK: why the message ends, if not with a line end
+	stream    []byte // _STREAM_ID, the connection on which journald received a service's output
+	lineBreak []byte // _LINE_BREAK, the reason for the end of the message unless that is a line end
 }
 
-// exportReader reads Journal Export Format in memory that does not depend on
-// its input.
+// exportReader reads Journal Export Format in bounded memory.
 type exportReader struct {
 	r      *bufio.Reader
-	offset int64 // behind the last whole entry
+	offset int64 // after the last whole entry
 	pos    int64
 	fields map[string]*[]byte
 	entry  entry
-	begin  int64 // of the current entry and the blank lines before it
+	begin  int64 // offset of the current entry and the blank lines before it
 	at     []byte
 	mono   []byte
 	prio   []byte
@@ -66,7 +65,7 @@ func newExportReader(r io.Reader, offset int64) *exportReader {
 	return e
 }
 
-// next returns the next whole entry. It returns io.EOF at the end, and
+// next returns the next whole entry. It returns io.EOF at the end of the stream, and
 // io.ErrUnexpectedEOF if the stream ends inside an entry.
 func (e *exportReader) next() (*entry, error) {
 	for _, field := range e.fields {
@@ -101,7 +100,8 @@ func (e *exportReader) next() (*entry, error) {
 	}
 }
 
-// parseTimes reports whether the entry has a time.
+// parseTimes sets the times of the entry. It reports whether the entry has a valid
+// wall-clock time.
 func (e *exportReader) parseTimes() bool {
 	at, err := strconv.ParseInt(string(e.at), 10, 64)
 	e.entry.at = at
@@ -109,8 +109,8 @@ func (e *exportReader) parseTimes() bool {
 	return err == nil && at >= 0
 }
 
-// unfinished returns the entry inside which the stream ended, as far as it was
-// read; nil if its cursor, its time or its boot was not.
+// unfinished returns the fields read of the entry in which the stream ended. It
+// returns nil if the cursor, the time or the boot is missing.
 func (e *exportReader) unfinished() *entry {
 	if !e.parseTimes() || len(e.entry.cursor) == 0 || len(e.entry.boot) == 0 {
 		return nil
@@ -118,7 +118,7 @@ func (e *exportReader) unfinished() *entry {
 	return &e.entry
 }
 
-// field reads one field; false is the blank line that ends an entry.
+// field reads one field. It returns false for the blank line that ends an entry.
 func (e *exportReader) field() (bool, error) {
 	text, err := e.r.ReadSlice('\n')
 	long := errors.Is(err, bufio.ErrBufferFull)
@@ -158,7 +158,7 @@ func (e *exportReader) field() (bool, error) {
 	return true, nil
 }
 
-// binary reads a field whose value has its length before it.
+// binary reads a field whose value has a length prefix.
 func (e *exportReader) binary(name []byte) error {
 	if !isFieldName(name) {
 		return fmt.Errorf("%w: byte %d", errStream, e.pos-int64(len(name))-1)
@@ -195,7 +195,7 @@ func (e *exportReader) tooLong() error {
 	return fmt.Errorf("%w: byte %d: an entry of more than %d bytes", errStream, e.begin, int64(maxEntry))
 }
 
-// keep stores a field's value; of a repeated field the first counts.
+// keep stores a field's value. The first of repeated fields counts.
 func (e *exportReader) keep(field *[]byte, value []byte) {
 	if field != nil && len(*field) == 0 {
 		*field = append(*field, value[:min(len(value), maxField)]...)

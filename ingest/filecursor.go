@@ -1,7 +1,7 @@
-// Package ingest reads the receiver's two sources, the index file and the
-// systemd journal, from where the last pass stopped, and hands what is new to
-// package store in batches, each with the cursor behind it. The parsers are
-// pure functions from bytes to rows. It imports store and no other room.
+// Package ingest reads the receiver's index and the systemd journal. It starts at the
+// stored cursor of each, and hands new rows to package store in batches. A batch and
+// the cursor after it are saved together. The parsers are pure functions from bytes to
+// rows. Package ingest imports store and no other room.
 package ingest
 
 import (
@@ -17,40 +17,38 @@ import (
 
 const (
 	cursorVersion = 1
-	headBytes     = 1024 // of a file's beginning that identify it
-	tailBytes     = 512  // before the offset that witness what was read
+	headBytes     = 1024 // at the start of a file, to identify it
+	tailBytes     = 512  // before the offset, to prove that they were read
 )
 
-// fileCursor is how far a file was read, and how to know it again: a path does
-// not (rotation), an inode does not (reuse), a head does not (copies), and none
-// of them tells that a file was cut and has grown past the old offset; the
-// bytes before the offset do.
+// fileCursor is how far a file was read, and how to recognize that file. A path is not
+// enough because of rotation, an inode because of reuse, and the head because of
+// copies. The bytes before the offset show whether a file was cut and grew again.
 type fileCursor struct {
 	Version int `json:"v"`
 	identity
-	Offset   int64  `json:"offset"`   // bytes read, up to and with a line end
+	Offset   int64  `json:"offset"`   // bytes read, up to and including a line end
 	HeadLen  int64  `json:"head_len"` // bytes, at most headBytes and Offset
 	HeadHash string `json:"head"`     // xxhash64 of the first HeadLen bytes
 	TailLen  int64  `json:"tail_len"` // bytes, at most tailBytes and Offset
 	TailHash string `json:"tail"`     // xxhash64 of the TailLen bytes before Offset
-	ModTime  int64  `json:"mtime"`    // when the file had last been written before it was read, microseconds
+	ModTime  int64  `json:"mtime"`    // modification time when the file was read, in microseconds
 }
 
-// maxRotated is how many files beside the index are remembered: a week of them,
-// and one more.
+// maxRotated is how many rotated files a cursor remembers: one a day for a week, and
+// one more.
 const maxRotated = 8
 
-// indexCursor is the stored cursor of a file that is rotated.
+// indexCursor is the stored cursor of the index. Dump stores one without Rotated.
 type indexCursor struct {
 	fileCursor
-	// Rotated are the cursors of the files beside the index that were read to their
-	// ends, the last maxRotated of those that are not compressed: a writer may not
-	// have let go of one yet.
+	// Rotated holds the cursors of the last maxRotated plain files beside the index,
+	// each at its end. A writer may still have one of them open.
 	Rotated []fileCursor `json:"rotated,omitempty"`
 }
 
-// parseIndexCursor reads a stored cursor. ok is false for none, and for one that is
-// damaged or of another version of the scheme.
+// parseIndexCursor parses a stored cursor. ok is false for an empty or damaged one,
+// and for another version.
 func parseIndexCursor(state string) (p indexCursor, ok bool) {
 	err := json.Unmarshal([]byte(state), &p)
 	if err != nil || !p.witnessed() || slices.ContainsFunc(p.Rotated, func(c fileCursor) bool { return !c.witnessed() }) {
@@ -59,16 +57,16 @@ func parseIndexCursor(state string) (p indexCursor, ok bool) {
 	return p, true
 }
 
-// at returns the cursor with the cursor moved.
+// at returns p with the file cursor of the index replaced.
 func (p indexCursor) at(c fileCursor) indexCursor { return indexCursor{c, p.Rotated} }
 
-// with returns the cursor with a file beside the index remembered.
+// with returns p with a rotated file remembered.
 func (p indexCursor) with(c fileCursor) indexCursor {
 	rotated := append(p.without(c).Rotated, c)
 	return indexCursor{p.fileCursor, rotated[max(0, len(rotated)-maxRotated):]}
 }
 
-// moved returns the cursor with the cursor of a file beside the index moved.
+// moved returns p with the cursor of a rotated file replaced.
 func (p indexCursor) moved(c, to fileCursor) indexCursor {
 	rotated := slices.Clone(p.Rotated)
 	for i := range rotated {
@@ -79,23 +77,22 @@ func (p indexCursor) moved(c, to fileCursor) indexCursor {
 	return indexCursor{p.fileCursor, rotated}
 }
 
-// without returns the cursor with a file beside the index forgotten.
+// without returns p with a rotated file forgotten.
 func (p indexCursor) without(c fileCursor) indexCursor {
 	rotated := slices.DeleteFunc(slices.Clone(p.Rotated), func(known fileCursor) bool { return known.identity == c.identity })
 	return indexCursor{p.fileCursor, rotated}
 }
 
-// knows tells whether a file beside the index was read to its end, and was not
-// written to since.
+// knows reports whether a rotated file was read to its end and has not changed since.
 func (p indexCursor) knows(s sibling) bool {
 	return slices.ContainsFunc(p.Rotated, func(c fileCursor) bool {
 		return c.identity == s.identity && c.Offset == s.size && c.ModTime == s.modTime
 	})
 }
 
-// witnessed tells whether a cursor has the witnesses that cursorAt gives it: one
-// without would match any file. The head may be short: that of a file that has
-// grown since it was opened.
+// witnessed reports whether c has all hashes that cursorAt sets. A cursor without them
+// would match any file. Its head may be shorter than the offset if the file grew after
+// it was opened.
 func (c fileCursor) witnessed() bool {
 	return c.Version == cursorVersion && c.Offset >= 0 && c.TailLen == min(c.Offset, tailBytes) &&
 		c.HeadLen >= 0 && c.HeadLen <= min(c.Offset, headBytes)
@@ -109,8 +106,8 @@ func (p indexCursor) String() string {
 	return string(b)
 }
 
-// cursorAt makes the cursor of a file that was read up to offset. tail are the
-// bytes before the offset, of any length.
+// cursorAt returns the cursor of a file that was read up to offset. tail holds the
+// bytes before the offset: tailBytes or more, or all of them.
 func (f *indexFile) cursorAt(offset int64, tail []byte) fileCursor {
 	head := f.head
 	head = head[:min(int64(len(head)), offset, headBytes)]
@@ -123,16 +120,16 @@ func (f *indexFile) cursorAt(offset int64, tail []byte) fileCursor {
 
 func hexHash(b []byte) string { return fmt.Sprintf("%016x", xxhash.Sum64(b)) }
 
-// identity is what the file system knows a file by, whatever its name. An inode
-// number is used again as soon as it is free; the time of birth tells.
+// identity is how the file system identifies a file, whatever its name. The birth time
+// is part of it because inode numbers are reused at once.
 type identity struct {
 	Device uint64 `json:"dev"`
 	Inode  uint64 `json:"ino"`
-	Born   int64  `json:"born"` // microseconds, 0 where the file system does not keep it
+	Born   int64  `json:"born"` // microseconds; 0 if the file system does not keep it
 }
 
-// identify returns the identity of a file by its path and unix.AT_FDCWD, or by
-// its descriptor and an empty path; the zero identity if there is no such file.
+// identify returns the identity of a file, given unix.AT_FDCWD and its path, or its
+// descriptor and an empty path. It returns the zero identity if there is no such file.
 func identify(fd int, path string) identity {
 	var stat unix.Statx_t
 	err := unix.Statx(fd, path, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &stat)
@@ -146,7 +143,7 @@ func identify(fd int, path string) identity {
 	return id
 }
 
-// matches tells whether a file holds the bytes that the cursor was read from.
+// matches reports whether a file contains the bytes that were read before c.
 func (c fileCursor) matches(f io.ReaderAt) bool {
 	return hasBytes(f, 0, c.HeadLen, c.HeadHash) && hasBytes(f, c.Offset-c.TailLen, c.TailLen, c.TailHash)
 }

@@ -5,18 +5,19 @@ import (
 	"strconv"
 )
 
-// Heard tells what the receiver itself has logged in the entries of a pass.
+// Heard describes the lines that the receiver itself logged in the entries of a pass.
 type Heard struct {
 	Entries        int
-	Oldest, Newest int64 // times of entries, in microseconds; 0 without one
+	Oldest, Newest int64 // times of entries, in microseconds; 0 if there are none
 	sample         []byte
-	likely         bool // sample names an episode
+	likely         bool // the sample names episodes
 }
 
-// maxSample bounds the sample of a line, in bytes.
+// maxSample bounds the sample, in bytes.
 const maxSample = 200
 
-// add takes an entry into account. understood says that it told of a host's PUT.
+// add counts an entry. understood reports whether a line of it was a host's PUT or
+// rejection.
 func (h *Heard) add(e *entry, understood bool) {
 	if h.Entries++; h.Entries == 1 || e.at < h.Oldest {
 		h.Oldest = e.at
@@ -31,8 +32,8 @@ func (h *Heard) add(e *entry, understood bool) {
 	}
 }
 
-// Sample is the newest line that told of no host's PUT, quoted; one that names
-// episodes comes before others. It is "" if there was none.
+// Sample returns the newest line that was not understood, quoted. It prefers lines
+// that name episodes. It returns "" if there is none.
 func (h *Heard) Sample() string {
 	if h.sample == nil {
 		return ""

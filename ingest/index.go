@@ -12,12 +12,12 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// ErrUnread: a source could not be read, or not to its end. What had been read
-// until then is stored, and the cursor is behind it.
+// ErrUnread means that a source could not be read to its end. The part that was read
+// is stored, with the cursor after it.
 var ErrUnread = errors.New("source not read")
 
-// Progress is told how far a source has been read, after each batch: lines or
-// entries, and bytes of how many; total is 0 if that is not known.
+// Progress is called after each batch. lines counts lines or entries, read and total
+// count bytes. total is 0 if it is unknown.
 type Progress func(lines int, read, total int64)
 
 func (p Progress) tell(lines int, read, total int64) {
@@ -26,29 +26,29 @@ func (p Progress) tell(lines int, read, total int64) {
 	}
 }
 
-// IndexOptions says what to read.
+// IndexOptions says how to read the index.
 type IndexOptions struct {
 	Path     string
-	Rotated  bool     // without a cursor, read the files that were rotated away, too
-	Now      int64    // the clock of the pass, in microseconds
+	Rotated  bool     // without a cursor, read the rotated files, too
+	Now      int64    // clock of the pass, in microseconds
 	Progress Progress // may be nil
 }
 
-// Result tells what a pass read of one source.
+// Result is the outcome of reading one source in one pass.
 type Result struct {
 	Read        int // lines or entries
 	Saved       store.Saved
 	Quarantined int
 	Gaps        []store.Gap
-	Torn        string // a file whose last line is not whole, "" for none
-	TornAt      int64  // when that file was last written, in microseconds
-	Quiet       string // why nothing came, if that is worth a word; "" otherwise
-	Capped      bool   // there is more, left to the next pass
-	// MissedTo is, if journalctl left files out but all else was read, the time up to
-	// which they may hold entries, in microseconds; otherwise 0.
+	Torn        string // path of a file whose last line has no end; "" if there is none
+	TornAt      int64  // modification time of that file, in microseconds
+	Quiet       string // message for the operator if no entry came for a suspicious reason; "" otherwise
+	Capped      bool   // the pass stopped at MaxEntries; the next one continues
+	// MissedTo is the time up to which skipped journal files may hold entries, in
+	// microseconds. It is 0 unless journalctl skipped files and all others were read.
 	MissedTo int64
-	ReadTo   int64 // if Capped: the time up to which the journal was read, in microseconds; otherwise 0
-	Heard    Heard // of the journal
+	ReadTo   int64 // time up to which a capped pass read the journal, in microseconds; otherwise 0
+	Heard    Heard // lines of the receiver in the journal
 }
 
 func (r *Result) add(saved store.Saved) {
@@ -61,7 +61,7 @@ func (r *Result) add(saved store.Saved) {
 	r.Saved.ExpiredBefore = max(r.Saved.ExpiredBefore, saved.ExpiredBefore)
 }
 
-// Readable tells whether the index can be read; if not, the error is ErrUnread.
+// Readable returns ErrUnread if the index cannot be opened.
 func Readable(path string) error {
 	f, err := openPlain(path)
 	if err != nil {
@@ -70,8 +70,8 @@ func Readable(path string) error {
 	return f.Close()
 }
 
-// Index reads what the index has got since the last pass, through rotations and
-// truncations, and stores it.
+// Index reads the new lines of the index and stores them. It follows rotations and
+// truncations. An index that cannot be read to its end gives ErrUnread.
 func Index(ctx context.Context, s *store.Store, opts IndexOptions) (result Result, err error) {
 	source, err := s.Source(ctx, store.StreamIndex)
 	if err != nil {
@@ -85,7 +85,7 @@ func Index(ctx context.Context, s *store.Store, opts IndexOptions) (result Resul
 	err = r.read(ctx, stored)
 	switch {
 	case errors.Is(err, ErrUnread):
-		// What was parsed counts. The gap stays open until a pass gets through.
+		// The parsed part counts. The gap stays open until a pass succeeds.
 		gaps := append(r.gaps, store.Gap{Reason: store.GapUnread, From: cmp.Or(stored.NewestAt, opts.Now), To: opts.Now,
 			Detail: "the index could not be read to its end"})
 		result.Gaps = append(result.Gaps, gaps...)
@@ -98,7 +98,7 @@ func Index(ctx context.Context, s *store.Store, opts IndexOptions) (result Resul
 	return result, err
 }
 
-// read reads on from where the last pass stopped.
+// read reads the index and its rotated files from the stored cursor on.
 func (r *indexReader) read(ctx context.Context, stored store.Cursor) error {
 	current, err := openPlain(r.opts.Path)
 	if err != nil {
@@ -119,8 +119,8 @@ func (r *indexReader) read(ctx context.Context, stored store.Cursor) error {
 	return r.act(ctx, planIndex(facts), cursor, current)
 }
 
-// act does what is planned. A file that was rotated away and cannot be read must not
-// keep the index itself from being read.
+// act runs the steps of a plan. An unreadable rotated file becomes a gap, so that the
+// index itself is still read.
 func (r *indexReader) act(ctx context.Context, p indexPlan, cursor indexCursor, current *indexFile) error {
 	if p.gap != nil {
 		r.gaps, r.parser.again = append(r.gaps, *p.gap), true
@@ -137,7 +137,7 @@ func (r *indexReader) act(ctx context.Context, p indexPlan, cursor indexCursor, 
 			var end fileCursor
 			var plain bool
 			end, plain, err = r.drainOlder(ctx, step.path, step.from, func(c fileCursor) indexCursor {
-				c.ModTime = min(c.ModTime, p.unread) // the files after this one may have an earlier time
+				c.ModTime = min(c.ModTime, p.unread) // the files after this one may be older than it
 				return cursor.at(c)
 			})
 			if plain {
@@ -153,7 +153,7 @@ func (r *indexReader) act(ctx context.Context, p indexPlan, cursor indexCursor, 
 	return nil
 }
 
-// olderGap notes that the rest of a file that was rotated away may be missing.
+// olderGap records that the end of a rotated file may be missing.
 func (r *indexReader) olderGap(path string, from int64, err error) {
 	if r.isBeingCompressed(path) {
 		return
@@ -162,16 +162,15 @@ func (r *indexReader) olderGap(path string, from int64, err error) {
 		Detail: "a file that was rotated away could not be read to its end: " + strconv.Quote(err.Error())})
 }
 
-// readLate reads what was written to the files beside the index after they had been
-// read to their ends, and returns the cursor with them. A compressed file does not
-// grow any more.
+// readLate reads lines that were appended to rotated files after those had been read to
+// their ends. It returns the moved cursor. Compressed files do not grow.
 func (r *indexReader) readLate(ctx context.Context, cursor indexCursor, current *indexFile) (indexCursor, error) {
 	if len(cursor.Rotated) == 0 {
 		return cursor, nil
 	}
 	files, err := beside(r.opts.Path, current.info)
 	if err != nil {
-		return cursor, nil // the next pass may be allowed to look
+		return cursor, nil // the next pass tries again
 	}
 	for _, c := range cursor.Rotated {
 		path, reason := planLate(cursor, c, files, copyOf(c, files))
@@ -199,13 +198,13 @@ func (r *indexReader) readLate(ctx context.Context, cursor indexCursor, current 
 	return cursor, nil
 }
 
-// openPlain opens a regular file without following a link or waiting for a FIFO.
+// openPlain opens a regular file. It does not follow links or wait for a FIFO.
 func openPlain(path string) (*indexFile, error) {
 	file, info, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	// Now, and not with each cursor: it may be cut and written anew while it is read.
+	// Read the head once: another process may cut the file during the pass.
 	head := make([]byte, headBytes)
 	n, err := file.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	chunkLines = 100_000  // lines of the index after which a batch is saved
-	chunkBytes = 32 << 20 // bytes after which a batch is saved, whatever they hold
+	chunkLines = 100_000  // lines in a batch, at most
+	chunkBytes = 32 << 20 // bytes in a batch, at most
 
-	sampleBytes = 64  // of a quarantined line that are kept
-	maxCommit   = 128 // bytes of a code commit that are kept
+	sampleBytes = 64  // bytes kept of a quarantined line
+	maxCommit   = 128 // bytes kept of a code commit
 )
 
-// indexParser turns lines of the index into batches. One file at a time is parsed.
+// indexParser turns lines of the index into batches, one file at a time.
 type indexParser struct {
 	source int64
-	now    int64 // the clock of the pass, in microseconds
+	now    int64 // clock of the pass, in microseconds
 	series seriesNames
-	again  bool // what is read may have been read before, at other offsets
+	again  bool // the lines may have been read before, at other offsets
 }
 
 // chunk is a batch on its way from the parser to the store.
@@ -31,12 +31,12 @@ type chunk struct {
 	batch *store.Batch
 	end   fileCursor // after the last line
 	lines int
-	read  int64 // bytes, of all chunks until now
+	read  int64 // bytes of all chunks so far
 	torn  bool  // the file's last line has no end
-	err   error // of reading the file
+	err   error // error of reading the file
 }
 
-// parse reads lines and sends chunks, until the end of the file or of ctx.
+// parse sends the lines of a file in chunks until the file or ctx ends.
 func (p *indexParser) parse(ctx context.Context, f *indexFile, lines *lineReader, out chan<- chunk) {
 	defer close(out)
 	begin := lines.offset
@@ -58,7 +58,7 @@ func (p *indexParser) parse(ctx context.Context, f *indexFile, lines *lineReader
 	}
 }
 
-// chunk reads lines until there are enough for a batch, or until one cannot be read.
+// chunk reads lines until a batch is full or a line cannot be read.
 func (p *indexParser) chunk(lines *lineReader) chunk {
 	c := chunk{batch: &store.Batch{Source: p.source, Now: p.now, Quarantine: store.Quarantine{Again: p.again}}}
 	if p.series.many() {

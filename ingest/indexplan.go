@@ -9,58 +9,57 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// indexFacts are what the plan of a pass over the index depends on. Times are
-// microseconds.
+// indexFacts are the facts that planIndex decides on. Times are in microseconds.
 type indexFacts struct {
-	cursor  indexCursor // where the last pass stopped
-	stored  bool        // there is such a cursor
-	newest  int64       // time of the newest ship that is stored, 0 for none
+	cursor  indexCursor // the stored cursor
+	stored  bool        // there is a stored cursor
+	newest  int64       // time of the newest stored ship; 0 if there is none
 	now     int64
-	rebuild bool // without a cursor, read the files that were rotated away, too
+	rebuild bool // without a cursor, read the rotated files, too
 
 	current sibling // the index
-	holds   bool    // it holds what was read before the cursor
+	holds   bool    // the index contains the bytes read before the cursor
 	beside  []sibling
-	own     int // which of beside is the file that was read, -1 for none
+	own     int // index in beside of the file that was read; -1 if it is not there
 }
 
-// indexAction is what is done with a file.
+// indexAction is how a step reads a file.
 type indexAction string
 
 const (
 	readIndex indexAction = "read the index"
-	readOlder indexAction = "read a file that was rotated away"
+	readOlder indexAction = "read a rotated file"
 	readCopy  indexAction = "read a copy of an index that was empty"
 )
 
-// indexStep reads a file from a cursor on to its end.
+// indexStep reads a file from a cursor to its end.
 type indexStep struct {
 	do   indexAction
 	path string
 	from fileCursor
 }
 
-// indexReason is why a pass reads what it reads.
+// indexReason is the reason for a plan.
 type indexReason string
 
 const (
 	neverRead indexReason = "nothing was read before"
-	isRebuild indexReason = "a rebuild reads all that was rotated away"
+	isRebuild indexReason = "a rebuild reads all rotated files"
 	goesOn    indexReason = "the index goes on"
-	wasEmpty  indexReason = "the index was empty, and nothing tells a copy of it from another file"
+	wasEmpty  indexReason = "the index was empty, so any new file may be a copy of it"
 	isAnother indexReason = "the index is not the file that was read, or has changed"
 )
 
-// indexPlan is what a pass reads, in this order, and why.
+// indexPlan is a list of files to read, in order.
 type indexPlan struct {
 	reason indexReason
 	steps  []indexStep
-	gap    *store.Gap // what may be missing, nil if nothing is
-	since  int64      // time from which on lines of an older file that cannot be read are missing
-	unread int64      // time from which on the files that follow an older one were written
+	gap    *store.Gap // lines that may be missing; nil if there are none
+	since  int64      // start of the gap if an older file cannot be read
+	unread int64      // earliest modification time of unread rotated files
 }
 
-// planIndex decides what a pass reads of the index and the files beside it.
+// planIndex decides how a pass reads the index and the files beside it.
 func planIndex(f indexFacts) indexPlan {
 	current := indexStep{do: readIndex, path: f.current.path}
 	p := indexPlan{since: min(cmp.Or(f.newest, f.cursor.ModTime, f.now), f.now), unread: math.MaxInt64}
@@ -89,7 +88,7 @@ func planIndex(f indexFacts) indexPlan {
 	return p
 }
 
-// stepsOf reads files from their beginnings.
+// stepsOf returns steps that read files from their starts.
 func stepsOf(do indexAction, files []sibling) (steps []indexStep) {
 	for _, one := range files {
 		steps = append(steps, indexStep{do: do, path: one.path})
@@ -97,13 +96,13 @@ func stepsOf(do indexAction, files []sibling) (steps []indexStep) {
 	return steps
 }
 
-// goesOn reports whether the index is the file that was read. Any file holds
-// nothing: of an empty one, only the identity tells.
+// goesOn reports whether the index is the file that was read. Every file contains the
+// zero bytes read of an empty one, so only the identity recognizes that.
 func (f indexFacts) goesOn() bool {
 	return f.stored && f.holds && (f.cursor.Offset > 0 || f.cursor.identity == f.current.identity)
 }
 
-// older returns all files that were rotated away, oldest first.
+// older returns all rotated files, oldest first.
 func (f indexFacts) older() (files []sibling) {
 	for _, one := range f.beside {
 		if one.rotated {
@@ -113,19 +112,19 @@ func (f indexFacts) older() (files []sibling) {
 	return files
 }
 
-// clockWentBack reports whether the times of files tell nothing.
+// clockWentBack reports whether the clock went back since the last pass. Then
+// modification times do not order files.
 func (f indexFacts) clockWentBack() bool { return f.current.modTime < f.cursor.ModTime }
 
-// copies returns the files that may be copies of an index that was empty when it
-// was read.
+// copies returns the possible copies of an index that was empty when it was read.
 func (f indexFacts) copies() []sibling {
 	return slices.DeleteFunc(f.older(), func(one sibling) bool {
 		return f.cursor.knows(one) || !f.clockWentBack() && one.modTime <= f.cursor.ModTime
 	})
 }
 
-// later returns the files, but for the one that was read, that may have been
-// written since, oldest first.
+// later returns the rotated files, except the one that was read, that may have been
+// written since the last pass, oldest first.
 func (f indexFacts) later() []sibling {
 	read := f.cursor.identity
 	return slices.DeleteFunc(f.older(), func(one sibling) bool {
@@ -135,14 +134,14 @@ func (f indexFacts) later() []sibling {
 		case one.identity == read, f.clockWentBack():
 			return false
 		case f.current.identity != read && one.Born > f.cursor.Born && !one.compressed:
-			return false // it was made since, whatever the clock said by then
+			return false // created since the last pass, whatever the clock said then
 		}
 		return one.modTime < f.cursor.ModTime
 	})
 }
 
-// missing returns the gap of an index that is not the one that was read; nil if that
-// one was found and can be read to its end.
+// missing returns the gap left by an index that changed. It returns nil if the file
+// that was read can be read to its end.
 func (f indexFacts) missing(since int64) *store.Gap {
 	g := &store.Gap{From: since, To: f.now}
 	read := f.cursor.fileCursor
@@ -154,8 +153,8 @@ func (f indexFacts) missing(since int64) *store.Gap {
 		g.Reason = store.GapRewritten
 		g.Detail = fmt.Sprintf("the index holds other bytes than those read before byte %d", read.Offset)
 	case f.own >= 0 || read.Offset == 0 && slices.ContainsFunc(f.later(), func(one sibling) bool { return one.compressed }):
-		// Nothing tells which compressed file an empty index has become, but all new
-		// ones are read.
+		// An empty index may have become any of the new compressed files, and all of
+		// them are read.
 		return nil
 	default:
 		g.Reason = store.GapRotated
@@ -169,7 +168,8 @@ func (f indexFacts) missing(since int64) *store.Gap {
 	return g
 }
 
-// changed returns the file that was read, if it holds other bytes now; otherwise nil.
+// changed returns the file that was read if its content changed. It returns nil
+// otherwise.
 func (f indexFacts) changed() *sibling {
 	if f.cursor.identity == f.current.identity {
 		return &f.current
@@ -181,7 +181,7 @@ func (f indexFacts) changed() *sibling {
 	return &f.beside[i]
 }
 
-// lateReason is what is done with a file that was read to its end and rotated away.
+// lateReason is the reason for reading a rotated file again, or for not doing so.
 type lateReason string
 
 const (
@@ -191,9 +191,9 @@ const (
 	lateGone      lateReason = "it is gone"
 )
 
-// planLate decides about one of the files that the cursor remembers. A writer goes on
-// writing to a file until it opens the index anew. elsewhere is the path of another
-// file that holds what was read of it, "" for none.
+// planLate decides whether to read again one of the rotated files in a cursor. A writer
+// appends to its open file until it opens the new index. elsewhere is the path of
+// another file with the same content, or "". path is "" if there is nothing to read.
 func planLate(p indexCursor, c fileCursor, beside []sibling, elsewhere string) (path string, reason lateReason) {
 	i := slices.IndexFunc(beside, func(one sibling) bool { return one.identity == c.identity })
 	switch {

@@ -6,7 +6,7 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// Reasons why a line of the index is quarantined.
+// Reasons for quarantining a line of the index.
 const (
 	reasonTooLong   = "too-long"
 	reasonNotUTF8   = "invalid-utf8"
@@ -18,16 +18,16 @@ const (
 	reasonBadTime   = "unparsable-time"
 )
 
-// indexRow is what the program reads of a line of the index. The slices point
+// indexRow holds the fields of an index line that the program uses. The slices point
 // into the line.
 type indexRow struct {
 	host       []byte // host_id, not empty
-	commit     []byte // code_commit, nil if there is none
+	commit     []byte // code_commit; nil if there is none
 	receivedAt int64  // received_at_wall, in microseconds
 }
 
-// parseIndexRow reads one line of the index, without its line end. reason is
-// "" for a good row.
+// parseIndexRow parses one line of the index, without its line end. reason is "" for a
+// valid row.
 func parseIndexRow(line []byte) (row indexRow, reason string) {
 	if !utf8.Valid(line) {
 		return row, reasonNotUTF8
@@ -37,7 +37,7 @@ func parseIndexRow(line []byte) (row indexRow, reason string) {
 	s := scanner{b: line}
 	s.space()
 	whole := s.object(func(name, value []byte, k kind) {
-		// The last of several members of one name counts, as in Python.
+		// The last of repeated members counts, as in Python.
 		switch string(name) {
 		case "host_id":
 			host, hostKind = value, k
@@ -84,7 +84,7 @@ func (s *scanner) atEnd() bool {
 	return s.i == len(s.b)
 }
 
-// isValue tells whether the bytes are one JSON value other than an object.
+// isValue reports whether s.b holds one JSON value other than an object.
 func (s *scanner) isValue() bool {
 	s.space()
 	k := s.value()

@@ -12,26 +12,27 @@ import (
 )
 
 const (
-	chunkEntries = 5_000     // journal entries, or facts in them, after which a batch is saved
-	maxEntries   = 5_000_000 // of one pass; the rest is left to the next
-	// overlap is how far before a time the journal is read again where the cursor
-	// does not help. Facts that are stored already are left out.
+	chunkEntries = 5_000     // entries, PUTs or rejections in a batch, at which it is saved
+	maxEntries   = 5_000_000 // entries in a pass; the next pass reads the rest
+	// overlap is how far before a lost cursor or a clock step the journal is read again.
+	// The store ignores rows that it knows.
 	overlap = 24 * store.Hour
 )
 
 // JournalOptions says which journal to read.
 type JournalOptions struct {
 	Unit       string
-	Directory  string        // as journalctl -D; "" is the system's journal
-	Now        int64         // the clock of the pass, in microseconds
-	Timeout    time.Duration // without a byte from journalctl, after which it is killed
-	Command    string        // the journalctl to run; "" finds it in PATH
-	SystemDirs []string      // where the system's journal files lie; nil means the machine's own
-	MaxEntries int           // to read in one call; 0 means five million
+	Directory  string        // as in journalctl -D; "" means the system's journal
+	Now        int64         // clock of the pass, in microseconds
+	Timeout    time.Duration // journalctl is killed when it prints nothing for so long
+	Command    string        // the journalctl to run; "" means the one in PATH
+	SystemDirs []string      // directories of the system's journal files; nil means the machine's own
+	MaxEntries int           // entries to read in one call; 0 means five million
 	Progress   Progress      // may be nil
 }
 
-// Journal reads with journalctl what the journal has got since the last pass.
+// Journal reads the new entries of the journal with journalctl and stores them. A
+// journal that cannot be read to its end gives ErrUnread.
 func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result Result, err error) {
 	source, err := s.Source(ctx, store.StreamJournal)
 	if err != nil {
@@ -62,8 +63,8 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 	if err != nil && !errors.Is(err, ErrUnread) {
 		return result, err
 	}
-	// What was parsed counts, although the rest could not be read. Its gap stays open
-	// until a pass reads it. Where only files are left out, no other gap is open.
+	// The parsed part counts even if the rest could not be read. The gap stays open until
+	// a pass fills it. If journalctl only skipped files, no other gap stays open.
 	onlyMissed := result.MissedTo > 0
 	if err != nil {
 		r.gap(r.unread(onlyMissed))
@@ -74,7 +75,7 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 	return result, err
 }
 
-// unread returns the gap of what could not be read.
+// unread returns the gap of the part that could not be read.
 func (r *journalFollower) unread(onlyMissed bool) store.Gap {
 	g := store.Gap{Reason: store.GapUnread, From: r.at.At, To: r.now, Detail: "the journal could not be read to its end"}
 	if m := r.at.Missed; len(m.files()) > 0 {
@@ -89,7 +90,7 @@ func (r *journalFollower) unread(onlyMissed bool) store.Gap {
 	return g
 }
 
-// read reads what is unread, as far as it can be read.
+// read reads the new entries, then the files that journalctl skipped earlier.
 func (r *journalFollower) read(ctx context.Context) error {
 	if err := r.readOn(ctx); err != nil {
 		return err
@@ -104,7 +105,7 @@ func (r *journalFollower) read(ctx context.Context) error {
 	return nil
 }
 
-// readOn reads on from the cursor.
+// readOn reads from the cursor on.
 func (r *journalFollower) readOn(ctx context.Context) error {
 	if r.begin.Cursor == "" || r.begin.First {
 		err := r.readAll(ctx)
@@ -117,8 +118,8 @@ func (r *journalFollower) readOn(ctx context.Context) error {
 	if r.begin.At > r.now+store.FutureTolerance || r.begin.Clock > 0 {
 		r.dueHidden()
 	}
-	// Not --after-cursor: with a filter it loses an entry if the cursor's own
-	// entry was deleted (systemd issue 30288). --cursor begins with that entry.
+	// Not --after-cursor: with a filter it loses an entry if the cursor's own entry was
+	// deleted (systemd issue 30288). --cursor starts with the cursor's own entry.
 	err := r.follow(ctx, "--cursor="+r.begin.Cursor)
 	if errors.Is(err, errExit) && r.met == 0 {
 		return r.seekByTime(ctx, err)
@@ -129,10 +130,9 @@ func (r *journalFollower) readOn(ctx context.Context) error {
 	return r.lookBack(ctx)
 }
 
-// readAll reads the whole journal, a boot at a time. All at once, journalctl would
-// leave out entries where the clock has gone back: those of one boot that belong
-// before what it has printed of another. The position becomes the end of the boot
-// with the latest entry.
+// readAll reads the whole journal, one boot at a time. Given all boots at once,
+// journalctl skips entries after a clock step, if it has printed later entries of
+// another boot. The position ends up at the boot with the latest entry.
 func (r *journalFollower) readAll(ctx context.Context) error {
 	boots, err := r.boots(ctx)
 	if err != nil {
@@ -149,8 +149,9 @@ func (r *journalFollower) readAll(ctx context.Context) error {
 	return nil
 }
 
-// seekByTime is for a cursor with which journalctl fails. If it fails without the
-// cursor too, that was not the reason, and the cursor is kept.
+// seekByTime reads the journal from a time on, because journalctl failed with the
+// cursor. If it fails without the cursor as well, the cursor was not the cause and is
+// kept.
 func (r *journalFollower) seekByTime(ctx context.Context, refusal error) error {
 	r.at = position{mode: modeSeek,
 		journalCursor: journalCursor{Version: cursorVersion, At: r.begin.At, Again: r.at.Again, Missed: r.at.Missed}}
@@ -162,7 +163,7 @@ func (r *journalFollower) seekByTime(ctx context.Context, refusal error) error {
 		return refusal
 	}
 	if r.met > 0 {
-		// The boots before those 24 hours are as well known as they were.
+		// Boots older than the overlap keep their progress.
 		for boot, last := range r.begin.Boots {
 			r.at.Boots[boot] = max(r.at.Boots[boot], last)
 		}
@@ -181,10 +182,9 @@ func (r *journalFollower) lost(from int64, detail string) {
 	r.gap(store.Gap{Reason: store.GapCursorLost, From: from, To: r.now, Detail: detail})
 }
 
-// lookBack reads what journalctl prints before the cursor although it was written
-// after it: the beginning of boots met while following, boots that are not known,
-// and entries that the clock's going back has hidden. In an ordinary pass the
-// cursor's boot goes on, and there is nothing to look for.
+// lookBack reads entries that journalctl prints before the cursor although they were
+// written after it. These are the starts of boots first met while following, unknown
+// boots, and entries after a clock step. An ordinary pass has none.
 func (r *journalFollower) lookBack(ctx context.Context) error {
 	if r.result.Read == 0 || r.ahead || len(r.at.Fresh) > 0 {
 		boots, err := r.boots(ctx)
@@ -197,7 +197,7 @@ func (r *journalFollower) lookBack(ctx context.Context) error {
 		due, _ := r.at.bootsDue(boots)
 		r.due(0, due...)
 	}
-	r.stepNoted = r.stepNoted || r.at.Missed != nil // what was left out may be of any time
+	r.stepNoted = r.stepNoted || r.at.Missed != nil // skipped files may hold entries of any time
 	if err := r.readStretches(ctx); err != nil || r.result.Capped {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// due adds stretches to those that are to be read, each boot from a time on; not
-// where one of them begins no later.
+// due adds stretches to the unread ones: each boot from a time on. It leaves out a boot
+// that has an unread stretch starting no later.
 func (r *journalFollower) due(since int64, boots ...string) {
 	for _, boot := range boots {
 		begun := func(s stretch) bool { return s.Boot == boot && s.Since <= since && s.Cursor == "" }
@@ -24,17 +24,17 @@ func (r *journalFollower) due(since int64, boots ...string) {
 		}
 	}
 	if r.stretch != nil {
-		r.stretch = &r.at.Again[0] // it has moved
+		r.stretch = &r.at.Again[0] // append may have moved it
 	}
 }
 
-// dueHidden makes the stretch due that the clock's going back may have hidden.
-// A day before the entry that is ahead was read by the pass that met it first:
-// from then on, only what was written since the last pass is looked at.
+// dueHidden adds the stretch that a clock step may hide before the cursor. The pass
+// that first meets an entry ahead of the clock reads a whole day before it. Later
+// passes read only the time since the last pass.
 func (r *journalFollower) dueHidden() {
 	r.ahead = true
 	if last := r.begin.Clock; last > 0 && last <= r.now {
-		// One of all boots goes on to the end of the journal.
+		// A stretch of all boots already extends to the end of the journal.
 		if !slices.ContainsFunc(r.at.Again, func(s stretch) bool { return s.Boot == "" }) {
 			r.due(last-store.FutureTolerance, "")
 		}
@@ -43,8 +43,8 @@ func (r *journalFollower) dueHidden() {
 	r.due(min(r.now, cmp.Or(r.begin.Clock, r.now))-overlap, "")
 }
 
-// readStretches reads the stretches that are due. One that is cut short goes on
-// in the next pass.
+// readStretches reads the unread stretches. The next pass continues a stretch that was
+// cut short.
 func (r *journalFollower) readStretches(ctx context.Context) error {
 	if r.at.mode != modeFirst {
 		r.at.mode, r.at.awaited, r.at.same = modeBack, "", 0
@@ -53,7 +53,7 @@ func (r *journalFollower) readStretches(ctx context.Context) error {
 		r.stretch, r.reached = &r.at.Again[0], r.reached[:0]
 		r.at.resume, r.at.resumed = nil, entryTime{}
 		if begun := *r.stretch; begun.Cursor != "" {
-			r.at.resume, r.stepNoted = &begun, true // an earlier pass has noted it
+			r.at.resume, r.stepNoted = &begun, true // an earlier pass recorded the clock step
 		}
 		err := r.follow(ctx, r.stretch.seek()...)
 		r.keepReached()
@@ -66,8 +66,8 @@ func (r *journalFollower) readStretches(ctx context.Context) error {
 	return nil
 }
 
-// noteResumed notes that the entry has come up to which an earlier pass has read the
-// stretch, or one after it.
+// noteResumed records that the entry at which an earlier pass stopped in the stretch,
+// or a later one, was met.
 func (r *journalFollower) noteResumed(e *entry, v verdict) {
 	switch {
 	case r.at.resume == nil:
@@ -78,26 +78,25 @@ func (r *journalFollower) noteResumed(e *entry, v verdict) {
 	}
 }
 
-// noteReached notes how far the stretch was read: up to the first entry with the time
-// of the last one.
+// noteReached records how far the stretch was read: up to the first of the entries that
+// share the time of the last one.
 func (r *journalFollower) noteReached(e *entry) {
 	if !r.when.is(e) {
 		r.reached, r.stretch.At, r.stretch.Monotonic = append(r.reached[:0], e.cursor...), e.at, e.monotonic
 	}
 }
 
-// keepReached stores in the stretch how far it was read.
+// keepReached saves in the stretch how far it was read.
 func (r *journalFollower) keepReached() {
 	if r.stretch != nil && len(r.reached) > 0 {
 		r.stretch.Cursor = string(r.reached)
 	}
 }
 
-// noteLeft remembers the files that journalctl leaves out and that may hold what
-// was not read before.
+// noteLeft records the files that journalctl skipped and that may hold unread entries.
 func (r *journalFollower) noteLeft() {
 	r.left = r.stderr.leftOut()
-	since := r.readBefore() // earlier than that of what is missed, if the clock has gone back
+	since := r.readBefore() // earlier than Missed.Since if the clock went back
 	if r.at.Missed != nil {
 		since = min(since, r.at.Missed.Since)
 	}
@@ -119,8 +118,8 @@ func (r *journalFollower) noteLeft() {
 	}
 }
 
-// readBefore is up to when the journal had been read when the pass began, 0 for
-// not at all. The position may be ahead of the clock.
+// readBefore returns the time up to which earlier passes read the journal, or 0 if none
+// did. The clock limits it, because the position may be ahead of the clock.
 func (r *journalFollower) readBefore() int64 {
 	if r.begin.Cursor == "" || r.begin.First {
 		return 0
@@ -128,7 +127,7 @@ func (r *journalFollower) readBefore() int64 {
 	return min(r.begin.At, r.now, cmp.Or(r.begin.Clock, r.now))
 }
 
-// newlyLeft reports whether a file is left out that was not in the pass before.
+// newlyLeft reports whether journalctl skipped a file that it read in the last pass.
 func (r *journalFollower) newlyLeft() bool {
 	for path := range r.at.Missed.files() {
 		if _, known := r.begin.Missed.files()[path]; !known {
@@ -138,18 +137,17 @@ func (r *journalFollower) newlyLeft() bool {
 	return false
 }
 
-// cursorLeftOut reports whether the cursor's entry may be in a file that is left out.
+// cursorLeftOut reports whether the cursor's entry may be in a skipped file.
 func (r *journalFollower) cursorLeftOut() bool {
 	return r.newlyLeft() || len(r.at.Missed.files()) > 0 && r.at.Missed.Since >= r.readBefore()
 }
 
-// readMissed reads what journalctl has left out, now or in an earlier pass, as
-// soon as it can be read.
+// readMissed reads the files that journalctl skipped earlier and can read now.
 func (r *journalFollower) readMissed(ctx context.Context) error {
 	if r.at.Missed == nil {
 		return nil
 	}
-	if r.newlyLeft() { // one that is just being made is whole a moment later
+	if r.newlyLeft() { // a file that journald is creating is whole a moment later
 		r.stderr = &journalctlStderr{}
 		none := func(out io.Reader) error { _, err := io.Copy(io.Discard, out); return err }
 		if err := runJournalctl(ctx, r.opts, append(entryArgs(r.opts), "--lines=0"), r.stderr, none); err != nil {
@@ -160,7 +158,7 @@ func (r *journalFollower) readMissed(ctx context.Context) error {
 	if err := r.missedDue(ctx); err != nil || r.result.Capped {
 		return err
 	}
-	r.stepNoted = true // what was left out may be of any time
+	r.stepNoted = true // skipped files may hold entries of any time
 	if err := r.readStretches(ctx); err != nil || r.result.Capped {
 		return err
 	}
@@ -173,8 +171,8 @@ func (r *journalFollower) readMissed(ctx context.Context) error {
 	return nil
 }
 
-// missedDue makes due what the files may hold that are left out no longer. The
-// boots are read one by one, as in readAll.
+// missedDue adds stretches for the files that journalctl skips no longer. It adds one
+// for each boot, for the reason given at readAll.
 func (r *journalFollower) missedDue(ctx context.Context) error {
 	m := r.at.Missed
 	back := m.back(r.left)
@@ -197,7 +195,7 @@ func (r *journalFollower) missedDue(ctx context.Context) error {
 	return nil
 }
 
-// boots lists the boots of the journal.
+// boots returns the boots of the journal.
 func (r *journalFollower) boots(ctx context.Context) ([]string, error) {
 	r.stderr = &journalctlStderr{}
 	boots, err := listBoots(ctx, r.opts, r.stderr)

@@ -16,22 +16,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errExit: journalctl ended by itself and said that it had failed; not if a
-// signal has ended it.
+// errExit means that journalctl exited with an error. It does not cover a death by
+// signal.
 var errExit = errors.New("journalctl failed")
 
-// errMidEntry: journalctl ended by itself in the midst of an entry, as it does
-// where a field is damaged.
+// errMidEntry means that journalctl exited within an entry, as it does at a damaged
+// field.
 var errMidEntry = errors.New("journalctl ended within an entry")
 
-// entryArgs asks journalctl for the entries of a unit.
+// entryArgs returns the arguments with which journalctl prints the entries of a unit.
 func entryArgs(opts JournalOptions) []string {
 	return []string{"--unit=" + opts.Unit, "--output=export", "--all",
 		"--output-fields=MESSAGE,MESSAGE_ID,N_DROPPED,PRIORITY,_PID,_STREAM_ID,_LINE_BREAK,_SYSTEMD_UNIT,OBJECT_SYSTEMD_UNIT"}
 }
 
-// listBoots returns the boots of which the journal holds entries, of any unit,
-// in no order.
+// listBoots returns the boots with journal entries of any unit, in no order.
 func listBoots(ctx context.Context, opts JournalOptions, stderr *journalctlStderr) (boots []string, err error) {
 	err = runJournalctl(ctx, opts, []string{"--field=_BOOT_ID"}, stderr, func(out io.Reader) error {
 		lines := bufio.NewScanner(out)
@@ -49,10 +48,10 @@ func isBootID(id string) bool {
 	return len(id) == 32 && strings.Trim(id, "0123456789abcdef") == ""
 }
 
-// runJournalctl runs journalctl in a process group of its own, gives its output
-// to read, and kills the group when read returns early, when ctx ends, or when
-// nothing comes for the timeout. What fails in journalctl is ErrUnread; files
-// that it left out are no failure, but stand in stderr.
+// runJournalctl runs journalctl in its own process group and passes its output to read.
+// It kills the group when read returns early, when ctx ends, or when journalctl prints
+// nothing for the timeout. A failing journalctl gives ErrUnread. Skipped files are no
+// failure; stderr holds them.
 func runJournalctl(parent context.Context, opts JournalOptions, args []string, stderr *journalctlStderr, read func(io.Reader) error) error {
 	args = append([]string{"--no-pager", "--quiet"}, args...)
 	if opts.Directory != "" {
@@ -64,7 +63,7 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, s
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	// The last value of a name counts.
+	// The last of repeated variables counts.
 	cmd.Env = append(cmd.Environ(), "SYSTEMD_LOG_LEVEL=debug", "SYSTEMD_LOG_TARGET=console-prefixed",
 		"SYSTEMD_LOG_COLOR=0", "SYSTEMD_LOG_LOCATION=0", "SYSTEMD_LOG_TID=0", "SYSTEMD_LOG_TIME=0")
 	cmd.Stderr = stderr
@@ -79,11 +78,11 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, s
 		}
 		return fmt.Errorf("journal %w: %w", ErrUnread, err)
 	}
-	// A child of journalctl that has left its group would keep the pipe open.
+	// A grandchild that left the group would keep the pipe open.
 	defer context.AfterFunc(ctx, func() { out.Close() })()
 	watched := &watchedReader{r: out, timeout: opts.Timeout, expire: func() { cancel(errTimeout) }}
 	readErr := read(watched)
-	if !watched.ended { // otherwise it is about to end by itself, and how it does tells why
+	if !watched.ended { // if the output ended, wait for the exit status: it explains the end
 		cancel(errEnough)
 	}
 	timer := time.AfterFunc(opts.Timeout, watched.expire)
@@ -108,18 +107,17 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, s
 	return nil
 }
 
-// Why runJournalctl has ended its own child.
+// Causes for which runJournalctl kills journalctl.
 var (
 	errTimeout = errors.New("journalctl gave nothing")
 	errEnough  = errors.New("no more is wanted of journalctl")
 )
 
-// pipeBytes is what journalctl may print while a batch is stored: a batch's
-// time times its rate.
+// pipeBytes is the size of the pipe, in bytes. journalctl fills it while a batch is
+// stored, so it is the time for a batch times journalctl's rate.
 const pipeBytes = 1 << 20
 
-// widen asks for a pipe of pipeBytes. Where the kernel grants less, journalctl
-// waits more.
+// widen requests a pipe of pipeBytes. With a smaller one, journalctl only waits more.
 func widen(pipe io.ReadCloser) {
 	if f, ok := pipe.(*os.File); ok {
 		if conn, err := f.SyscallConn(); err == nil {
@@ -128,9 +126,8 @@ func widen(pipe io.ReadCloser) {
 	}
 }
 
-// watchedReader calls expire when a read gives nothing for the timeout. The
-// time that its caller needs for what it has read does not count: a pass may
-// wait for the database.
+// watchedReader calls expire when a read takes longer than the timeout. The time between
+// reads does not count, because a pass may wait for the database.
 type watchedReader struct {
 	r       io.Reader
 	timeout time.Duration

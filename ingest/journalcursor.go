@@ -9,36 +9,36 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// journalCursor is how far the journal was read, as it is stored. Order is certain
-// only within a boot, where entries follow the sequence numbers or the monotonic
-// clock. If the clock was behind at a later boot, journalctl may print that boot's
-// entries before those of an earlier one. So the cursor has a place for each boot.
+// journalCursor is the stored cursor of the journal. Only within a boot is the order of
+// entries certain: by sequence numbers or the monotonic clock. If the clock of a later
+// boot was behind, journalctl may print its entries before those of an earlier boot. So
+// the cursor records the progress of each boot.
 type journalCursor struct {
 	Version int              `json:"v"`
-	Cursor  string           `json:"cursor"`          // __CURSOR of the last entry, or of the first with the same time; "" before any was read
-	Same    int              `json:"same"`            // how many entries with that time were read; 0 means 1
+	Cursor  string           `json:"cursor"`          // __CURSOR of the last entry, or of the first with the same time; "" if none was read
+	Same    int              `json:"same"`            // number of entries read with that time; 0 means 1
 	At      int64            `json:"at"`              // time of the last entry, in microseconds
-	Boot    string           `json:"boot"`            // its boot
-	Boots   map[string]int64 `json:"boots"`           // the boots that were read, each with the monotonic time of its last entry
-	Fresh   []string         `json:"fresh"`           // boots that were met while following; their beginning is unread
-	First   bool             `json:"first,omitempty"` // the first reading is not finished: Again and unknown boots are left of it
-	Clock   int64            `json:"clock"`           // clock of the pass if the entry was ahead of it by more than FutureTolerance, or 0; later entries may stand before the cursor
-	Again   []stretch        `json:"again,omitempty"` // to read besides what comes after the cursor
+	Boot    string           `json:"boot"`            // boot of the last entry
+	Boots   map[string]int64 `json:"boots"`           // monotonic time of the last entry read of each boot, in microseconds
+	Fresh   []string         `json:"fresh"`           // boots first met while following, whose starts are unread
+	First   bool             `json:"first,omitempty"` // the first reading is unfinished: Again and unknown boots remain
+	Clock   int64            `json:"clock"`           // clock of the pass if the entry was over FutureTolerance ahead of it, otherwise 0; later entries may then precede the cursor
+	Again   []stretch        `json:"again,omitempty"` // stretches to read in addition to the entries after the cursor
 	Missed  *missed          `json:"missed,omitempty"`
 }
 
-// A stretch is a part of the journal that is read although the position may be
-// past it: one boot or all boots, from a time on.
+// stretch is a part of the journal to read although the position may be past it: one
+// boot or all boots, from a time on.
 type stretch struct {
 	Boot      string `json:"boot,omitempty"`      // "" means all boots
-	Since     int64  `json:"since,omitempty"`     // microseconds; 0 means from the beginning
+	Since     int64  `json:"since,omitempty"`     // microseconds; 0 means from the start
 	Cursor    string `json:"cursor,omitempty"`    // __CURSOR of the first entry with the time of the last one read; "" if none was read
-	At        int64  `json:"at,omitempty"`        // that time, in microseconds
-	Monotonic int64  `json:"monotonic,omitempty"` // that time by the boot's clock
+	At        int64  `json:"at,omitempty"`        // time of that entry, in microseconds
+	Monotonic int64  `json:"monotonic,omitempty"` // monotonic time of that entry, in microseconds
 }
 
-// parseJournalCursor reads a stored cursor. ok is false if there is none, or if it
-// cannot be read.
+// parseJournalCursor parses a stored cursor. ok is false if it is empty, damaged or of
+// another version.
 func parseJournalCursor(state string) (c journalCursor, ok bool) {
 	if err := json.Unmarshal([]byte(state), &c); err != nil || c.Version != cursorVersion {
 		return journalCursor{Version: cursorVersion}, false
@@ -54,7 +54,7 @@ func (c journalCursor) String() string {
 	return string(b)
 }
 
-// clone returns a copy that shares nothing with c.
+// clone returns a deep copy of c.
 func (c journalCursor) clone() journalCursor {
 	c.Boots, c.Fresh, c.Again, c.Missed = maps.Clone(c.Boots), slices.Clone(c.Fresh), slices.Clone(c.Again), c.Missed.clone()
 	return c
@@ -69,7 +69,7 @@ func (c journalCursor) readTo(now int64) int64 {
 	return max(to, 1)
 }
 
-// seek returns the arguments with which journalctl prints what is unread of a stretch.
+// seek returns the arguments with which journalctl prints the unread part of a stretch.
 func (s stretch) seek() (args []string) {
 	if s.Boot != "" {
 		args = append(args, "_BOOT_ID="+s.Boot)

@@ -11,11 +11,11 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// droppedID is the MESSAGE_ID of "Suppressed N messages from …",
-// SD_MESSAGE_JOURNAL_DROPPED.
+// droppedID is the MESSAGE_ID of journald's "Suppressed N messages from …"
+// (SD_MESSAGE_JOURNAL_DROPPED).
 const droppedID = "a596d6fe7bfa4994828e72309e95d61e"
 
-// maxGaps is how many gaps of a pass its caller is told of; all are stored.
+// maxGaps is how many gaps of a pass the Result lists. All gaps are stored.
 const maxGaps = 100
 
 // entryReader turns journal entries into batches.
@@ -25,22 +25,23 @@ type entryReader struct {
 	unit    string
 	now     int64
 	hosts   hostNames
-	clients clientNames // the addresses of their PUTs
+	clients clientNames // addresses of clients that sent PUTs
 	result  *Result
 	batch   *store.Batch
-	last    int64 // time of the entry before
-	seen    int   // entries since the last batch
+	last    int64 // time of the previous entry
+	seen    int   // entries in the batch
 	when    entryTime
-	twins   map[uint64]uint64 // how many of the entries of that time are alike, by their hash
-	hash    uint64            // of the entry at hand
+	twins   map[uint64]uint64 // number of entries with that time, by the hash of their cursors
+	hash    uint64            // hash of the current entry
 
 	messageReader
-	report   func(outcome) // take, made once
-	written  int64         // time of the entry at hand
-	outcomes uint64        // that it has given
+	report   func(outcome) // the method take, allocated once
+	written  int64         // time of the current entry
+	outcomes uint64        // number of outcomes in the current entry
 }
 
-// entryTime is when an entry was written; many may be at once.
+// entryTime is the time of an entry by both clocks, in microseconds. Several entries
+// may share one.
 type entryTime struct {
 	at, monotonic int64
 	boot          []byte
@@ -50,17 +51,17 @@ func (w *entryTime) is(e *entry) bool {
 	return e.at == w.at && e.monotonic == w.monotonic && bytes.Equal(e.boot, w.boot)
 }
 
-// entryKey is the part of a cursor that an entry keeps when journald copies it
-// from /run to /var, where it gets another number: from the boot on (systemd,
-// journal_file_copy_entry). Those that have it in common are the same entry in
-// two files; or in one file two that were written at once, with the same text.
+// entryKey returns the part of a cursor after the entry's number, from the boot on.
+// Only the number changes when journald copies the entry from /run to /var (systemd,
+// journal_file_copy_entry). Equal keys in two files mean the same entry. In one file
+// they mean entries with the same time and text.
 func entryKey(cursor []byte) []byte { return cursor[max(0, bytes.Index(cursor, []byte(";b="))):] }
 
-// sameEntry reports whether two cursors are of the same entry.
+// sameEntry reports whether two cursors belong to the same entry.
 func sameEntry(a, b []byte) bool { return bytes.Equal(entryKey(a), entryKey(b)) }
 
-// count takes notice of an entry, so that it is known among its twins. The
-// reader has to begin with the first that has its time.
+// count hashes an entry so that it differs from its twins. Reading must start with the
+// first entry of a time, because the hash contains the number of earlier twins.
 func (r *entryReader) count(e *entry) {
 	if !r.when.is(e) {
 		r.when = entryTime{e.at, e.monotonic, append(r.when.boot[:0], e.boot...)}
@@ -78,8 +79,8 @@ func newEntryReader(s *store.Store, source int64, unit string, now int64, result
 	return r
 }
 
-// fullUnitName adds .service to a name that ends in no unit type, as
-// journalctl does: my.receiver is my.receiver.service.
+// fullUnitName adds .service to a name without a unit type, as journalctl does:
+// my.receiver becomes my.receiver.service.
 func fullUnitName(name string) string {
 	types := []string{".service", ".socket", ".device", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice", ".scope"}
 	if slices.Contains(types, filepath.Ext(name)) {
@@ -99,13 +100,13 @@ func (r *entryReader) reset() {
 	r.seen = 0
 }
 
-// full tells whether the batch is to be saved. An entry of many lines may have
-// hundreds of facts.
+// full reports whether the batch must be saved. It counts rows as well as entries,
+// because an entry of many lines may give hundreds of rows.
 func (r *entryReader) full() bool {
 	return max(r.seen, len(r.batch.Puts)+len(r.batch.Rejections)) >= chunkEntries
 }
 
-// add takes what an entry says into the batch.
+// add parses an entry and adds its rows to the batch.
 func (r *entryReader) add(e *entry) {
 	r.count(e)
 	r.seen++
@@ -114,7 +115,7 @@ func (r *entryReader) add(e *entry) {
 		r.dropped(e)
 		return
 	}
-	// What PID 1 says about the unit is no line of the receiver.
+	// PID 1 logs messages about the unit, but they are not the receiver's.
 	if string(e.pid) == "1" || len(e.unit) > 0 && string(e.unit) != r.unit {
 		return
 	}
@@ -124,7 +125,7 @@ func (r *entryReader) add(e *entry) {
 	r.result.Heard.add(e, r.outcomes > 0)
 }
 
-// take puts what a line of the entry at hand says into the batch.
+// take adds an outcome from the current entry to the batch.
 func (r *entryReader) take(f outcome) {
 	host := r.hosts.id(f.host)
 	hash := r.hash + r.outcomes
@@ -141,7 +142,7 @@ func (r *entryReader) take(f outcome) {
 		Host: host, Reason: reason, Message: bounded(f.message)})
 }
 
-// dropped notes that journald threw entries of the unit away.
+// dropped records that journald dropped entries of the unit.
 func (r *entryReader) dropped(e *entry) {
 	if len(e.object) > 0 && string(e.object) != r.unit {
 		return
@@ -157,8 +158,8 @@ func (r *entryReader) dropped(e *entry) {
 	r.gap(store.RateLimited(from, e.at, n))
 }
 
-// gap takes a gap into the batch. For the caller, one that continues the last is
-// joined with it.
+// gap adds a gap to the batch. In the Result it extends the last gap if it continues
+// that one.
 func (r *entryReader) gap(g store.Gap) {
 	r.batch.Gaps = append(r.batch.Gaps, g)
 	if n := len(r.result.Gaps); n > 0 && r.result.Gaps[n-1].Join(g) {
@@ -169,8 +170,8 @@ func (r *entryReader) gap(g store.Gap) {
 	}
 }
 
-// save stores the batch with the position behind it. It returns the error of a
-// context that has ended meanwhile, after storing.
+// save stores the batch with the cursor after it. If ctx ends meanwhile, save still
+// stores the batch, then returns the error of ctx.
 func (r *entryReader) save(ctx context.Context, state string, recovered bool) error {
 	r.batch.Clients = r.clients.list
 	r.batch.Hosts, r.batch.State, r.batch.Recovered = r.hosts.list, state, recovered

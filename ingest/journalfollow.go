@@ -9,29 +9,29 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// journalFollower reads the journal on from a cursor.
+// journalFollower reads the journal from a cursor on.
 type journalFollower struct {
 	*entryReader
 	opts      JournalOptions
-	begin     journalCursor // where the pass began
-	at        position      // where it is
-	met       int           // entries that journalctl has printed
+	begin     journalCursor // the cursor at the start of the pass
+	at        position      // the current position
+	met       int           // entries that journalctl printed
 	cost      int           // entries that count towards MaxEntries
 	latest    int64         // modeFirst: time of the latest entry
-	ahead     bool          // an entry is from the future: the clock may have gone back
-	stepNoted bool          // the gap of the clock's going back is noted, or none is due
-	vacuumed  *store.Gap    // to note, unless the cursor's entry may be in a file that was left out
+	ahead     bool          // an entry is ahead of the clock, which may have gone back
+	stepNoted bool          // the gap of a clock step is recorded, or none is due
+	vacuumed  *store.Gap    // gap to record unless the cursor's entry may be in a skipped file
 
-	stretch *stretch // being read; nil for what comes after the cursor
-	reached []byte   // cursor of the first entry with the time of the last one read of it
+	stretch *stretch // the stretch being read; nil while reading after the cursor
+	reached []byte   // cursor of the first entry with the time of the last one read in the stretch
 
-	stderr *journalctlStderr // what journalctl says at the moment
-	left   map[string]string // the files that it has left out the last time
+	stderr *journalctlStderr // messages of the current journalctl
+	left   map[string]string // files that the last journalctl skipped, with reasons
 }
 
 // follow reads entries from a starting point to the end of the journal. journalctl
-// ends within a damaged entry. If it does so again when it begins there, reading
-// goes on after the entry.
+// exits within a damaged entry. If it does so again when started at that entry, follow
+// continues after the entry.
 func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 	clear(r.twins)
 	r.when = entryTime{}
@@ -54,7 +54,7 @@ func (r *journalFollower) follow(ctx context.Context, seek ...string) error {
 	return err
 }
 
-// inStretch adds to a seek the boot of the stretch that is being read.
+// inStretch adds the boot of the current stretch to a seek argument.
 func (r *journalFollower) inStretch(seek string) []string {
 	if r.stretch != nil && r.stretch.Boot != "" {
 		return []string{seek, "_BOOT_ID=" + r.stretch.Boot}
@@ -62,12 +62,12 @@ func (r *journalFollower) inStretch(seek string) []string {
 	return []string{seek}
 }
 
-// errElsewhere: journalctl did not begin with the entry that was asked for.
+// errElsewhere means that journalctl did not start with the requested entry.
 var errElsewhere = errors.New("journalctl began with another entry")
 
-// followFrom reads entries from a starting point until journalctl ends. It returns
-// the entry within which that was, nil for none. If first is not nil, journalctl
-// has to begin with it.
+// followFrom reads entries from a starting point until journalctl exits. It returns the
+// entry within which journalctl exited, or nil. If first is not nil, journalctl must
+// start with that entry.
 func (r *journalFollower) followFrom(ctx context.Context, first *entry, seek ...string) (cut *entry, err error) {
 	r.stderr = &journalctlStderr{}
 	err = runJournalctl(ctx, r.opts, append(entryArgs(r.opts), seek...), r.stderr, func(out io.Reader) error {
@@ -107,8 +107,8 @@ func (r *journalFollower) followFrom(ctx context.Context, first *entry, seek ...
 	return cut, err
 }
 
-// settle notes what journalctl has said so far, and what that means for the
-// cursor's entry.
+// settle records the files that journalctl skipped so far. Then it decides whether a
+// missing cursor's entry was vacuumed.
 func (r *journalFollower) settle() {
 	r.noteLeft()
 	switch m := r.at.Missed; {
@@ -121,8 +121,8 @@ func (r *journalFollower) settle() {
 	r.vacuumed = nil
 }
 
-// takeEntry reads an entry. Of a damaged one, only the cursor and the times are known.
-// It returns false for an entry beyond MaxEntries.
+// takeEntry handles an entry. Only the cursor and the times of a damaged entry are
+// known. It returns false for an entry beyond MaxEntries.
 func (r *journalFollower) takeEntry(e *entry, damaged bool) bool {
 	r.met++
 	if m := r.at.Missed; m != nil && m.Lost != nil && sameEntry(e.cursor, []byte(m.Cursor)) {
@@ -151,15 +151,15 @@ func (r *journalFollower) takeEntry(e *entry, damaged bool) bool {
 	case v == entryKnown:
 		r.count(e)
 		r.last = e.at
-	default: // the store knows the facts of an entry that was read
+	default: // the store knows the rows of an entry read earlier
 		r.add(e)
 	}
 	r.advance(e, v)
 	return true
 }
 
-// passOver notes that an entry is damaged. A hundred of them end the pass, because
-// each takes two more runs of journalctl.
+// passOver records a damaged entry. Each one needs two more runs of journalctl, so its
+// cost ends the pass after a hundred of them.
 func (r *journalFollower) passOver(e *entry) {
 	r.count(e)
 	r.seen++
@@ -168,8 +168,7 @@ func (r *journalFollower) passOver(e *entry) {
 	r.gap(store.Gap{Reason: store.GapDamaged, From: e.at, To: e.at + 1, Detail: "the journal holds a damaged entry, which journalctl cannot print"})
 }
 
-// advance moves the position to an entry that is new, and notes if the clock has
-// gone back.
+// advance moves the position to a new entry, and records a clock step back.
 func (r *journalFollower) advance(e *entry, v verdict) {
 	if v == entrySameTime {
 		r.at.same--
@@ -203,10 +202,10 @@ func (r *journalFollower) advance(e *entry, v verdict) {
 	r.at.At, r.at.Boot = e.at, string(e.boot)
 }
 
-// isOn reports whether the pass goes on from the cursor's own entry.
+// isOn reports whether the pass continues from the cursor's own entry.
 func (r *journalFollower) isOn() bool { return r.at.mode == modeFollow || r.at.mode == modeBack }
 
-// know notes how far an entry's boot was read.
+// know records how far the boot of an entry was read.
 func (r *journalFollower) know(e *entry) {
 	last, known := r.at.Boots[string(e.boot)]
 	if r.at.Boots == nil {

@@ -16,19 +16,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// missed is what journalctl left out of the journal since some time.
+// missed describes the files that journalctl skipped.
 type missed struct {
-	Since int64             `json:"since"` // what was written before it had been read; 0 for nothing
-	Files map[string]string `json:"files"` // those that are still left out, each with the reason
-	// Damaged are those of the files that are damaged, each with its mark: until
-	// that changes, another reading comes to the same spot.
+	Since int64             `json:"since"` // time up to which the journal had been read before, in microseconds; 0 for never
+	Files map[string]string `json:"files"` // skipped files, each with the reason
+	// Damaged holds the fingerprint of each damaged file. Until that changes, reading the
+	// file again stops at the same place.
 	Damaged map[string]string `json:"damaged,omitempty"`
-	// Lost is a gap to note if the entry of Cursor does not come from any of them.
+	// Lost is a gap to record if none of the files contains the entry of Cursor.
 	Lost   *store.Gap `json:"lost,omitempty"`
 	Cursor string     `json:"cursor,omitempty"`
 }
 
-// fingerprint tells a file from another one, and from itself once it has grown.
+// fingerprint identifies a file and its size, so that it changes as the file grows.
 func fingerprint(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -38,8 +38,8 @@ func fingerprint(path string) string {
 	return fmt.Sprintf("%+v %d", id, info.Size())
 }
 
-// until returns up to when the files that are left out may hold entries, in
-// microseconds: journald touches a file with each one that it writes.
+// until returns the time up to which the skipped files may hold entries, in
+// microseconds. journald touches a file with each entry that it writes.
 func (m *missed) until(now int64) (at int64) {
 	for path := range m.Files {
 		info, err := os.Stat(path)
@@ -51,7 +51,7 @@ func (m *missed) until(now int64) (at int64) {
 	return min(at, now)
 }
 
-// files returns the files that are left out; m may be nil.
+// files returns the skipped files. m may be nil.
 func (m *missed) files() map[string]string {
 	if m == nil {
 		return nil
@@ -59,8 +59,8 @@ func (m *missed) files() map[string]string {
 	return m.Files
 }
 
-// back returns the files that are left out no longer, sorted, given those that
-// journalctl leaves out now. One with a damaged spot counts once it has changed.
+// back returns the files that are skipped no longer, sorted. left holds the files that
+// journalctl skips now. A damaged file counts once it has changed.
 func (m *missed) back(left map[string]string) (paths []string) {
 	for path := range m.Files {
 		_, still := left[path]
@@ -73,7 +73,7 @@ func (m *missed) back(left map[string]string) (paths []string) {
 	return paths
 }
 
-// clone returns a copy that shares nothing with m.
+// clone returns a deep copy of m.
 func (m *missed) clone() *missed {
 	if m == nil {
 		return nil
@@ -83,8 +83,7 @@ func (m *missed) clone() *missed {
 	return &c
 }
 
-// mayHoldUnread reports whether a file that was left out may hold an entry that
-// was written after since.
+// mayHoldUnread reports whether a skipped file may hold entries written after since.
 func mayHoldUnread(path string, since int64) bool {
 	info, err := os.Stat(path)
 	switch {
@@ -98,7 +97,7 @@ func mayHoldUnread(path string, since int64) bool {
 	return info.ModTime().UnixMicro() >= since-store.FutureTolerance
 }
 
-// String says which files are left out, and why.
+// String lists the skipped files with the reasons.
 func (m *missed) String() string {
 	paths := slices.Sorted(maps.Keys(m.Files))
 	var names []string
@@ -111,8 +110,8 @@ func (m *missed) String() string {
 	return "journalctl left out " + strings.Join(names, ", ")
 }
 
-// err says what to do about the files that are left out. It is ErrUnread, and
-// fs.ErrPermission if this user may not read them.
+// err returns an error that says how to make the skipped files readable. It is
+// ErrUnread, and fs.ErrPermission if this user may not read them.
 func (m *missed) err() error {
 	path := slices.Min(slices.Collect(maps.Keys(m.Files)))
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -122,14 +121,15 @@ func (m *missed) err() error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("journal %w: %s: this user may not read it; add it to the group systemd-journal: %w", ErrUnread, m, err)
-	case strings.Contains(m.Files[path], "oo many"): // open files, or journal files
+	case strings.Contains(m.Files[path], "oo many"): // "too many open files", or "too many journal files"
 		return fmt.Errorf("journal %w: %s; raise LimitNOFILE= of the service, or ulimit -n", ErrUnread, m)
 	}
 	return fmt.Errorf("journal %w: %s; it is read once journalctl can read it; to go on without it, move it out of its directory", ErrUnread, m)
 }
 
-// isOtherUsers reports whether a file of the system's journal holds what another user's
-// processes have written, and is not to be read by this one. Units are in system.journal.
+// isOtherUsers reports whether a file of the system's journal belongs to another user
+// and this user may not read it. Such a file holds no unit: those are in
+// system.journal.
 func isOtherUsers(path string) bool {
 	if !strings.HasPrefix(filepath.Base(path), "user-") {
 		return false

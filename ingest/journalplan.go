@@ -2,47 +2,47 @@ package ingest
 
 import "slices"
 
-// mode is how the entries that journalctl prints relate to those read before.
+// mode is the relation between the printed entries and those read earlier.
 type mode int
 
 const (
-	modeFirst  mode = iota // nothing was read before; a boot at a time
-	modeFollow             // from the cursor's own entry on
-	modeSeek               // from a time on, because journalctl refused the cursor
-	modeBack               // a stretch that the position may be past
+	modeFirst  mode = iota // nothing was read earlier; read one boot at a time
+	modeFollow             // read from the cursor's own entry on
+	modeSeek               // read from a time on, because journalctl refused the cursor
+	modeBack               // read a stretch that the position may be past
 )
 
-// position is where the reading of the journal is.
+// position is where the reader is in the journal.
 type position struct {
 	journalCursor
 	mode      mode
-	monotonic int64     // of the entry at Cursor; 0 until this pass has read one
-	awaited   string    // modeFollow: the cursor whose entry is still to come
-	same      int       // modeFollow: entries with the cursor's time that were read, and are still to come
-	resume    *stretch  // an earlier pass has read the stretch up to its Cursor; nil once that has come
-	resumed   entryTime // the time of that entry
+	monotonic int64     // monotonic time of the entry at Cursor; 0 until this pass reads one
+	awaited   string    // modeFollow: cursor whose own entry is still to come
+	same      int       // modeFollow: known entries with the cursor's time that are still to come
+	resume    *stretch  // the stretch that an earlier pass read up to its Cursor; nil once that entry was met
+	resumed   entryTime // time of that entry
 }
 
-// verdict is what an entry is to a position, and why.
+// verdict is the relation of an entry to a position, as classify sees it.
 type verdict string
 
 const (
 	entryOwn        verdict = "the cursor's own entry"
 	entryReached    verdict = "an earlier pass reached it in this stretch"
-	entrySameTime   verdict = "it has the time of the cursor's entry, and as many were read"
-	entryKnown      verdict = "its boot was read further than it"
-	entryPerhaps    verdict = "its boot was read further, but it may have been missed"
-	entryNew        verdict = "its boot was not read so far"
-	entryNewOwnGone verdict = "its boot was not read so far, and the cursor's own entry does not come"
+	entrySameTime   verdict = "it is one of those read with the cursor's time"
+	entryKnown      verdict = "its boot was read past it"
+	entryPerhaps    verdict = "its boot was read past it, but it may have been skipped"
+	entryNew        verdict = "its boot was not read up to it"
+	entryNewOwnGone verdict = "its boot was not read up to it, and the cursor's own entry is gone"
 )
 
 // isNew reports whether the position moves to the entry.
 func (v verdict) isNew() bool { return v == entryNew || v == entryNewOwnGone }
 
-// classify decides what an entry is to a position. An entry that was read comes
-// again in three cases. journalctl begins before the cursor if two files of one
-// boot number their entries independently. It prints an earlier boot after the
-// cursor until that boot's clock has caught up. And a stretch may have been read.
+// classify compares an entry with a position. A known entry comes again in three cases.
+// First, journalctl starts before the cursor if two files number the entries of one boot
+// independently. Second, it prints an earlier boot after the cursor until the clock of
+// that boot has caught up. Third, a stretch may have been read before.
 func classify(p *position, e *entry) verdict {
 	switch {
 	case p.awaited != "" && sameEntry(e.cursor, []byte(p.awaited)):
@@ -63,8 +63,8 @@ func classify(p *position, e *entry) verdict {
 	return entryPerhaps
 }
 
-// isLater reports whether an entry is later than all that were read of its boot. In
-// the boot of the position, entries with one time may be new, too.
+// isLater reports whether an entry is later than all that were read of its boot. In the
+// position's own boot, further entries with the same time may be new as well.
 func (p *position) isLater(e *entry) bool {
 	last, known := p.Boots[string(e.boot)]
 	switch {
@@ -78,8 +78,8 @@ func (p *position) isLater(e *entry) bool {
 	return e.monotonic == last || p.mode == modeFollow && p.awaited == ""
 }
 
-// wasReached reports whether an earlier pass has reached an entry of the stretch.
-// Without the entry at the stretch's cursor, only a boot's clock tells.
+// wasReached reports whether an earlier pass reached an entry of the stretch. Without
+// the entry at the stretch's cursor, only the boot's monotonic clock can tell.
 func (p *position) wasReached(e *entry) bool {
 	if p.resume == nil {
 		return p.resumed.is(e)
@@ -87,10 +87,9 @@ func (p *position) wasReached(e *entry) bool {
 	return p.resume.Boot == "" || e.monotonic <= p.resume.Monotonic
 }
 
-// bootsDue returns which of the journal's boots are to be read from their
-// beginning: those that are not known, and those that were met while following.
-// later reports whether others may have got entries: in a first reading, those
-// that an earlier pass finished.
+// bootsDue returns the boots to read from their starts: unknown ones, and those first
+// met while following. later reports whether other boots may have new entries. In a
+// first reading, these are the boots that earlier passes finished.
 func (p position) bootsDue(boots []string) (due []string, later bool) {
 	for _, boot := range boots {
 		_, known := p.Boots[boot]

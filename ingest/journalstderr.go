@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	maxStderrLine = 8 << 10 // bytes of a line that are looked at
-	maxLeftOut    = 1000    // files that are told apart; the others are one without a name
+	maxStderrLine = 8 << 10 // bytes examined of a line
+	maxLeftOut    = 1000    // files listed by name; "" stands for any others
 )
 
-// journalctlStderr takes what journalctl writes to stderr. journalctl ends with 0
-// although it left files out. Its warnings name one file for each kind of error,
-// and none that it may not open. Its debug messages name all of them, so
-// runJournalctl asks for those.
+// journalctlStderr parses the messages of journalctl. journalctl exits with 0 even if it
+// skips files. Its warnings name one file for each kind of error, and never a file
+// without read permission. Its debug messages name all of them, so runJournalctl turns
+// those on.
 type journalctlStderr struct {
 	mu   sync.Mutex
-	line []byte            // the line that has no end yet
-	kept []byte            // the first bytes of all messages that are not for debugging
-	left map[string]string // the files that were left out, each with the reason; "" stands for those without a known name
+	line []byte            // the unfinished line
+	kept []byte            // the first bytes of all messages except debug messages
+	left map[string]string // skipped files, each with the reason; "" stands for those without a known name
 }
 
-// Write never fails: nobody reads the rest of journalctl's words.
+// Write always succeeds, so that journalctl never waits for it.
 func (s *journalctlStderr) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,8 +40,8 @@ func (s *journalctlStderr) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// take reads the line that has ended. A message begins with its priority, as in
-// "<31>": the lowest three bits are 7 for debugging.
+// take parses the finished line. A message starts with its priority, as in "<31>". The
+// lowest three bits are 7 for debug messages.
 func (s *journalctlStderr) take() {
 	line := string(s.line)
 	s.line = s.line[:0]
@@ -67,14 +67,14 @@ func (s *journalctlStderr) take() {
 	}
 }
 
-// leftOut returns the files that were left out until now.
+// leftOut returns the files skipped so far, each with the reason.
 func (s *journalctlStderr) leftOut() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.left)
 }
 
-// quoted quotes the messages: they may hold anything.
+// quoted returns the messages, quoted because they may contain anything.
 func (s *journalctlStderr) quoted() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,17 +87,17 @@ func (s *journalctlStderr) quoted() string {
 	return ""
 }
 
-// parseLeftOut returns the file that a message says was left out, and the reason.
-// path is "" if the message does not name the file in a known way.
+// parseLeftOut returns the skipped file that a message names, and the reason. path is ""
+// if the message does not name the file in a known form.
 func parseLeftOut(line string) (path, reason string, ok bool) {
 	for _, form := range [...]struct{ before, after, reason string }{
-		// For debugging, one for each file.
+		// Debug messages: one for each file.
 		{"Failed to open journal file ", ": ", ""},
 		{"Failed to open directory '", "': ", ""},
 		{"Failed to open root directory ", ": ", ""},
 		{"Can't iterate through ", ", ignoring: ", damaged},
 		{"Too many open journal files, not adding ", ".", "too many journal files"},
-		// Warnings, one for each kind of error.
+		// Warnings: one for each kind of error.
 		{"Journal file ", " is truncated, ignoring file", "is truncated"},
 		{"Journal file ", " uses an unsupported feature, ignoring file", "uses an unsupported feature"},
 		{"Journal file ", " corrupted, ignoring file", "is corrupted"},
@@ -121,5 +121,5 @@ func parseLeftOut(line string) (path, reason string, ok bool) {
 	return path, reason, true
 }
 
-// damaged is the reason of a file that journalctl reads up to a damaged spot.
+// damaged is the reason for a file that journalctl reads up to a damaged place.
 const damaged = "is damaged"

@@ -6,25 +6,25 @@ import (
 	"encoding/json"
 )
 
-// A line's JSON is read in one pass that keeps three members and only checks
-// the rest: a third of the time of encoding/json into a struct, which would
-// also match names without regard to case. FuzzIndexRow compares the two.
+// The scanner reads a line's JSON in one pass, keeps three members and only checks the
+// rest. That takes a third of the time of encoding/json with a struct, which would also
+// ignore the case of names. FuzzIndexRow compares the two.
 //
-// Besides JSON it takes NaN, Infinity and -Infinity as values, because the
-// receiver writes its lines with Python's json, which does.
+// The scanner also accepts NaN, Infinity and -Infinity as values, because the
+// receiver's Python writes them.
 
-// maxDepth is how deep arrays and objects may nest, as in encoding/json.
+// maxDepth is how deep arrays and objects may nest. encoding/json has the same limit.
 const maxDepth = 10000
 
-// scanner checks JSON from b[i:].
+// scanner checks the JSON in b, starting at b[i].
 type scanner struct {
 	b       []byte
 	i       int
 	depth   int
-	escaped bool // the last string held a backslash
+	escaped bool // the last string contained a backslash
 }
 
-// kind of a JSON value.
+// kind is the kind of a JSON value.
 type kind uint8
 
 const (
@@ -46,8 +46,8 @@ func (s *scanner) space() {
 	}
 }
 
-// object reads an object, and calls member with each name and with each value
-// as it stands. It reports whether one was there, whole.
+// object reads an object and calls member with each name, unquoted, and each value,
+// unchanged. It reports whether the object is complete.
 func (s *scanner) object(member func(name, value []byte, k kind)) bool {
 	if s.i >= len(s.b) || s.b[s.i] != '{' {
 		return false
@@ -179,14 +179,14 @@ func (s *scanner) word(w string) bool {
 	return true
 }
 
-// str reads a string, quotes included, and sets escaped.
+// str reads a string with its quotes and sets escaped.
 func (s *scanner) str() bool {
 	if s.i >= len(s.b) || s.b[s.i] != '"' {
 		return false
 	}
 	s.escaped = false
 	for i := s.i + 1; ; {
-		// Eight bytes at a time, up to a byte that is not simply part of the string.
+		// Skip eight bytes at a time while all of them are ordinary.
 		for i+8 <= len(s.b) && plain(binary.LittleEndian.Uint64(s.b[i:])) {
 			i += 8
 		}
@@ -209,10 +209,9 @@ func (s *scanner) str() bool {
 	}
 }
 
-// plain tells whether none of eight bytes is a quote, a backslash or a control
-// character. A byte is zero exactly if subtracting 1 borrows into its high bit
-// while that bit was not set
-// (https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord).
+// plain reports whether none of eight bytes is a quote, a backslash or a control
+// character. Subtracting 1 from a byte borrows into a clear high bit only if the byte
+// is zero (https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord).
 func plain(w uint64) bool {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	quote, backslash := w^ones*'"', w^ones*'\\'
@@ -220,8 +219,7 @@ func plain(w uint64) bool {
 	return ((quote-ones)&^quote|(backslash-ones)&^backslash|control&^w)&high == 0
 }
 
-// escape returns the length of the escape sequence at the beginning of b, 0 if
-// there is none.
+// escape returns the length of the escape sequence at the start of b, or 0.
 func escape(b []byte) int {
 	if len(b) < 2 {
 		return 0
@@ -276,8 +274,8 @@ func (s *scanner) digits() bool {
 	return s.i > start
 }
 
-// unquote returns what a checked JSON string stands for. Nearly every string
-// holds no escape, and is its own bytes.
+// unquote returns the value of a valid JSON string. Nearly all strings have no escapes,
+// so their value is a part of quoted.
 func unquote(quoted []byte) []byte {
 	inner := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(inner, '\\') < 0 {

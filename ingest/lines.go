@@ -9,32 +9,31 @@ import (
 )
 
 const (
-	// maxLine is the longest index line that is read, in bytes. A longer one is
-	// skipped, in constant memory.
+	// maxLine is the length of the longest accepted index line, in bytes. A longer line
+	// is skipped in constant memory.
 	maxLine = 64 << 10
-	// keptTail is how many bytes before the current line stay in memory, for
-	// the cursor's witness.
+	// keptTail is how many bytes before the current line stay in memory. The cursor
+	// needs their hash.
 	keptTail   = tailBytes
 	bufferSize = 256 << 10
 )
 
-// lineReader cuts a stream into lines, which end in LF, CR or CR LF, as Python's
-// text mode has it. What comes after the last end is torn. A CR ends its line at
-// once, even as the last byte of a file; an LF that is written after it later is
-// skipped then.
+// lineReader splits a stream into lines that end in LF, CR or CR LF, like Python's text
+// mode. A last line without an end is torn. A CR ends its line at once, even at the end
+// of a file. If an LF is appended later, it is skipped then.
 type lineReader struct {
 	r      io.Reader
 	buf    []byte
 	start  int   // of the current line in buf
-	end    int   // of the bytes in buf
-	lf     int   // no LF stands in buf from start up to here
+	end    int   // of the valid bytes in buf
+	lf     int   // buf[start:lf] contains no LF
 	offset int64 // of the current line in the file
 	eof    bool
-	err    error // behind the bytes in buf
+	err    error // the error after the bytes in buf
 }
 
-// newLineReader reads from a stream whose next byte stands at offset in its
-// file, right after the bytes of tail.
+// newLineReader returns a reader of r, whose next byte is at offset in its file. tail
+// holds the bytes before offset.
 func newLineReader(r io.Reader, offset int64, tail []byte) *lineReader {
 	l := &lineReader{r: r, buf: make([]byte, bufferSize), offset: offset}
 	l.start = copy(l.buf, tail)
@@ -45,8 +44,8 @@ func newLineReader(r io.Reader, offset int64, tail []byte) *lineReader {
 // tail returns up to keptTail bytes before the current line.
 func (l *lineReader) tail() []byte { return l.buf[max(0, l.start-keptTail):l.start] }
 
-// line is one line of the file. head is the whole line without its end, or its
-// beginning if it is too long.
+// line is one line of a file. head is the whole line without its end, or the start of
+// the line if it is too long.
 type line struct {
 	head   []byte
 	offset int64
@@ -55,13 +54,12 @@ type line struct {
 	long   bool
 }
 
-// next returns the next whole line, or io.EOF. The line is valid until the
-// next call.
+// next returns the next whole line, or io.EOF. The line is valid until the next call.
 func (l *lineReader) next() (line, error) {
 	searched := l.start
 	for {
 		if l.start > 0 && l.start < l.end && l.buf[l.start] == '\n' && l.buf[l.start-1] == '\r' {
-			l.start++ // the rest of the line end before
+			l.start++ // second byte of the last line's CR LF
 			l.offset++
 			searched = l.start
 		}
@@ -90,8 +88,8 @@ func (l *lineReader) next() (line, error) {
 	}
 }
 
-// lineEnd returns where the first LF or CR in buf[from:] stands, -1 for none. It
-// looks for the LF first, and only once: most files have no other line end.
+// lineEnd returns the index in buf of the first LF or CR at or after from, or -1. It
+// searches for LF first and only once, because most files have no CR.
 func (l *lineReader) lineEnd(from int) int {
 	l.lf = max(l.lf, from)
 	n := bytes.IndexByte(l.buf[l.lf:l.end], '\n')
@@ -109,14 +107,14 @@ func (l *lineReader) lineEnd(from int) int {
 	return l.lf
 }
 
-// pass moves the reader past a line that ends at buf[end].
+// pass moves the reader past a line whose end is at buf[end].
 func (l *lineReader) pass(end int) {
 	l.offset += int64(end + 1 - l.start)
 	l.start = end + 1
 }
 
-// skip reads past a line that is too long. If its end cannot be read it counts as
-// not begun: the reader stands before it as before any other.
+// skip reads past a line that is too long. If the line's end cannot be read, the reader
+// stays before the line, as for any other torn line.
 func (l *lineReader) skip() (line, error) {
 	before := bytes.Clone(l.tail())
 	head := bytes.Clone(l.buf[l.start : l.start+headBytes])
@@ -149,8 +147,8 @@ func (l *lineReader) skip() (line, error) {
 	}
 }
 
-// shift moves the current line to the front of buf, behind the bytes that are
-// kept, and returns by how far.
+// shift moves the current line and the kept tail to the front of buf. It returns by how
+// many bytes.
 func (l *lineReader) shift() int {
 	from := max(0, l.start-keptTail)
 	copy(l.buf, l.buf[from:l.end])
@@ -171,7 +169,7 @@ func (l *lineReader) fill() error {
 		return nil
 	}
 	if n > 0 {
-		l.err = err // the lines that came with it count
+		l.err = err // return the bytes read before the error first
 		return nil
 	}
 	return err

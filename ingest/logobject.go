@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// logObject is a line that a JSON logger wrote. Clients write values in it, but
-// names of members only in objects that are not looked at, such as headers.
+// logObject is a line written by a JSON logger. Clients choose values in it. They choose
+// names of members only in objects that are ignored, such as headers.
 type logObject struct {
 	messages                                       [][]byte
 	level, request, method, target, status, client logField
-	port                                           bool // client ends in a port, as uvicorn's client_addr
+	port                                           bool // the client has a port, as in uvicorn's client_addr
 }
 
-// logField is what several members may say.
+// logField is a value that several members may set.
 type logField struct {
 	value []byte
-	own   bool // a member of the object itself said it, not one of a part
+	own   bool // set by a member of the object itself, not of a nested one
 }
 
-// set takes a value: the first that is not empty, and one of the object itself
-// rather than one of a part.
+// set stores the first value that is not empty. A member of the object itself overrides
+// one of a nested object.
 func (f *logField) set(value []byte, own bool) (taken bool) {
 	if len(value) == 0 || f.value != nil && (f.own || !own) {
 		return false
@@ -30,23 +30,23 @@ func (f *logField) set(value []byte, own bool) (taken bool) {
 	return true
 }
 
-// logParts are the members whose own members are looked at, too.
+// logParts are the names of nested objects whose members are read, too.
 var logParts = []string{"http", "request", "response", "req", "res", "url", "client", "network", "log"}
 
 const (
-	maxLogParts    = 3 // bounds how deep they nest: http.response.status_code
-	maxLogMessages = 4 // of an object are looked at
+	maxLogParts    = 3 // nesting depth: http.response.status_code
+	maxLogMessages = 4 // messages read of one object
 )
 
-// parseLogObject reads a JSON object. Its strings are as they stand in it.
+// parseLogObject parses a JSON object. ok is false for anything else.
 func parseLogObject(line []byte) (l logObject, ok bool) {
 	s := scanner{b: line}
 	return l, s.object(func(name, value []byte, k kind) { l.member("", name, value, k, maxLogParts) }) && s.atEnd()
 }
 
-// member takes a member of the object, or of a part of it.
+// member handles a member of the object, or of the nested object part.
 func (l *logObject) member(part string, name, value []byte, k kind, depth int) {
-	// Some loggers write nested names in one: http.request.method.
+	// Some loggers join nested names: http.request.method.
 	key := strings.ToLower(string(name[bytes.LastIndexByte(name, '.')+1:]))
 	if k == kindObject {
 		if depth > 0 && slices.Contains(logParts, key) {
@@ -89,8 +89,8 @@ func (l *logObject) member(part string, name, value []byte, k kind, depth int) {
 	}
 }
 
-// outcome returns what the object says of a host's PUT: in a message that is a
-// rejection, as members, or in a message that is an access line.
+// outcome returns the outcome of a host's PUT. A message that is a rejection comes
+// first, then members, then a message that is an access line.
 func (l *logObject) outcome(warning bool) (f outcome, ok bool) {
 	warning = warning || saysWarning(bytes.ToUpper(l.level.value))
 	for _, message := range l.messages {
@@ -117,8 +117,8 @@ func (l *logObject) outcome(warning bool) (f outcome, ok bool) {
 	return f, ok
 }
 
-// messageOutcome returns what the first line of a message says that says something of a
-// host's PUT, before any traceback.
+// messageOutcome returns the outcome in the first line of a message that has one. It
+// stops at a traceback.
 func messageOutcome(message []byte, warning bool) (f outcome, ok bool) {
 	for len(message) > 0 {
 		var line []byte

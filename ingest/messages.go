@@ -2,46 +2,46 @@ package ingest
 
 import "bytes"
 
-// outcome is what a line of the receiver says of a host's PUT.
+// outcome is the outcome of a host's PUT according to a line of the receiver.
 type outcome struct {
 	host      string
-	status    int32  // of an access line, 0 for a rejection
-	client    []byte // of an access line, a word for clientAddress; valid until the next line
+	status    int32  // from an access line; 0 for a rejection
+	client    []byte // from an access line: a word for clientAddress, valid until the next line
 	unstamped bool
-	message   []byte // of a rejection
+	message   []byte // from a rejection
 }
 
 const (
-	// maxUnfinished is how many streams may be in the midst of something. The
-	// receiver has a handful.
+	// maxUnfinished is how many streams may have an unfinished line or traceback. The
+	// receiver has a handful of streams.
 	maxUnfinished = 64
-	// maxRequestLines is how many lines a request may have.
+	// maxRequestLines is how many lines one request may have.
 	maxRequestLines = 1000
 )
 
 var traceback = []byte("Traceback (most recent call last):")
 
-// origin is who has written an entry. Of one process, what it prints to standard
-// output and to standard error are two streams.
+// origin is the stream that an entry came from. The standard output and the standard
+// error of one process are two streams.
 type origin struct {
-	pid, stream []byte // stream is empty if the entry does not tell
-	cut         bool   // journald has cut the line, at 48 KiB: the stream's next entry goes on with it
+	pid, stream []byte // stream is empty if the entry does not name it
+	cut         bool   // journald cut the line at 48 KiB; the stream's next entry continues it
 }
 
-// messageReader reads the receiver's messages in the order in which they were written.
-// Its zero value is ready for use.
+// messageReader parses the receiver's messages in the order of the journal. The zero
+// value is ready to use.
 type messageReader struct {
-	// unfinished holds the streams whose last line goes on, in lines that hold
-	// what clients sent.
+	// unfinished holds the streams whose next line continues the last one. Clients may
+	// have chosen the text of such lines.
 	unfinished map[string]unfinished
 }
 
-// unfinished says how a line goes on.
+// unfinished is how the next line of a stream continues the last one.
 type unfinished struct {
 	kind  lineKind
-	lines int  // of a request
-	cut   bool // the next entry begins in the midst of the line
-	ended bool // or with a new one: where it was cut, the line may have ended
+	lines int  // lines so far of a request
+	cut   bool // the next entry starts within the line
+	ended bool // the line may have ended at the cut, so the next entry may also start a new line
 }
 
 type lineKind uint8
@@ -49,11 +49,10 @@ type lineKind uint8
 const (
 	wholeLine     lineKind = iota
 	tracebackLine          // ends with the first line that is not indented
-	requestLine            // ends with the request: hypercorn logs line ends in paths
+	requestLine            // ends with the request; hypercorn does not escape line ends in paths
 )
 
-// message reads a message, a line at a time, and calls report with each line that
-// says something of a host's PUT.
+// message parses a message line by line and calls report with each outcome.
 func (r *messageReader) message(from origin, text []byte, warning bool, report func(outcome)) {
 	piece, mayBegin := r.isPiece(from, text)
 	if piece {
@@ -71,7 +70,7 @@ func (r *messageReader) message(from origin, text []byte, warning bool, report f
 		}
 		parse := parseLine
 		if from.cut && len(text) == 0 {
-			parse = rejection // where it was cut, a client can write how an access line ends
+			parse = rejection // a client can choose the text at the cut, and so the end of an access line
 		}
 		if f, ok := parse(line, warning); ok {
 			report(f)
@@ -80,7 +79,7 @@ func (r *messageReader) message(from origin, text []byte, warning bool, report f
 		switch {
 		case bytes.HasPrefix(line, traceback):
 			if len(text) > 0 {
-				return // the rest of the message is the traceback
+				return // the traceback takes up the rest of the message
 			}
 			r.begin(from, tracebackLine)
 		case isUnfinished(line):
@@ -89,10 +88,10 @@ func (r *messageReader) message(from origin, text []byte, warning bool, report f
 	}
 }
 
-// isPiece reports whether an entry begins in the midst of a line, which the
-// stream's last entry has begun, and notes whether the next one does. journald
-// cuts a line of exactly 48 KiB, too, and stores nothing for its empty rest:
-// mayBegin reports whether the entry may be a line of its own.
+// isPiece reports whether an entry starts within a line that the stream's last entry
+// started. It records whether the next entry does. journald also cuts a line of exactly
+// 48 KiB, and stores nothing for its empty rest. mayBegin reports whether the entry may
+// be a new line for that reason.
 func (r *messageReader) isPiece(from origin, text []byte) (piece, mayBegin bool) {
 	if len(r.unfinished) == 0 && !from.cut {
 		return false, false
@@ -100,7 +99,7 @@ func (r *messageReader) isPiece(from origin, text []byte) (piece, mayBegin bool)
 	u := r.unfinished[from.key()]
 	piece, mayBegin = u.cut, u.ended && !from.cut
 	if piece && !from.cut && u.kind == requestLine {
-		u.kind, u.lines = wholeLine, 0 // its end was in the pieces
+		u.kind, u.lines = wholeLine, 0 // the request ended within the pieces
 	}
 	u.cut, u.ended = from.cut, false
 	if from.cut {
@@ -111,9 +110,9 @@ func (r *messageReader) isPiece(from origin, text []byte) (piece, mayBegin bool)
 	return piece, mayBegin
 }
 
-// readAfterCut reads a line that may be the rest of one of uvicorn's. The rest
-// ends as uvicorn wrote it, so it shows as an access line only with the status of
-// its own request. A dated line ends in what a client wrote, and is not read.
+// readAfterCut parses an entry that may be the rest of a line of uvicorn's. uvicorn wrote
+// the end of such a rest, so an access line in it has the status of its own request. A
+// dated line ends in a client's text, so readAfterCut ignores it.
 func readAfterCut(line []byte, warning bool, report func(outcome)) {
 	line = bytes.TrimRight(stripColour(line), "\r")
 	quote := openingQuote(line)
@@ -130,7 +129,7 @@ func readAfterCut(line []byte, warning bool, report func(outcome)) {
 	}
 }
 
-// goesOn reports whether a line is part of what its stream began before.
+// goesOn reports whether a line continues one that its stream started before.
 func (r *messageReader) goesOn(from origin, line []byte) bool {
 	if len(r.unfinished) == 0 {
 		return false
@@ -143,7 +142,7 @@ func (r *messageReader) goesOn(from origin, line []byte) bool {
 	case tracebackLine:
 		ended = line[0] != ' ' && line[0] != '\t'
 		if ended && len(from.stream) == 0 && isAccessLine(line) {
-			return false // of the process's other stream: a traceback ends with the name of an exception
+			return false // a line of the process's other stream: a traceback would end with an exception
 		}
 	case requestLine:
 		u.lines++
@@ -156,14 +155,14 @@ func (r *messageReader) goesOn(from origin, line []byte) bool {
 	return true
 }
 
-// begin notes that a stream's line is the first of several.
+// begin records that a line of a stream is the first of several.
 func (r *messageReader) begin(from origin, kind lineKind) {
 	u := r.unfinished[from.key()]
 	u.kind, u.lines = kind, 0
 	r.set(from, u)
 }
 
-// set remembers how a stream goes on.
+// set records how a stream continues.
 func (r *messageReader) set(from origin, u unfinished) {
 	if u == (unfinished{}) {
 		delete(r.unfinished, from.key())
@@ -182,8 +181,7 @@ func isAccessLine(line []byte) bool {
 	return ok && !isException(line)
 }
 
-// parseLine reads one line of the receiver. ok is false for a line that says
-// nothing of a host's PUT.
+// parseLine parses one line of the receiver. ok is false for a line without an outcome.
 func parseLine(line []byte, warning bool) (f outcome, ok bool) {
 	if line[0] == '{' {
 		if l, ok := parseLogObject(line); ok {
@@ -193,10 +191,10 @@ func parseLine(line []byte, warning bool) (f outcome, ok bool) {
 	return parseText(line, warning)
 }
 
-// parseText reads a line that is no JSON.
+// parseText parses a line that is not JSON.
 func parseText(line []byte, warning bool) (f outcome, ok bool) {
 	if a, ok := accessLine(line); ok {
-		return a.put() // of whatever method, it is no rejection
+		return a.put() // an access line of any method is no rejection
 	}
 	return rejection(line, warning)
 }

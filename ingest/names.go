@@ -6,37 +6,37 @@ import (
 )
 
 const (
-	// maxNames is how many names are kept from one batch to the next. A batch has
-	// at most twice as many new ones.
+	// maxNames is how many names one batch may leave to the next. A batch has at most
+	// twice as many.
 	maxNames = 10_000
-	// maxNameBytes is how long the names of a batch may be in all: twice as long
-	// as so many ordinary ones are.
+	// maxNameBytes bounds the names of a batch, in bytes: twice the total of maxNames
+	// ordinary names.
 	maxNameBytes = 2 << 20
 )
 
-// seriesNames gives each series of a file a small number, so that a row needs
-// no strings of its own. The zero value is ready for use.
+// seriesNames gives each series of a file a small number, so that rows need no strings.
+// The zero value is ready to use.
 type seriesNames struct {
 	ids   map[string]int32
 	key   []byte
 	list  []store.Series
-	bytes int // of the names in list
+	bytes int // total length of the names in list
 }
 
-// many tells whether there are more names than a batch may leave to the next.
+// many reports whether there are too many names to leave to the next batch.
 func (n *seriesNames) many() bool { return len(n.list) > maxNames || n.bytes > maxNameBytes/2 }
 
-// tooMany tells whether there are more names than a batch may have.
+// tooMany reports whether there are too many names for one batch.
 func (n *seriesNames) tooMany() bool { return len(n.list) > 2*maxNames || n.bytes > maxNameBytes }
 
-// maxHost is the longest name of a host that package store accepts, in bytes.
+// maxHost is the length of the longest host name that package store accepts, in bytes.
 const maxHost = 255
 
-// id takes a commit of at most 255 bytes. A host's name that is too long is
-// never kept, not even as a key.
+// id returns the number of a series. commit has at most 255 bytes. id never keeps a
+// host name that is too long, not even as a key.
 func (n *seriesNames) id(host, commit []byte) int32 {
 	if len(host) > maxHost {
-		host = nil // package store refuses it as well
+		host = nil // package store refuses it, too
 	}
 	n.key = append(append(append(n.key[:0], byte(len(commit))), commit...), host...)
 	id, ok := n.ids[string(n.key)]
@@ -52,18 +52,17 @@ func (n *seriesNames) id(host, commit []byte) int32 {
 	return id
 }
 
-// hostNames gives each host of a journal a small number. The zero value is
-// ready for use.
+// hostNames gives each host of a journal a small number. The zero value is ready to use.
 type hostNames struct {
 	ids  map[string]int32
 	list []string
 }
 
-// id keeps no name that is too long: a path may have 64 KiB, and a batch 20,000
-// of them.
+// id returns the number of a host. It keeps no name that is too long: a path may have
+// 64 KiB, and a batch 20,000 paths.
 func (n *hostNames) id(host string) int32 {
 	if len(host) > maxHost {
-		host = "" // package store refuses it as well
+		host = "" // package store refuses it, too
 	}
 	id, ok := n.ids[host]
 	if !ok {
@@ -77,11 +76,11 @@ func (n *hostNames) id(host string) int32 {
 	return id
 }
 
-// clientNames gives each client address a number for store.Put. Few clients send
-// many lines, so each word is parsed once. The zero value is ready for use.
+// clientNames gives each client address a number for store.Put. It parses each word only
+// once, because few clients send many lines. The zero value is ready to use.
 type clientNames struct {
-	words map[string]int32 // the number of each word, 0 for one without an address
-	list  []string         // the addresses; the number of one is its index plus one
+	words map[string]int32 // the number of each word; 0 for one without an address
+	list  []string         // addresses; the number of one is its index plus one
 }
 
 func (n *clientNames) id(word []byte) int32 {

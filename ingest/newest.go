@@ -6,10 +6,9 @@ import (
 	"io"
 )
 
-// NewestEntry returns the time of the newest entry that the journal has of a
-// unit, in microseconds, 0 if there is none. A journal that this user may not
-// read is ErrUnread, as in Journal. If journalctl left files out, leftOut says
-// which and why; at is then of the others.
+// NewestEntry returns the time of a unit's newest journal entry, in microseconds, or 0 if
+// there is none. A journal that this user may not read gives ErrUnread, as in Journal.
+// If journalctl skipped files, leftOut names them, and at covers only the others.
 func NewestEntry(ctx context.Context, opts JournalOptions) (at int64, leftOut, err error) {
 	if opts.Directory == "" {
 		if err := systemJournalReadable(opts.SystemDirs); err != nil {

@@ -8,10 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// parsePrefix reports whether the text before a request is what loggers write:
-// levels, times, numbers, names of loggers, an address. It holds no word that
-// could be a message: a message may quote a client. The last word is returned as
-// the client's address.
+// parsePrefix reports whether a logger wrote all of the text before a request: levels,
+// times, numbers, names of loggers, an address. It rejects other words, because they may
+// be a message that quotes a client. It returns the last word as the client's address.
 func parsePrefix(text []byte) (client []byte, ok bool) {
 	for len(text) > 0 {
 		var word []byte
@@ -27,7 +26,7 @@ func parsePrefix(text []byte) (client []byte, ok bool) {
 	return client, client == nil || isLogged(client) || isNamedAddress(client)
 }
 
-// cutWord cuts text at its first blank.
+// cutWord cuts text at its first space or tab.
 func cutWord(text []byte) (word, rest []byte) {
 	for i, c := range text {
 		if c == ' ' || c == '\t' {
@@ -37,10 +36,10 @@ func cutWord(text []byte) (word, rest []byte) {
 	return text, nil
 }
 
-// isLogged reports whether a logger puts a word before its messages.
+// isLogged reports whether loggers put such a word before their messages.
 func isLogged(word []byte) bool {
 	if isAddress(word) || isKnown(bytes.TrimSuffix(word, []byte(":"))) {
-		return true // as in nearly every line
+		return true // the common case
 	}
 	bare := trimPunctuation(word)
 	letters := countLetters(bare)
@@ -64,7 +63,7 @@ func isLogged(word []byte) bool {
 	return isKnown(name) || bytes.IndexByte(name, '.') > 0
 }
 
-// isAddress reports whether a word holds only what an IPv4 address and a port do.
+// isAddress reports whether a word has only characters of an IPv4 address with a port.
 func isAddress(word []byte) bool {
 	for _, c := range word {
 		if (c < '0' || c > '9') && c != '.' && c != ':' {
@@ -74,7 +73,7 @@ func isAddress(word []byte) bool {
 	return true
 }
 
-// trimPunctuation takes what loggers put around their fields off both ends.
+// trimPunctuation removes the punctuation that loggers put around fields.
 func trimPunctuation(word []byte) []byte {
 	const punctuation = "[]<>{}|:,;-*"
 	for len(word) > 0 && strings.IndexByte(punctuation, word[0]) >= 0 {
@@ -86,14 +85,14 @@ func trimPunctuation(word []byte) []byte {
 	return word
 }
 
-// isNamedAddress reports whether a word is a name and a port, which uvicorn logs
-// if a proxy names the client so.
+// isNamedAddress reports whether a word is a name and a port. uvicorn logs that if a
+// proxy names the client so.
 func isNamedAddress(word []byte) bool {
 	colon := bytes.LastIndexByte(word, ':')
 	return colon > 0 && colon < len(word)-1 && consistsOf(word, ".-:") && isNumber(word[colon+1:], "")
 }
 
-// isIPv6 reports whether a word is an IPv6 address, which may have a zone, and a port.
+// isIPv6 reports whether a word is an IPv6 address, with or without a zone and a port.
 func isIPv6(word []byte) bool {
 	if bytes.IndexByte(word, ':') < 0 {
 		return false
@@ -102,8 +101,8 @@ func isIPv6(word []byte) bool {
 	return bytes.Count(address, []byte(":")) > 1 && len(bytes.Trim(address, "0123456789abcdefABCDEF:.")) == 0
 }
 
-// isKnown reports whether a word is a level, the name of a server or a thread, or
-// a part of a time.
+// isKnown reports whether a word is a level, a server, a thread, a logger of the receiver
+// or a part of a time.
 func isKnown(word []byte) bool {
 	var folded [16]byte
 	if len(word) > len(folded) {
@@ -125,7 +124,7 @@ func isKnown(word []byte) bool {
 	return false
 }
 
-// consistsOf reports whether b holds ASCII letters, digits and some others alone.
+// consistsOf reports whether b has only ASCII letters, digits and others.
 func consistsOf(b []byte, others string) bool {
 	for _, c := range b {
 		if !(c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.IndexByte(others, c) >= 0) {
@@ -135,7 +134,7 @@ func consistsOf(b []byte, others string) bool {
 	return true
 }
 
-// isNumber reports whether b holds digits and some others alone, and is not empty.
+// isNumber reports whether b is not empty and has only digits and others.
 func isNumber(b []byte, others string) bool {
 	for _, c := range b {
 		if (c < '0' || c > '9') && strings.IndexByte(others, c) < 0 {
@@ -145,7 +144,7 @@ func isNumber(b []byte, others string) bool {
 	return len(b) > 0
 }
 
-// isNone reports whether b holds none of some characters.
+// isNone reports whether b has none of the bytes in of.
 func isNone(b []byte, of string) bool {
 	for _, c := range b {
 		if strings.IndexByte(of, c) >= 0 {
@@ -173,7 +172,7 @@ func countLetters(b []byte) (n int) {
 	return n
 }
 
-// withoutPort cuts the port off a client's word, if it ends in one.
+// withoutPort removes the port from a client's word if it ends in one.
 func withoutPort(word []byte, port bool) []byte {
 	if port {
 		return word[:max(0, bytes.LastIndexByte(word, ':'))]
@@ -181,8 +180,8 @@ func withoutPort(word []byte, port bool) []byte {
 	return word
 }
 
-// clientAddress returns the IP address in a word without a port, "" if there is
-// none. A logger's name may stand before it, with a colon between them.
+// clientAddress returns the IP address in a word without a port, or "". A logger's name
+// and a colon may precede the address.
 func clientAddress(word []byte) string {
 	if len(word) > 0 && word[0] == '[' {
 		word = bytes.Trim(word, "[]")

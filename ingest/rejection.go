@@ -10,11 +10,10 @@ var (
 	hostMark    = []byte("host=")
 )
 
-// rejection reads a line that is no access line. It is a rejection if it names a
-// host as `host=HOST`, and is a warning or misses the code commit. Both must be
-// the receiver's own words: clients write paths, queries and whole request lines,
-// which messages quote. warning reports whether the entry's priority says warning
-// or worse.
+// rejection parses a line that is not an access line. A rejection names a host as
+// `host=HOST`, and is a warning or reports a missing code commit. All of that must be
+// the receiver's own words, because messages quote paths, queries and whole request
+// lines of clients. warning reports whether the entry has priority warning or worse.
 func rejection(text []byte, warning bool) (f outcome, ok bool) {
 	if !bytes.Contains(text, hostMark) || isException(text) || isContinued(text) || endsAsAccessLine(text) {
 		return f, false
@@ -28,16 +27,15 @@ func rejection(text []byte, warning bool) (f outcome, ok bool) {
 	return f, ok
 }
 
-// endsAsAccessLine reports whether a line ends as uvicorn's access lines do. What
-// stands before the request is an address that the client may have sent, in
-// X-Forwarded-For.
+// endsAsAccessLine reports whether a line ends like uvicorn's access lines. A client may
+// have chosen the text before the request, through X-Forwarded-For.
 func endsAsAccessLine(text []byte) bool {
 	end, _ := lastEnd(text)
 	return end > 0 && bytes.Contains(text[:end], addressEnd)
 }
 
-// isContinued reports whether a line goes on with the one before: it is indented,
-// and begins with no level.
+// isContinued reports whether a line continues the previous one: it is indented and does
+// not start with a level.
 func isContinued(text []byte) bool {
 	if text[0] != ' ' && text[0] != '\t' {
 		return false
@@ -46,7 +44,7 @@ func isContinued(text []byte) bool {
 	return !isKnown(bytes.Trim(first, "[]<>:|"))
 }
 
-// isException reports whether a line begins as the last one of a Python traceback:
+// isException reports whether a line looks like the last one of a Python traceback:
 // `h11.RemoteProtocolError: …`.
 func isException(text []byte) bool {
 	name, after, _ := bytes.Cut(text, []byte(":"))
@@ -61,7 +59,7 @@ func isException(text []byte) bool {
 	if class == "" || class[0] < 'A' || class[0] > 'Z' || strings.ToUpper(class) == class && isKnown(name[dot+1:]) {
 		return false
 	}
-	// A logger may have the name of a class: a level follows it.
+	// A logger may be named like a class. Then a level follows.
 	if level, _ := cutWord(bytes.TrimLeft(after, " ")); dot > 0 && isKnown(bytes.Trim(level, "[]:|")) {
 		return false
 	}
@@ -76,9 +74,9 @@ func isException(text []byte) bool {
 	return false
 }
 
-// host returns HOST of the first `host=HOST` in the line's own words, up to white
-// space and without commas at its end, or HOST of `host="HOST"`. After a path or a
-// query it must be the host of that path: nothing says where a decoded path ends.
+// host returns HOST of the first `host=HOST` or `host="HOST"` in the line's own words. It
+// cuts HOST at white space and trims commas. After a path or query, HOST must be the host
+// of that path, because the end of a decoded path is unknown.
 func (w *words) host() (string, bool) {
 	for from := 0; ; {
 		i := bytes.Index(w.own[from:], hostMark)
@@ -107,7 +105,7 @@ func hostValue(text []byte) []byte {
 	return bytes.TrimRight(text, ",")
 }
 
-// saysWarning reports whether WARNING stands in a text as a word.
+// saysWarning reports whether text contains the word WARNING.
 func saysWarning(text []byte) bool {
 	const word = "WARNING"
 	for {
@@ -123,8 +121,8 @@ func saysWarning(text []byte) bool {
 	}
 }
 
-// saysMissing reports whether a line holds missingMark, in whatever case. It looks
-// at the hyphens alone: few lines have one, and none of most has the mark.
+// saysMissing reports whether text contains missingMark in any case. It searches for
+// hyphens, because few lines have one.
 func saysMissing(text []byte) bool {
 	const before = len("missing x")
 	for from := before; from < len(text); {

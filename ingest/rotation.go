@@ -17,20 +17,19 @@ import (
 
 const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK | syscall.O_CLOEXEC
 
-// indexFile is the index, or an older one that was rotated away and may be
-// compressed since.
+// indexFile is the index or a rotated file, which may be compressed.
 type indexFile struct {
 	path string
 	file *os.File
 	info os.FileInfo
 	identity
 	current bool
-	head    []byte        // the first headBytes of the content when it was opened
-	decoder io.Closer     // of a compressed file, nil for a plain one
-	stream  *bufio.Reader // its content
+	head    []byte        // first headBytes of the content when the file was opened
+	decoder io.Closer     // nil for a plain file
+	stream  *bufio.Reader // decompressed content; nil for a plain file
 }
 
-// openIndexFile opens an older index.
+// openIndexFile opens a rotated file.
 func openIndexFile(path string) (*indexFile, error) {
 	f, err := openPlain(path)
 	if err != nil {
@@ -48,12 +47,12 @@ func (f *indexFile) Close() error {
 	if f.decoder != nil {
 		f.decoder.Close()
 		f.decoder, f.stream = nil, nil
-		runtime.GC() // or the windows of two files would be in memory at once
+		runtime.GC() // free the decoder's window before the next file needs one
 	}
 	return f.file.Close()
 }
 
-// from returns a reader of the lines behind a cursor, which the file matches.
+// from returns a reader of the lines after a cursor. The file must match the cursor.
 func (f *indexFile) from(c fileCursor) (*lineReader, error) {
 	tail := make([]byte, c.TailLen)
 	if f.stream != nil {
@@ -71,7 +70,7 @@ func (f *indexFile) from(c fileCursor) (*lineReader, error) {
 	return newLineReader(f.file, c.Offset, tail), nil
 }
 
-// readTo reads a compressed file up to a cursor, and fills in the bytes before it.
+// readTo reads a compressed file up to a cursor, and fills tail with the bytes before it.
 func (f *indexFile) readTo(c fileCursor, tail []byte) error {
 	if _, err := io.CopyN(io.Discard, f.stream, c.Offset-c.TailLen); err != nil {
 		return err
@@ -80,7 +79,7 @@ func (f *indexFile) readTo(c fileCursor, tail []byte) error {
 	return err
 }
 
-// holds tells whether the file is the one that a cursor was read from.
+// holds reports whether a cursor was read from this file or a copy of it.
 func (f *indexFile) holds(c fileCursor) bool {
 	if f.stream == nil || c.Offset == 0 {
 		return (c.identity == f.identity || c.Offset > 0) && c.matches(f.file)
@@ -90,8 +89,8 @@ func (f *indexFile) holds(c fileCursor) bool {
 		f.readTo(c, tail) == nil && hexHash(tail) == c.TailHash
 }
 
-// surveyIndex adds to the facts what the index and the files beside it are. It looks
-// no further than the plan needs.
+// surveyIndex completes the facts about the index and the files beside it. It skips
+// facts that planIndex does not need.
 func surveyIndex(f indexFacts, current *indexFile) (_ indexFacts, err error) {
 	f.current = sibling{path: current.path, identity: current.identity, size: current.info.Size(), modTime: current.info.ModTime().UnixMicro()}
 	f.holds, f.own = f.stored && f.cursor.matches(current.file), -1
@@ -110,9 +109,9 @@ func surveyIndex(f indexFacts, current *indexFile) (_ indexFacts, err error) {
 	return f, nil
 }
 
-// ownOf returns which of the files is the one that was read up to a cursor, -1 for
-// none. It is the file with the identity, before a copy of it, which may be older
-// and end sooner. One that cannot be opened now may be the next time.
+// ownOf returns the index in files of the file that was read up to a cursor, or -1. The
+// file with the identity comes before a copy, which may be older and shorter. It is
+// returned even if it cannot be opened now, because a later pass may open it.
 func ownOf(p indexCursor, files []sibling) int {
 	if i := slices.IndexFunc(files, func(one sibling) bool { return one.identity == p.identity }); i >= 0 {
 		if own, err := isOwn(files[i].path, p.fileCursor); own || err != nil {
@@ -128,8 +127,8 @@ func ownOf(p indexCursor, files []sibling) int {
 	})
 }
 
-// copyOf returns the path of a file that holds what was read of another one, which
-// is not among the files any more; "" for none.
+// copyOf returns the path of a file with the content read up to c, or "". It returns ""
+// if the file that was read is still there.
 func copyOf(c fileCursor, files []sibling) string {
 	if slices.ContainsFunc(files, func(one sibling) bool { return one.identity == c.identity }) {
 		return ""
@@ -140,8 +139,7 @@ func copyOf(c fileCursor, files []sibling) string {
 	return ""
 }
 
-// isOwn tells whether a file beside the index is the one that a cursor was read
-// from.
+// isOwn reports whether the file at path holds the content read up to a cursor.
 func isOwn(path string, c fileCursor) (bool, error) {
 	f, err := openIndexFile(path)
 	if err != nil {
@@ -157,12 +155,12 @@ type sibling struct {
 	identity
 	size       int64 // bytes
 	modTime    int64 // microseconds
-	rotated    bool  // by its name it is an older index, or a copy
-	compressed bool  // it is compressed, or should be by its name
+	rotated    bool  // the name is that of a rotated file or a copy
+	compressed bool  // the content or the name is that of a compressed file
 }
 
-// beside returns the regular files in the index's directory whose names begin as
-// its own, but for the index itself, in the order in which they were written.
+// beside returns the regular files in the index's directory whose names start like the
+// index's name, oldest first. It leaves out the index itself.
 func beside(path string, current os.FileInfo) (found []sibling, err error) {
 	dir, base := filepath.Split(path)
 	stem, _, _ := strings.Cut(base, ".")
@@ -182,15 +180,15 @@ func beside(path string, current os.FileInfo) (found []sibling, err error) {
 		}
 	}
 	slices.SortFunc(found, func(a, b sibling) int {
-		// index.jsonl.2 is older than index.jsonl.1.
+		// Of one time, index.jsonl.2 is older than index.jsonl.1.
 		return cmp.Or(cmp.Compare(a.modTime, b.modTime), strings.Compare(b.path, a.path))
 	})
 	return found, nil
 }
 
-// isRotated tells whether a name is one that logrotate and the like give to a
-// file, or to a copy of it, with whatever a compressor adds: index.jsonl.1.gz,
-// index.jsonl-20260501, or index-20260501.jsonl where the extension is to stay.
+// isRotated reports whether name is that of a rotated file or a copy, as logrotate and
+// similar tools choose it. Examples are index.jsonl.1.gz, index.jsonl-20260501 and
+// index-20260501.jsonl. Compressors may add any suffix.
 func isRotated(base, name string) bool {
 	ext := filepath.Ext(base)
 	rest, ours := strings.CutPrefix(name, strings.TrimSuffix(base, ext))

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// systemJournalReadable makes sure that journalctl can see the system's
-// journal. To a user who may not read it, but has a journal of their own,
-// journalctl shows that one only: no unit, no error, exit code 0. dirs are the
-// machine's journal directories; nil means where journald keeps them.
+// systemJournalReadable returns ErrUnread if this user may not read the system's
+// journal. journalctl gives no error then if the user has a journal of their own: it
+// shows that one, without the unit. dirs are the machine's journal directories; nil means
+// journald's defaults.
 func systemJournalReadable(dirs []string) error {
 	if dirs == nil {
 		id, err := os.ReadFile("/etc/machine-id")
 		if err != nil {
-			return nil // journalctl itself says what is up
+			return nil // journalctl itself reports the problem
 		}
 		for _, root := range []string{"/var/log/journal", "/run/log/journal"} {
 			dirs = append(dirs, filepath.Join(root, strings.TrimSpace(string(id))))
@@ -30,7 +30,7 @@ func systemJournalReadable(dirs []string) error {
 			denied = err
 		}
 		for _, e := range entries {
-			// system.journal and what was rotated away from it, system@….journal.
+			// system.journal, or a rotated one: system@….journal.
 			if !strings.HasPrefix(e.Name(), "system") || !strings.Contains(e.Name(), ".journal") {
 				continue
 			}

@@ -7,11 +7,11 @@ import (
 	"github.com/cis490/fleet-health/store/visible"
 )
 
-// maxMessage bounds the message of a rejection that is kept, in bytes.
+// maxMessage bounds the stored message of a rejection, in bytes.
 const maxMessage = 256
 
-// stripColour takes terminal sequences out: CSI (ESC [ … letter), as in colours,
-// and OSC (ESC ] … BEL), as in titles and links.
+// stripColour removes terminal sequences: CSI (ESC [ … letter), as in colours, and OSC
+// (ESC ] … BEL), as in titles and links.
 func stripColour(text []byte) []byte {
 	if bytes.IndexByte(text, 0x1b) < 0 {
 		return text
@@ -27,8 +27,7 @@ func stripColour(text []byte) []byte {
 	return out
 }
 
-// sequence returns the length of the terminal sequence at the start of b, 0 if
-// there is none.
+// sequence returns the length of the terminal sequence at the start of b, or 0.
 func sequence(b []byte) int {
 	if len(b) < 2 || b[0] != 0x1b {
 		return 0
@@ -56,11 +55,11 @@ func sequence(b []byte) int {
 	return 0
 }
 
-// isSpace reports whether Python's \s matches a character of a str.
+// isSpace reports whether Python's \s matches r in a str.
 func isSpace(r rune) bool {
 	return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f
 }
 
-// bounded is a message as it is kept: sqlite3 hands what it reads to the terminal
-// as it is.
+// bounded returns a message as it is stored. It escapes terminal sequences,
+// because sqlite3 prints values unchanged.
 func bounded(message []byte) string { return visible.EscapeUpTo(string(message), maxMessage) }

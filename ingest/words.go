@@ -2,14 +2,14 @@ package ingest
 
 import "bytes"
 
-// words are the receiver's own words in a line. own and unforged are as long as text,
-// with blanks for what is not: own holds what stands outside quotes, unforged also
-// what is quoted, but neither what looks like a client's: paths, queries, request
-// lines, and bytes as Python prints them.
+// words separates the receiver's own words in a line from those of clients. own and
+// unforged are as long as text, with hidden bytes set to 0. own hides all quoted text.
+// unforged hides only text that may be a client's: paths, queries, request lines, and
+// bytes as Python prints them.
 type words struct {
 	text, own, unforged []byte
-	path                int    // where the first path or query begins, -1 without one
-	pathHost            string // the host of the last path; "" for none
+	path                int    // offset of the first path or query, -1 if there is none
+	pathHost            string // host of the last path; "" if there is none
 }
 
 func wordsOf(text []byte) *words {
@@ -27,7 +27,7 @@ func wordsOf(text []byte) *words {
 	return w
 }
 
-// hide takes a part of the text for a client's.
+// hide marks a part of the text as a client's.
 func (w *words) hide(from, to int) {
 	blank(w.own[from:to])
 	blank(w.unforged[from:to])
@@ -39,12 +39,12 @@ func blank(b []byte) {
 	}
 }
 
-// quoted reads what is quoted from i on, and returns the end.
+// quoted handles the quoted text at i and returns the offset of its end.
 func (w *words) quoted(i int) int {
 	text, mark := w.text, w.text[i]
 	switch {
 	case mark == '"' && endsRequest(text, i):
-		// The end of a request whose beginning stands elsewhere.
+		// The request started before i.
 		w.hide(0, i+1)
 		return i + 1
 	case mark == '\'' && i > 0 && consistsOf(text[i-1:i], "") && !isBytes(text[:i]):
@@ -52,7 +52,7 @@ func (w *words) quoted(i int) int {
 	}
 	end := i + 1
 	if isRequest(text[end:]) {
-		// A query may hold quotes: the last one behind a version ends the request.
+		// A query may contain quotes: the last one after a version ends the request.
 		for end = len(text) - 1; end > i && !(text[end] == mark && endsRequest(text, end)); end-- {
 		}
 		if end == i {
@@ -67,7 +67,7 @@ func (w *words) quoted(i int) int {
 		}
 	}
 	if end >= len(text) {
-		// An apostrophe, or a sign of inches.
+		// An apostrophe, or a sign for inches.
 		inches := i > 0 && text[i-1] >= '0' && text[i-1] <= '9'
 		if (mark == '\'' || inches) && !isBytes(text[:i]) {
 			return i + 1
@@ -88,8 +88,8 @@ func (w *words) quoted(i int) int {
 	return end + 1
 }
 
-// word reads what is not quoted from i on, up to a blank or a quote, and returns
-// the end. What stands behind host= is no path.
+// word handles the unquoted text at i, up to a space or a quote, and returns the offset
+// of its end. Text after host= is not a path.
 func (w *words) word(i int) int {
 	text := w.text
 	end := i
@@ -97,7 +97,7 @@ func (w *words) word(i int) int {
 		end++
 	}
 	if isRequest(text[i:]) {
-		// GET /path HTTP/1.1 without quotes, up to its version.
+		// GET /path HTTP/1.1 without quotes. Its version ends it.
 		if version := bytes.LastIndex(text[i:], []byte(" HTTP/")); version > 0 {
 			stop := i + version + len(" HTTP/")
 			w.sawPath(i, text[i:stop])
@@ -116,7 +116,7 @@ func (w *words) word(i int) int {
 	return end
 }
 
-// sawPath notes that a client's path or query begins at i.
+// sawPath records that a client's path or query starts at i.
 func (w *words) sawPath(i int, path []byte) {
 	if w.path < 0 {
 		w.path = i
@@ -128,8 +128,8 @@ func (w *words) sawPath(i int, path []byte) {
 	}
 }
 
-// isPath reports whether a text looks like a path, a URL or a query: it holds a
-// slash at the beginning of a name, a percent-encoded byte, or ? or & in its midst.
+// isPath reports whether a text looks like a path, a URL or a query. It has a slash at
+// the start of a name, a percent-encoded byte, or ? or & before another character.
 func isPath(b []byte) bool {
 	for i, c := range b {
 		switch c {
@@ -152,8 +152,8 @@ func isPath(b []byte) bool {
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
-// isRequest reports whether a text begins like a request line: a method in
-// capitals, and a target.
+// isRequest reports whether a text starts like a request line: a method in capitals,
+// then a target.
 func isRequest(b []byte) bool {
 	method, target := cutWord(b)
 	if len(method) < 3 || len(target) == 0 {
@@ -176,7 +176,7 @@ func endsRequest(text []byte, end int) bool {
 	return len(digits) < end && bytes.HasSuffix(digits, []byte(" HTTP/"))
 }
 
-// hasRequestEnd reports whether a request line ends somewhere in a text.
+// hasRequestEnd reports whether text contains the end of a request line.
 func hasRequestEnd(text []byte) bool {
 	for i, c := range text {
 		if c == '"' && endsRequest(text, i) {
@@ -186,7 +186,7 @@ func hasRequestEnd(text []byte) bool {
 	return false
 }
 
-// isBytes reports whether a text ends in the prefix of a bytes literal.
+// isBytes reports whether a text ends in the prefix of a Python bytes literal.
 func isBytes(b []byte) bool {
 	n := len(b)
 	return n > 0 && b[n-1]|0x20 == 'b' && (n == 1 || !consistsOf(b[n-2:n-1], "_") || bytes.HasSuffix(bytes.ToLower(b), []byte("rb")))
