@@ -24,7 +24,9 @@ func exportCommand(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "bring alerts.jsonl up to date, as a pass does",
-		Args:  cobra.NoArgs,
+		Long: `Bring alerts.jsonl up to date, as a pass does. If a pass is running, wait up to a minute
+for it to end.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runExport(cmd.Context(), &o, e)
 		},
@@ -42,7 +44,6 @@ func (o *exportOptions) flags(f *pflag.FlagSet) {
 // runExport brings alerts.jsonl up to date, under the lock of the pass.
 func runExport(ctx context.Context, o *exportOptions, e *Env) error {
 	path := o.alerts
-	now := e.Now().UnixMicro()
 	if dir := filepath.Dir(path); !isDirectory(dir) {
 		return fmt.Errorf("%w: --alerts-path %s: there is no directory %s", errUsage, cell(path), cell(dir))
 	}
@@ -60,6 +61,7 @@ func runExport(ctx context.Context, o *exportOptions, e *Env) error {
 		return err
 	}
 	return underLock(ctx, e, o.db, func(s *store.Store) error {
+		now := e.Now().UnixMicro()
 		n, kept, found, err := 0, "", report.Reconciled{}, error(nil)
 		if o.rebuild {
 			n, kept, err = report.Rewrite(ctx, s, path, now)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,15 +18,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// lockWait is how long a command that a person typed waits for the lock, unless
+// Env.BusyTimeout says otherwise. Most passes end within seconds.
+const lockWait = time.Minute
+
 // passLock is the open lock file of a pass, beside its database. Only its owner may
 // read it: flock asks for no more than that, and a reader could stop all passes.
 type passLock struct {
 	*os.File
+	db   string
 	held bool // by this process; otherwise by another one
 }
 
 // takeLock opens the lock file, and takes the lock unless another process holds it.
-// The time of the file says then when that was.
 func takeLock(db string, now time.Time) (*passLock, error) {
 	dir := filepath.Dir(db)
 	if err := refuseRoot(dir); err != nil {
@@ -43,19 +48,55 @@ func takeLock(db string, now time.Time) (*passLock, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	lock := &passLock{File: f, db: db}
+	if err := lock.try(now); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}
+
+// try takes the lock unless another process holds it. The time of the file then says
+// when that was.
+func (l *passLock) try(now time.Time) error {
+	err := unix.Flock(int(l.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return &passLock{f, false}, nil
+		return nil
 	}
 	if err == nil {
+		l.held = true
 		at := unix.NsecToTimeval(now.UnixNano())
-		err = unix.Futimes(int(f.Fd()), []unix.Timeval{at, at})
+		err = unix.Futimes(int(l.Fd()), []unix.Timeval{at, at})
 	}
 	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock: %w", err)
+		return fmt.Errorf("lock: %w", err)
 	}
-	return &passLock{f, true}, nil
+	return nil
+}
+
+// wait takes the lock as soon as another process gives it back. It gives up after
+// lockWait, and at a signal.
+func (l *passLock) wait(ctx context.Context, e *Env) error {
+	if l.held {
+		return nil
+	}
+	most := cmp.Or(e.BusyTimeout, lockWait)
+	e.log.Info(fmt.Sprintf("%s is locked by %s: waiting up to %s for it to end", l.db, l.holder(), most))
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	retry := time.NewTicker(100 * time.Millisecond)
+	defer retry.Stop()
+	for !l.held {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-retry.C:
+		}
+		if err := l.try(e.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openLock opens or makes a lock file. Another user's is fs.ErrPermission. The mode
@@ -111,10 +152,13 @@ func underLock(ctx context.Context, e *Env, db string, fn func(*store.Store) err
 		return err
 	}
 	defer lock.Close()
+	if err := lock.wait(ctx, e); err != nil {
+		return err
+	}
 	if !lock.held {
 		return fmt.Errorf("%s is locked by %s: try again when it has ended", db, lock.holder())
 	}
-	s, err := store.Open(ctx, db, store.Options{Now: e.Now().UnixMicro()})
+	s, err := store.Open(ctx, db, store.Options{Now: e.Now().UnixMicro(), BusyTimeout: e.BusyTimeout})
 	if err != nil {
 		return err
 	}

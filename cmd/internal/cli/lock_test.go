@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -239,5 +240,69 @@ func TestAPassThatIsKeptOutForLongFails(t *testing.T) {
 			t.Errorf("%s: exit %d, want %q\n%s", c.name, code, want, said)
 		}
 		lock.Unlock()
+	}
+}
+
+// onWrite is a standard error that does something at the first line.
+type onWrite struct {
+	said strings.Builder
+	do   func()
+}
+
+func (w *onWrite) Write(p []byte) (int, error) {
+	if w.said.Len() == 0 {
+		w.do()
+	}
+	return w.said.Write(p)
+}
+
+// TestACommandWaitsForThePass that runs: prune, rebuild and alerts export failed at
+// once, and had to be typed again.
+func TestACommandWaitsForThePass(t *testing.T) {
+	t.Parallel()
+	for command, kept := range map[string]string{
+		"prune --db DIR/fleet.db --before 30d":                      "error: DIR/fleet.db is locked by PROCESS: try again when it has ended",
+		"alerts export --db DIR/fleet.db --alerts-path DIR/a.jsonl": "error: DIR/fleet.db is locked by PROCESS: try again when it has ended",
+		"rebuild --db DIR/fleet.db --journal none --index-path DIR/index.jsonl --alerts-path DIR/a.jsonl": "ERROR DIR/fleet.db is locked by PROCESS: nothing was moved; " +
+			"run rebuild again when it has ended",
+	} {
+		for _, c := range []struct {
+			name   string
+			most   time.Duration
+			meets  func(lock *flock.Flock, signal func()) // while the command waits
+			code   int
+			locked bool // it says at the end that the lock is held
+		}{
+			{"the pass ends while the command waits", time.Minute, func(lock *flock.Flock, _ func()) { lock.Unlock() }, cli.ExitOK, false},
+			{"the pass does not end in time", time.Millisecond, func(*flock.Flock, func()) {}, cli.ExitFailed, true},
+			{"a signal ends the wait", time.Hour, func(_ *flock.Flock, signal func()) { signal() }, cli.ExitFailed, true},
+		} {
+			dir := t.TempDir()
+			if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK {
+				t.Fatalf("exit %d\n%s", code, said)
+			}
+			before := listed(t, dir)
+			lock := flock.New(filepath.Join(dir, "fleet.db.lock"))
+			if ok, err := lock.TryLock(); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			ctx, signal := context.WithCancel(t.Context())
+			stderr := &onWrite{do: func() { c.meets(lock, signal) }}
+			e := fleettest.Env(fleettest.Now, stderr)
+			e.BusyTimeout = c.most
+			code := cli.Run(ctx, strings.Fields(strings.ReplaceAll(command, "DIR", dir)), e)
+			holder := fmt.Sprintf("process %d (cli.test)", os.Getpid())
+			waits := fmt.Sprintf("INFO %s/fleet.db is locked by %s: waiting up to %s for it to end\n", dir, holder, c.most)
+			ends := strings.NewReplacer("DIR", dir, "PROCESS", holder).Replace(kept) + "\n"
+			said := stderr.said.String()
+			if code != c.code || !strings.Contains(said, waits) || strings.HasSuffix(said, ends) != c.locked {
+				t.Errorf("%s: %s: exit %d, want %d\n%s", command, c.name, code, c.code, said)
+			}
+			if after := listed(t, dir); c.locked && after != before {
+				t.Errorf("%s: %s: there was %s, there is %s", command, c.name, before, after)
+			}
+			lock.Unlock()
+			signal()
+		}
 	}
 }

@@ -22,7 +22,6 @@ const maxWAL = 16 << 20
 
 // runPass does one pass under the lock, and says how it went.
 func runPass(ctx context.Context, o passOptions, e *Env) error {
-	started := e.Now()
 	e.level.Set(o.level)
 	limitMemory()
 	if !isDirectory(filepath.Dir(o.db)) {
@@ -31,20 +30,20 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 	if err := refuseRoot(filepath.Dir(o.alerts)); err != nil {
 		return err
 	}
-	lock, err := takeLock(o.db, started)
+	lock, err := takeLock(o.db, e.Now())
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if !lock.held {
-		return o.yield(ctx, e, lock)
-	}
 	if o.rebuild {
-		if err := o.moveAside(ctx, e, started); err != nil {
+		if err := lock.wait(ctx, e); err != nil {
 			return err
 		}
 	}
-	return o.openAndRun(ctx, e, started)
+	if !lock.held {
+		return o.yield(ctx, e, lock)
+	}
+	return o.passUnderLock(ctx, e)
 }
 
 // limitMemory sets the collector for a pass, which holds a few batches at a time.
@@ -66,8 +65,17 @@ func (o *passOptions) moveAside(ctx context.Context, e *Env, started time.Time) 
 	return err
 }
 
-// openAndRun opens the database, and runs the pass on it.
-func (o *passOptions) openAndRun(ctx context.Context, e *Env, started time.Time) error {
+// passUnderLock opens the database, for a rebuild a new one, and runs the pass on it.
+func (o *passOptions) passUnderLock(ctx context.Context, e *Env) error {
+	started := e.Now()
+	if !o.nowGiven {
+		o.now = started.UnixMicro() // it may have waited for the lock
+	}
+	if o.rebuild {
+		if err := o.moveAside(ctx, e, started); err != nil {
+			return err
+		}
+	}
 	s, err := store.Open(ctx, o.db, store.Options{Now: started.UnixMicro(), BusyTimeout: e.BusyTimeout})
 	if isSignal(ctx, err) {
 		e.log.Info("stopped by a signal before anything was read")

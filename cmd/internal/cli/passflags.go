@@ -48,7 +48,9 @@ Nothing is deleted.
 
 The pass reads the whole index, its rotated files (index.jsonl.1, index.jsonl.2.gz, …)
 and the journal as far back as it goes. It adopts the alerts in alerts.jsonl and
-alerts.jsonl.1, so that none fires twice.`,
+alerts.jsonl.1, so that none fires twice.
+
+If a pass is running, rebuild waits up to a minute for it to end.`,
 	}, true)
 }
 

@@ -18,7 +18,7 @@ type Env struct {
 	Getenv         func(string) string
 	Now            func() time.Time
 	Version        string        // of the release; "" is Go's own stamp of the checkout
-	BusyTimeout    time.Duration // how long a pass waits for another process's write; 0 is the store's own
+	BusyTimeout    time.Duration // how long to wait for another process's write, or for its lock; 0 is the store's own, or lockWait
 
 	log   *slog.Logger   // of the process, to Stderr
 	level *slog.LevelVar // of log

@@ -37,7 +37,8 @@ to the disk. These rows go: ships, PUTs, rejections, gaps, quarantined lines, na
 that never shipped, and passes without an alert. These stay: the hourly counts (the
 view host_hourly), the hosts that have shipped, and the alerts.
 
-A pass does the same, a little at a time, by its --retention-days.`,
+A pass does the same, a little at a time, by its --retention-days. If one is running,
+prune waits up to a minute for it to end; --dry-run does not wait.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(e); err != nil {
