@@ -47,11 +47,11 @@ func TestDecide(t *testing.T) {
 		want         detect.Reason
 	}{
 		{"a host that ships is alerted", nil, false, 0, detect.AlertNow},
-		{"a host that ships is alerted whatever names are made up", nil, false, detect.MaxNeverShipped, detect.AlertNow},
+		{"a host that ships is alerted whatever names are made up", nil, false, detect.MaxMadeUp, detect.AlertNow},
 		{"a host that ships is alerted once an hour", stored, false, 0, detect.AlreadyThisHour},
-		{"a name that never shipped is alerted as long as there is room", nil, true, detect.MaxNeverShipped - 1, detect.AlertNow},
-		{"a name that never shipped is not alerted beyond that", nil, true, detect.MaxNeverShipped, detect.TooManyNames},
-		{"a name that never shipped keeps the alert that it has", stored, true, detect.MaxNeverShipped, detect.AlreadyThisHour},
+		{"a name that never shipped is alerted as long as there is room", nil, true, detect.MaxMadeUp - 1, detect.AlertNow},
+		{"a name that never shipped is not alerted beyond that", nil, true, detect.MaxMadeUp, detect.TooManyNames},
+		{"a name that never shipped keeps the alert that it has", stored, true, detect.MaxMadeUp, detect.AlreadyThisHour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -289,7 +289,7 @@ func TestTheQueriesRunByHand(t *testing.T) {
 // are not bounded.
 func TestMadeUpNamesAreFewAlerts(t *testing.T) {
 	t.Parallel()
-	const bound = detect.MaxNeverShipped
+	const bound = detect.MaxMadeUp
 	f := newFleet(t)
 	madeUp := func(n int, at int64) {
 		for i := range n {

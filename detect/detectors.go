@@ -32,7 +32,7 @@ type detector struct {
 	source  func(Sources) Source   // the source that it needs
 	reach   func(Thresholds) int64 // how far back it looks, in microseconds
 	// silence means that its hosts have stopped shipping. They have shipped once, so
-	// MaxNeverShipped does not apply to them.
+	// MaxMadeUp does not apply to them.
 	silence bool
 	// waits is a format for the number of hosts whose column waits is 1. It tells people
 	// why they cannot be judged yet. It is "" for a query without that column.

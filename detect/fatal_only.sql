@@ -36,5 +36,6 @@ WHERE status BETWEEN 400 AND 599
   )
 GROUP BY hosts.id
 HAVING SUM(puts) >= :min_count
+  -- Without an accepted PUT the ratio is always 1, as in the predecessor.
   AND SUM(puts) >= :ratio * SUM(puts)
 ORDER BY hosts.name

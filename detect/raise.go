@@ -6,10 +6,10 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// MaxNeverShipped is the largest number of alerts per symptom and UTC hour for hosts that
+// MaxMadeUp is the largest number of alerts per symptom and UTC hour for hosts that
 // never shipped. Anybody can invent names, so all others share one alert of
 // store.OverflowHost.
-const MaxNeverShipped = 50
+const MaxMadeUp = 50
 
 // blockMakers is the fix for invented names.
 const blockMakers = "on the receiver, `journalctl -u cis490-receiver --since '1 hour ago'` shows which address makes up these host names; block it"
@@ -37,7 +37,7 @@ func Decide(stored *store.Alert, neverShipped bool, madeUp int) Reason {
 	switch {
 	case stored != nil:
 		return AlreadyThisHour
-	case neverShipped && madeUp >= MaxNeverShipped:
+	case neverShipped && madeUp >= MaxMadeUp:
 		return TooManyNames
 	default:
 		return AlertNow
@@ -65,7 +65,7 @@ type raiser struct {
 	now, pass int64
 	alerts    int // new alerts
 	madeUp    int // alerts of this hour for hosts that never shipped
-	others    int // findings about such hosts beyond MaxNeverShipped
+	others    int // findings about such hosts beyond MaxMadeUp
 }
 
 func (r *raiser) raise() (err error) {

@@ -1,6 +1,6 @@
 // Package store keeps all data of the program in one SQLite database: raw facts, their
-// rollups, cursors, gaps, passes and alerts. Each table has a file with its row struct, its
-// SQL and its functions. Only this package uses sqlx and goose.
+// rollups, cursors, gaps, passes and alerts. Most tables have a file with their row struct, their
+// SQL and their functions. Only this package imports sqlx and goose.
 //
 // Package ingest brings facts in batches. Packages detect and report read the database and
 // write alerts. An exported method that writes begins and commits its own transaction, or

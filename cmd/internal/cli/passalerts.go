@@ -14,7 +14,7 @@ import (
 func (p *pass) adoptAlerts(ctx context.Context) error {
 	found, err := report.Reconcile(ctx, p.s, p.o.alerts, p.o.now)
 	if errors.Is(err, report.ErrAlertsPath) {
-		p.sayUnread(err)
+		p.sayUnusable(err)
 		p.alertsUnusable = true
 	} else if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (p *pass) exportAlerts(ctx context.Context) error {
 	}
 	_, err := report.Export(ctx, p.s, p.o.alerts, p.o.now)
 	if errors.Is(err, report.ErrAlertsPath) {
-		p.sayUnread(err)
+		p.sayUnusable(err)
 		return nil
 	}
 	return err

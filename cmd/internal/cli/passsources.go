@@ -20,7 +20,7 @@ func (p *pass) readIndex(ctx context.Context) error {
 	p.count(result)
 	p.sayOdd(result)
 	if errors.Is(err, ingest.ErrUnread) {
-		p.sayUnread(err)
+		p.sayUnusable(err)
 		p.read.Index.Held = "the index could not be read to its end"
 		return nil
 	}
@@ -43,7 +43,7 @@ func (p *pass) readJournal(ctx context.Context) error {
 	}
 	p.read.Journal = readSource(result)
 	if err != nil {
-		p.sayUnread(err)
+		p.sayUnusable(err)
 		if !p.missedIsOld(result) {
 			p.read.Journal.Held = "the journal could not be read to its end"
 		}
@@ -82,8 +82,9 @@ func (p *pass) missedIsOld(r ingest.Result) bool {
 	return r.MissedTo > 0 && r.MissedTo < p.o.now-int64(p.o.recentMin)*store.Minute-store.FutureTolerance
 }
 
-// sayUnread says that a source could not be read, and lets the pass go on.
-func (p *pass) sayUnread(err error) {
+// sayUnusable says that a source could not be read, or alerts.jsonl not be written, and
+// lets the pass go on.
+func (p *pass) sayUnusable(err error) {
 	p.unread = append(p.unread, err)
 	p.e.log.Error(describe(err))
 }
