@@ -18,11 +18,11 @@ import (
 const (
 	units   = "../../../deploy/systemd/"
 	service = "cis490-fleet-health.service"
-	// maxExposure is ten times what systemd-analyze security may say.
+	// maxExposure is ten times the highest exposure that systemd-analyze security may report.
 	maxExposure = "5"
 )
 
-// unitsHere copies the units, with the program where it is: verify looks for it.
+// unitsHere copies the units and sets the program's real path, because verify looks for it.
 func unitsHere(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -45,8 +45,8 @@ func readText(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestTheUnitsKeepOnTrying: a pass that hangs does not stop the timer for good,
-// a power cut costs one pass at most, and each comes at its time.
+// TestTheUnitsKeepOnTrying checks that a pass that hangs does not stop the timer for good,
+// that a power cut costs at most one pass, and that passes start on time.
 func TestTheUnitsKeepOnTrying(t *testing.T) {
 	t.Parallel()
 	for name, lines := range map[string][]string{
@@ -62,8 +62,7 @@ func TestTheUnitsKeepOnTrying(t *testing.T) {
 	}
 }
 
-// TestTheUnitsAreSound: systemd says an unknown key or a bad value of one, and
-// nothing else.
+// TestTheUnitsAreSound checks that systemd reports neither an unknown key nor a bad value.
 func TestTheUnitsAreSound(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, "/usr/bin/systemd-analyze")
@@ -98,8 +97,8 @@ func TestTheServiceIsSandboxed(t *testing.T) {
 	t.Logf("%s", out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:])
 }
 
-// TestTheUnitsFlagsExist runs the unit's command line, in a directory of its
-// own, and the one that the defaults file suggests.
+// TestTheUnitsFlagsExist runs the command line of the unit, and the one that the defaults
+// file suggests, in a new directory.
 func TestTheUnitsFlagsExist(t *testing.T) {
 	t.Parallel()
 	_, line, _ := strings.Cut(readText(t, units+service), "\nExecStart=")
@@ -124,7 +123,7 @@ func TestTheUnitsFlagsExist(t *testing.T) {
 	}
 }
 
-// TestTheScriptsParse: dash and bash run them, shellcheck reads them.
+// TestTheScriptsParse checks the scripts with dash, bash and shellcheck.
 func TestTheScriptsParse(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, "/usr/bin/shellcheck")
@@ -174,10 +173,11 @@ func TestEachCommandHasAPage(t *testing.T) {
 	}
 }
 
-// overstruck is how a page makes a letter bold: it is printed twice.
+// overstruck matches the first copy of a bold letter, which a page prints twice.
 var overstruck = regexp.MustCompile(`.\x08`)
 
-// TestTheStagedFilesAreThose that the units and the scripts name.
+// TestTheStagedFilesAreThose compares the staged files with those that the units and the
+// scripts name.
 func TestTheStagedFilesAreThose(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -1,5 +1,5 @@
-// Package deployed proves that what deploy installs works: the units, the shell
-// scripts, the staged files, and what setup does with files that are there.
+// Package deployed proves that the files of deploy work: the units, the shell scripts, the
+// staged files, and setup on a machine with existing files.
 //
 //	go test ./cmd/internal/deployed
 package deployed

@@ -12,9 +12,9 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// machineOfSetup runs a script in a mount namespace with a /var/lib of its own, the users of
-// the package and the receiver's, and systemd's programs that do nothing. $SETUP is
-// deploy/setup.sh, $mine a directory of root's in which nobody else may change a thing.
+// machineOfSetup runs a script in a mount namespace with its own /var/lib, the users of the
+// package and of the receiver, and systemd programs that do nothing. $SETUP is
+// deploy/setup.sh. $mine is a directory that only root may change.
 const machineOfSetup = `set -eu
 mine=$1 SETUP=$2
 mkdir "$mine/lib" "$mine/bin" "$mine/etc"
@@ -40,8 +40,8 @@ look() { # what there is: types, modes, owners and contents
 }
 `
 
-// TestSetupWorksAsTheOwners: what it makes of the file of the predecessor, and that
-// nothing which the two owners have put into their directories leads root elsewhere.
+// TestSetupWorksAsTheOwners checks what setup does with the predecessor's file. Links that
+// the two owners put into their directories must not lead root elsewhere.
 func TestSetupWorksAsTheOwners(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -91,7 +91,7 @@ func TestSetupWorksAsTheOwners(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Twice: a second run changes nothing.
+			// Run setup twice, because the second run must change nothing.
 			run := machineOfSetup + c.script + "\nsetup 2>\"$mine/said\"\nlook >\"$mine/first\"\nsetup 2>/dev/null\nlook >\"$mine/second\"\n"
 			dir := t.TempDir()
 			if out, err := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c", run, "sh", dir, script).CombinedOutput(); err != nil {
@@ -101,7 +101,7 @@ func TestSetupWorksAsTheOwners(t *testing.T) {
 			if sortedLines(first) != sortedLines(c.want) || readText(t, dir+"/second") != first {
 				t.Errorf("there is\n%s, then\n%s, want\n%s\nsaid: %s", first, readText(t, dir+"/second"), c.want, said)
 			}
-			// What has not been done is not said to be.
+			// Setup must not report steps that it has not done.
 			moved := strings.Contains(c.says, "a link to it")
 			if !regexp.MustCompile(c.says).MatchString(said) || c.says == "" && said != "" || strings.Contains(said, "a link to it") != moved {
 				t.Errorf("said %q, want %q", said, c.says)

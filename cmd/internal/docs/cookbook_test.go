@@ -9,8 +9,8 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// TestTheCookbookIsTrue runs every query of the cookbook of deploy/queries on the demo's
-// database: each says something, and the same in Debian's sqlite3.
+// TestTheCookbookIsTrue runs every query of the cookbook in deploy/queries on the demo's
+// database. Each returns rows, and Debian's sqlite3 returns the same.
 func TestTheCookbookIsTrue(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, "/usr/bin/sqlite3")

@@ -1,5 +1,5 @@
-// Package docs proves that what the papers say is so: the sessions that they show,
-// the queries of the cookbook, the saved queries and the columns of the schema.
+// Package docs proves that the papers are true: their sessions, the queries of the
+// cookbook, the saved queries and the columns of the schema.
 //
 //	go test ./cmd/internal/docs
 package docs

@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// troubledFleet makes the demo's fleet, and lets a pass more meet what the demo
-// does not have: a line that is no JSON, and a journal that cannot be read.
+// troubledFleet makes the demo's fleet. It adds what the demo lacks: a pass that finds a
+// line that is not JSON, and a journal that cannot be read.
 func troubledFleet(t *testing.T) (db string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "fleet")
@@ -40,16 +40,15 @@ func troubledFleet(t *testing.T) (db string) {
 	return dir + "/fleet.db"
 }
 
-// askedFrom and askedTo are what :since and :until stand for in these tests, and
-// askedHost is :host.
+// askedFrom, askedTo and askedHost are :since, :until and :host in these tests.
 const (
 	askedFrom = "2026-05-01T10:00:00.000000Z"
 	askedTo   = "2026-05-01T12:00:00.000000Z"
 	askedHost = "lab-06"
 )
 
-// askBoth asks Debian's sqlite3 and the program the same, and compares what they
-// say, value by value.
+// askBoth runs a query in Debian's sqlite3 and in the program, and compares the rows, value
+// by value.
 func askBoth(t *testing.T, db, text string) (rows []map[string]any) {
 	t.Helper()
 	sqlite3 := exec.Command("/usr/bin/sqlite3", "-readonly", "-json", db)
@@ -96,13 +95,13 @@ func askBoth(t *testing.T, db, text string) (rows []map[string]any) {
 	return rows
 }
 
-// TestSavedQueriesSayTheSameInDebiansSQLite: each of deploy/queries, from where
-// the demo's trouble began.
+// TestSavedQueriesSayTheSameInDebiansSQLite runs each query of deploy/queries, from the time
+// at which the demo's trouble starts.
 func TestSavedQueriesSayTheSameInDebiansSQLite(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, "/usr/bin/sqlite3")
 	db := troubledFleet(t)
-	// What each must say of the demo's fleet, among other things.
+	// A row that each query must return for the demo's fleet.
 	says := map[string]map[string]any{
 		"around": {"at": "2026-05-01T10:32:51.681762Z", "what": "failing", "host": "lab-06", "detail": "11 × 500, the last at 2026-05-01T11:52:57.424661Z"},
 		"blind": {"from_at": askedTo, "to_at": askedTo, "source": "journal-export", "reason": "source-unread", "detail": "the journal export could not be read to its end",
@@ -127,7 +126,7 @@ func TestSavedQueriesSayTheSameInDebiansSQLite(t *testing.T) {
 		found := false
 		for _, row := range rows {
 			if text, ok := row["error"].(string); ok && strings.Contains(text, "missing.export") {
-				row["error"] = "cannot be read" // whose path is another each time
+				row["error"] = "cannot be read" // its path changes with each run
 			}
 			found = found || cmp.Equal(says[q.Name], row)
 		}
@@ -140,8 +139,8 @@ func TestSavedQueriesSayTheSameInDebiansSQLite(t *testing.T) {
 	}
 }
 
-// TestSavedQueriesNeedNoTimes: sqlite3 knows no flags, and a parameter that was
-// not set is NULL there.
+// TestSavedQueriesNeedNoTimes leaves all parameters unset: sqlite3 has no flags for them,
+// and takes an unset parameter as NULL.
 func TestSavedQueriesNeedNoTimes(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, "/usr/bin/sqlite3")
@@ -158,9 +157,9 @@ func TestSavedQueriesNeedNoTimes(t *testing.T) {
 	}
 }
 
-// TestSavedQueriesLookBeyondTheirWindow: a window that began with the first ship
-// of another commit had no change; a host that fails since before it, failed from
-// its edge; hosts that ship had stopped; and a host that fell silent was no change.
+// TestSavedQueriesLookBeyondTheirWindow: a window that started with the first ship of
+// another commit had no change. A host that failed since before the window failed from its
+// start. Hosts that ship counted as stopped. A host that fell silent was no change.
 func TestSavedQueriesLookBeyondTheirWindow(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "fleet")
@@ -186,7 +185,7 @@ func TestSavedQueriesLookBeyondTheirWindow(t *testing.T) {
 		}
 		_, got, _ := strings.Cut(stdout.String(), "\n")
 		if c.name == "around" && len(got) > len(c.says) {
-			got = got[:len(c.says)] // what follows is said elsewhere
+			got = got[:len(c.says)] // the other rows are tested elsewhere
 		}
 		if got != c.says {
 			t.Errorf("%s from %s to %s says\n%swant\n%s", c.name, c.since, c.until, got, c.says)

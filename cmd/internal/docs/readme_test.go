@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// papers are the README of the program and those of its rooms, by their path from
-// the root of the repository.
+// papers returns the README of the program and those of its rooms, by their path from the
+// root of the repository.
 func papers(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
@@ -41,12 +41,12 @@ func papers(t *testing.T) map[string]string {
 
 var fenced = regexp.MustCompile("(?ms)^```[a-z]*\n(.*?)^```\n")
 
-// changing is what differs from one run to the next: the clock in a line of the
-// log, and how long something took.
+// changing matches output that differs between runs: the clock in a line of the log,
+// durations and sizes.
 var changing = regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ |\d+ ?ms\b|[\d.]+ KiB|^database .*$`)
 
-// TestTheSessionsOfThePapersAreReal pastes the lines that begin with a $ into one
-// shell for each paper, and compares what is printed.
+// TestTheSessionsOfThePapersAreReal runs the lines that start with $ in one shell for each
+// paper, and compares the output.
 func TestTheSessionsOfThePapersAreReal(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, "/usr/bin/sqlite3")
@@ -86,8 +86,8 @@ func TestTheSessionsOfThePapersAreReal(t *testing.T) {
 	}
 }
 
-// TestThePapersKeepToTheirForm: the README is short, lines fit a screen but for
-// what a program printed, and links lead somewhere.
+// TestThePapersKeepToTheirForm checks that the README is short, that lines fit a screen
+// (except output of programs), and that the targets of links exist.
 func TestThePapersKeepToTheirForm(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#]+)\)`)

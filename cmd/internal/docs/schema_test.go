@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// formOf is what a value of each unit looks like.
+// formOf matches the values of each unit.
 var formOf = map[string]*regexp.Regexp{
 	"text, UTC to the microsecond":     regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`),
 	"text, UTC on the hour":            regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:00:00Z$`),
@@ -31,8 +31,8 @@ var formOf = map[string]*regexp.Regexp{
 	"text":                             regexp.MustCompile(`.`),
 }
 
-// TestTheSchemaIsThatOfTheDatabase: its views and columns, in their order, and
-// the form of their values.
+// TestTheSchemaIsThatOfTheDatabase compares the views and columns, their order, and the form
+// of their values.
 func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	var stdout bytes.Buffer
@@ -51,7 +51,7 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := troubledFleet(t)
-	// No host of that fleet is over quota.
+	// No host of the demo's fleet is over quota.
 	s, err := store.Open(t.Context(), db, store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 	}
 }
 
-// column returns the values of a query's one column as text, but for NULL.
+// column returns the values of a query with one column as text, without NULL.
 func column(t *testing.T, db, text string) (values []string) {
 	t.Helper()
 	statement, err := sandbox.ParseStatement(text)

@@ -13,10 +13,10 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// TestDamagedDatabases damages a database in all kinds of ways. No command
-// crashes over it, hangs, or needs much memory; none that reads changes it; and
-// a pass refuses it without a byte of it written, and names the way out, which
-// works. One that is not refused is whole to SQLite, too.
+// TestDamagedDatabases damages a database in many ways. No command crashes, hangs, or needs
+// much memory. Commands that only read do not change it. A pass refuses it without writing
+// a byte, and names a way out that works. A database that is not refused is sound for
+// SQLite, too.
 func TestDamagedDatabases(t *testing.T) {
 	t.Parallel()
 	if fleettest.RaceDetector {
@@ -75,10 +75,9 @@ func TestDamagedDatabases(t *testing.T) {
 	}
 }
 
-// TestDamageBetweenTwoDailyChecks: a database of more than 4 MiB is read whole
-// once a day, and may have been damaged since. A pass that does not see it does
-// not crash over it, one that does names the way out; and the next day's refuses
-// what is not whole.
+// TestDamageBetweenTwoDailyChecks damages a database of more than 4 MiB, which is read
+// completely only once a day. A pass that misses the damage does not crash. One that
+// notices it names the way out. The first pass of the next day refuses the database.
 func TestDamageBetweenTwoDailyChecks(t *testing.T) {
 	t.Parallel()
 	if fleettest.RaceDetector {

@@ -19,10 +19,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// maxResident is the memory in KiB that a command may use on whatever database.
+// maxResident is the memory in KiB that a command may use on any database.
 const maxResident = 64 << 10
 
-// damagable is a pass that finds a database with pages of all kinds, and new rows.
+// damagable returns a pass over new rows, and a database with all kinds of pages.
 func damagable(t *testing.T, ships int) *scene {
 	first := firstRun(t)
 	index := string(first.read("index.jsonl"))
@@ -42,13 +42,13 @@ func damagable(t *testing.T, ships int) *scene {
 	return s.ready()
 }
 
-// damaged is a database that has been.
+// damaged is a damaged database.
 type damaged struct {
 	*scene
 	name, dir, rebuilt string
 }
 
-// check tells what the program made of it.
+// check runs the commands on the database, and returns what the program did with it.
 func (d *damaged) check() string {
 	whole := integrity(d.t, d.dir)
 	before := d.sum()
@@ -102,7 +102,7 @@ func (d *damaged) check() string {
 	return "refused"
 }
 
-// runs runs a command, and looks at what every command owes.
+// runs runs a command, and checks the promises of every command.
 func (d *damaged) runs(args ...string) (code int, said string) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
@@ -122,8 +122,8 @@ func (d *damaged) runs(args ...string) (code int, said string) {
 	return code, said
 }
 
-// at runs the pass so much later by the clock, which a process of its own does not
-// let itself be told.
+// at runs a pass with a later clock. It runs in this process, because another process
+// takes its clock from the system.
 func (d *damaged) at(later time.Duration) (code int, said string) {
 	d.t.Helper()
 	var stderr bytes.Buffer
@@ -133,14 +133,14 @@ func (d *damaged) at(later time.Duration) (code int, said string) {
 	return code, stderr.String()
 }
 
-// sum is that of the database and its log. A log that is empty is as none.
+// sum returns a checksum of the database and its log. An empty log counts as none.
 func (d *damaged) sum() string {
 	content, err := os.ReadFile(d.dir + "/fleet.db")
 	log, _ := os.ReadFile(d.dir + "/fleet.db-wal")
 	return fmt.Sprintf("%x %x %d %v", sha256.Sum256(content), sha256.Sum256(log), len(content), errors.Is(err, os.ErrNotExist))
 }
 
-// integrity is what SQLite says of a copy of the database and its log.
+// integrity returns SQLite's report on a copy of the database and its log.
 func integrity(t *testing.T, dir string) (found string) {
 	t.Helper()
 	copied := t.TempDir()
@@ -151,8 +151,8 @@ func integrity(t *testing.T, dir string) (found string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	// The first is for the list of free pages, which the second leaves out where
-	// there are views.
+	// The first pragma checks the list of free pages, which the second skips if there are
+	// views.
 	for _, pragma := range []string{"PRAGMA integrity_check(sqlite_schema)", "PRAGMA integrity_check(1)"} {
 		if err := db.QueryRow(pragma).Scan(&found); err != nil || found != "ok" {
 			return found + fmt.Sprint(err)

@@ -17,25 +17,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shutdown is EXT4_IOC_SHUTDOWN: from then on the file system writes nothing more.
+// shutdown is EXT4_IOC_SHUTDOWN. After it, the file system writes nothing more.
 const shutdown = 0x8004587d
 
-// What a power cut leaves of what was not synced: nothing; the names, sizes and
-// removals, which may have come to the disk by themselves, but nothing that stands
-// in a file; or these and each page of a file, or not, as it happens.
+// Results of a power cut for data that was not synced: nothing is left; or names, sizes and
+// removals are left, but no content of files; or these, and a random half of the pages.
 const (
 	nothing  = "nothing"
 	names    = "names"
 	anything = "anything"
 )
 
-// disk is an ext4 in a file, whose power can be cut.
+// disk is an ext4 file system in a file. Its power can be cut.
 type disk struct {
 	dir  string
 	loop *os.File
 }
 
-// newDisk makes one, and mounts it for the time of a test.
+// newDisk makes a disk, and mounts it until the end of the test.
 func newDisk(t *testing.T) (*disk, error) {
 	t.Helper()
 	image, err := os.Create(filepath.Join(t.TempDir(), "image"))
@@ -46,7 +45,7 @@ func newDisk(t *testing.T) (*disk, error) {
 	if err := image.Truncate(256 << 20); err != nil {
 		return nil, err
 	}
-	// All inodes at once: the kernel would write the others while it is mounted.
+	// Write all inodes now, because the kernel would write them while the disk is mounted.
 	mkfs := exec.Command("/sbin/mkfs.ext4", "-q", "-N", "1024", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0", image.Name())
 	if said, err := mkfs.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("mkfs.ext4: %w: %s", err, said)
@@ -63,8 +62,8 @@ func newDisk(t *testing.T) (*disk, error) {
 	return d, nil
 }
 
-// loopOf returns a loop device over a file, which the kernel takes away when
-// nobody has it open any more.
+// loopOf returns a loop device for a file. The kernel removes it when no process has it
+// open any more.
 func loopOf(image *os.File) (*os.File, error) {
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
@@ -85,19 +84,19 @@ func loopOf(image *os.File) (*os.File, error) {
 			return loop, nil
 		}
 		loop.Close()
-		if !errors.Is(err, unix.EBUSY) { // else somebody else has just taken it
+		if !errors.Is(err, unix.EBUSY) { // EBUSY: another process has just taken the device
 			return nil, err
 		}
 	}
 }
 
-// mount mounts it so that nothing is written by the clock: neither after 5
-// seconds nor, without a sync, because a file is renamed over another.
+// mount mounts the disk so that only a sync writes: neither a timer of 5 seconds nor a
+// rename over another file does.
 func (d *disk) mount() error {
 	return os.NewSyscallError("mount", unix.Mount(d.loop.Name(), d.dir, "ext4", unix.MS_NOATIME, "commit=300,noauto_da_alloc"))
 }
 
-// sync makes all that it holds safe.
+// sync makes the whole content of the disk durable.
 func (d *disk) sync(t *testing.T) {
 	t.Helper()
 	if err := d.at(func(fd int) error { return unix.Syncfs(fd) }); err != nil {
@@ -105,8 +104,7 @@ func (d *disk) sync(t *testing.T) {
 	}
 }
 
-// cut cuts the power, and switches it on again. What happens to be left is the
-// same each time for one seed.
+// cut cuts the power, and switches it on again. The same seed always leaves the same data.
 func (d *disk) cut(t *testing.T, leaving, seed string) {
 	t.Helper()
 	flag := 2 // EXT4_GOING_FLAGS_NOLOGFLUSH
@@ -125,9 +123,9 @@ func (d *disk) cut(t *testing.T, leaving, seed string) {
 	}
 }
 
-// unmount waits for who still has a file of it: a process that is about to become
-// strace has what this one had open, and who looks at one that was killed, as ps
-// does, what that had mapped.
+// unmount waits for processes that still have a file of the disk. A process that is about
+// to become strace has the open files of this one. A process such as ps, that reads about
+// a killed one, holds the files that it had mapped.
 func (d *disk) unmount() (err error) {
 	for begun := time.Now(); time.Since(begun) < 10*time.Second; runtime.Gosched() {
 		if err = unix.Unmount(d.dir, 0); !errors.Is(err, unix.EBUSY) {
@@ -137,7 +135,7 @@ func (d *disk) unmount() (err error) {
 	return os.NewSyscallError("umount", err)
 }
 
-// writeSome writes one page in two, as the kernel may at any time.
+// writeSome writes about half of the pages, as the kernel may at any time.
 func (d *disk) writeSome(r *rand.Rand) error {
 	const now = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
 	return filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
@@ -168,8 +166,8 @@ func (d *disk) at(do func(fd int) error) error {
 	return do(int(dir.Fd()))
 }
 
-// needDisk skips a test where no disk can be made, and fails it in CI. It also
-// looks whether a cut loses what it should: the sweep would find nothing else.
+// needDisk skips a test if no disk can be made, or fails it in CI. It also checks that a cut
+// loses data, because otherwise the sweep would prove nothing.
 func needDisk(t *testing.T) {
 	t.Helper()
 	fleettest.Need(t, "/sbin/mkfs.ext4")

@@ -12,11 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sweep disturbs the pass of each scene at its points, on a fresh copy of the
-// scene, calls check with it, and prints how much it has tried. prepare is called
-// before, with what is a scene of its own for some of the points. The nightly run
-// tries every fault at each point, or the faults in turn where that takes too
-// long; the short one, n points of a scene.
+// sweep disturbs the pass of each scene at its points, each time on a fresh copy, and calls
+// check. It prints the number of tries. It calls prepare first, with a copy of the scene
+// for each group of points. The nightly run tries every fault at each point, or the faults
+// in turn if the pass is slow. The short run tries n points of a scene.
 func sweep(t *testing.T, faults []string, n int, prepare func(s *scene) error, check func(s *scene, dir string, d disturbance)) {
 	fleettest.NeedStrace(t)
 	const shards = 4
@@ -51,13 +50,12 @@ func sweep(t *testing.T, faults []string, n int, prepare func(s *scene) error, c
 	}
 }
 
-// inMemory lays a scene's copies into memory: a process that ends, unlike a
-// machine that does, forgets nothing that is not synced.
+// inMemory puts the copies of a scene into memory. A killed process loses no written data,
+// unlike a machine that loses power.
 func inMemory(s *scene) error { s.at = fleettest.MemoryDir(s.t); return nil }
 
-// TestKilledAnywhereNothingIsLostOrDoubled kills a pass with SIGKILL before its
-// mutating system calls, and compares what the next pass leaves with what an
-// undisturbed pass does.
+// TestKilledAnywhereNothingIsLostOrDoubled kills a pass with SIGKILL before its mutating
+// system calls. The next pass must leave the same data as an undisturbed pass.
 func TestKilledAnywhereNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
 	sweep(t, []string{kill}, 40, inMemory, func(s *scene, dir string, d disturbance) {
@@ -66,10 +64,10 @@ func TestKilledAnywhereNothingIsLostOrDoubled(t *testing.T) {
 	})
 }
 
-// TestAFailedWriteHeals lets the same calls fail, once and from then on. The
-// pass says so in one line and exits with 1, or has got over it and left what it
-// should; nothing counts as exported that is not in the file; and the next pass
-// goes on. Were a cursor ahead of its rows, that one would not find them.
+// TestAFailedWriteHeals makes the same calls fail, once or from then on. The pass reports
+// the error in one line and exits with 1, or it recovers and leaves the right data. No
+// alert counts as exported that is not in the file. The next pass must find all rows,
+// which shows that no cursor is ahead of its rows.
 func TestAFailedWriteHeals(t *testing.T) {
 	t.Parallel()
 	faults := []string{"error=ENOSPC", "error=EIO", "error=EROFS", "error=ENOSPC+", "error=EIO+", "error=EROFS+"}
@@ -83,8 +81,8 @@ func TestAFailedWriteHeals(t *testing.T) {
 		case code != cli.ExitFailed || lines != 1 || !isClear(said):
 			s.t.Errorf("%v: exit %d, and it said:\n%s", d, code, said)
 		}
-		// SQLite does not look at how the sync of a directory ends, and what syncs it
-		// later does so for another file.
+		// SQLite ignores an error of syncing a directory, and a later sync of the directory
+		// is for another file.
 		if again := syncedAgain(trace); again != "" && d.path != "." {
 			s.t.Errorf("%v: a sync that failed was tried again: %s", d, again)
 		}
@@ -95,17 +93,17 @@ func TestAFailedWriteHeals(t *testing.T) {
 	})
 }
 
-// isClear tells whether the line about an error names the file and the way out.
+// isClear reports whether the line about an error names the file and the way out.
 func isClear(said string) bool {
 	_, line, _ := strings.Cut(said, " ERROR ")
 	names := strings.Contains(line, "fleet.db") || strings.Contains(line, "alerts.jsonl")
 	return names && (strings.Contains(line, "make room") || strings.Contains(line, "`df`"))
 }
 
-// syncedAgain returns the sync that was tried on a file after one had failed,
-// without a write to it or a cut in between: the kernel has dropped what it could
-// not write, and says that all is well the second time. SQLite cuts a new database
-// back to nothing, and syncs that.
+// syncedAgain returns a sync that was repeated after it had failed, without a write to the
+// file or a truncation in between. The kernel has dropped the unwritten pages, and reports
+// success the second time. SQLite truncates a new database to zero and syncs that, which
+// is correct.
 func syncedAgain(trace []byte) string {
 	failed := false
 	for line := range strings.Lines(string(trace)) {
@@ -122,8 +120,8 @@ func syncedAgain(trace []byte) string {
 	return ""
 }
 
-// exportedNowhere returns the alerts that count as exported and do not stand in
-// the file, nor in the rotated one.
+// exportedNowhere returns the alerts that count as exported but are neither in the file nor
+// in the rotated one.
 func exportedNowhere(t *testing.T, dir string) (missing string) {
 	t.Helper()
 	file, _ := os.ReadFile(dir + "/alerts.jsonl")

@@ -13,10 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// killPoint makes a process end itself with SIGKILL before it writes at an offset
-// of a descriptor: both numbers are its value, and the file that it must be.
-// strace stops a process twice for each write before that one, and of those a
-// backlog has thousands.
+// killPoint makes a process kill itself before it writes at an offset of a descriptor. Its
+// value has both numbers and the expected file. It is faster than strace, which stops a
+// process twice for each earlier write, and a backlog has thousands of them.
 const killPoint = "FLEET_HEALTH_KILL_POINT"
 
 func init() {
@@ -25,7 +24,7 @@ func init() {
 	if n, _ := fmt.Sscan(os.Getenv(killPoint), &fd, &offset, &file); n != 3 {
 		return
 	}
-	runtime.LockOSThread() // as if it were pinned: only this thread is held up
+	runtime.LockOSThread() // only this thread is stopped at the write
 	listener, err := holdWrite(uint32(fd), uint64(offset))
 	if err != nil {
 		panic(err)
@@ -42,9 +41,9 @@ func init() {
 	}()
 }
 
-// holdWrite holds this thread up before pwrite64 at an offset of a descriptor. The
-// descriptor that it returns is ready to read then. It is a high one: those that
-// the process opens are to have the numbers that they have without it.
+// holdWrite stops this thread before pwrite64 at an offset of a descriptor. The descriptor
+// that it returns becomes readable at that time. It has a high number, so that the other
+// descriptors of the process have the same numbers as without it.
 func holdWrite(fd uint32, offset uint64) (listener int, err error) {
 	const number, descriptor, position = 0, 16, 16 + 3*8 // in struct seccomp_data: seccomp(2)
 	filter := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF}, {Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}}
@@ -66,8 +65,8 @@ func holdWrite(fd uint32, offset uint64) (listener int, err error) {
 	return unix.FcntlInt(low, unix.F_DUPFD_CLOEXEC, 100)
 }
 
-// killedAt runs the pass in dir and lets it end at a write. reached is false if it
-// has ended otherwise.
+// killedAt runs the pass in dir and kills it at a write. reached is false if the pass ended
+// in another way.
 func (s *scene) killedAt(dir string, p point) (reached bool) {
 	s.t.Helper()
 	cmd := exec.Command("cis490-fleet-health", s.args(dir)...)

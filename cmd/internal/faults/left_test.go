@@ -13,9 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// leftQueries are what a pass leaves, as its readers see it. Of the rows it is
-// what they add up to in an hour: each is one or the other. That of the ships is
-// asked of the tables, as the view would write the time of each.
+// leftQueries read the data that a pass leaves, as its readers see it. Ships are summed by
+// hour, and come from the tables, because the view would format the time of each.
 var leftQueries = []string{
 	`SELECT h.name || ' ' || COALESCE(c.name, '-') || ' ' || n.hour || ' ' || n.ships || ' ' || n.sum
 		FROM (SELECT series_id, received_at / 3600000000 AS hour, COUNT(*) AS ships, SUM(received_at % 999983) AS sum FROM ships GROUP BY 1, 2) AS n
@@ -29,7 +28,7 @@ var leftQueries = []string{
 	"SELECT source || ' ' || reason FROM gap_log ORDER BY 1",
 }
 
-// left returns what a pass has left in a directory.
+// left returns the data that a pass has left in a directory.
 func left(t *testing.T, dir string) string {
 	t.Helper()
 	alerts, err := os.ReadFile(dir + "/alerts.jsonl")
@@ -39,8 +38,8 @@ func left(t *testing.T, dir string) string {
 	return string(alerts) + fleettest.Asked(t, dir, leftQueries...)
 }
 
-// whole checks what a clean pass makes of what is left of a disturbed one. Where
-// it refuses the database that a rebuild has not come to move, that is run again.
+// whole runs a clean pass after a disturbed one, and checks its data. If the pass refuses a
+// damaged database that a disturbed rebuild has not moved yet, it runs the rebuild again.
 func (s *scene) whole(dir string, disturbance any) {
 	s.t.Helper()
 	code, said := s.execute(s.heal, dir)
@@ -56,7 +55,7 @@ func (s *scene) whole(dir string, disturbance any) {
 	}
 }
 
-// kept tells whether a database with that content was moved aside.
+// kept reports whether a database with this content was moved aside.
 func kept(t *testing.T, dir string, content []byte) bool {
 	t.Helper()
 	aside, err := filepath.Glob(dir + "/fleet.db.*Z")

@@ -1,6 +1,6 @@
-// Package faults proves that a pass or a rebuild can fail at any point and nothing
-// is lost, doubled or said twice: it is killed, its writes fail, the power is cut,
-// the database is damaged. FLEET_HEALTH_SWEEP=all tries every point, which takes hours.
+// Package faults proves that nothing is lost or doubled if a pass or a rebuild fails at any
+// point: it is killed, its writes fail, the power is cut, or the database is damaged.
+// FLEET_HEALTH_SWEEP=all tries every point, which takes hours.
 //
 //	go test ./cmd/internal/faults
 //	go test ./cmd/internal/faults -run KilledAnywhere -v

@@ -15,10 +15,10 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// pageSize is that of a new database.
+// pageSize is the page size of a new database, in bytes.
 const pageSize = 4096
 
-// sound is a database that is whole, and which of its pages, from 1 on, are what.
+// sound is an undamaged database. It has the numbers of the pages of each kind, from 1 on.
 type sound struct {
 	content []byte
 	pages   map[string][]int
@@ -62,7 +62,7 @@ func soundDatabase(t *testing.T, dir string) *sound {
 type mutation struct {
 	name    string
 	do      func(r *rand.Rand, b *sound, dir string) error
-	foreign bool // what it leaves has to be refused: it is neither a database of this program nor a new one
+	foreign bool // the result must be refused, because it is neither a database of this program nor a new one
 }
 
 func foreign(m mutation) mutation {
@@ -70,14 +70,14 @@ func foreign(m mutation) mutation {
 	return m
 }
 
-// changed is a mutation of the content alone.
+// changed returns a mutation that only changes the content.
 func changed(name string, change func(r *rand.Rand, b *sound, content []byte) []byte) mutation {
 	return mutation{name: name, do: func(r *rand.Rand, b *sound, dir string) error {
 		return os.WriteFile(dir+"/fleet.db", change(r, b, bytes.Clone(b.content)), 0o640)
 	}}
 }
 
-// flipped flips one to eight bits in a page.
+// flipped returns a mutation that flips one to eight bits in a page.
 func flipped(kind string) mutation {
 	return changed("bits of a page: "+kind, func(r *rand.Rand, b *sound, content []byte) []byte {
 		page := b.page(r, kind)
@@ -92,7 +92,7 @@ func (b *sound) page(r *rand.Rand, kind string) int { return b.pages[kind][r.Int
 
 func (b *sound) any(r *rand.Rand) int { return 1 + r.IntN(len(b.content)/pageSize) }
 
-// beside writes another file over one of the database's.
+// beside returns a mutation that replaces the database or one of its files.
 func beside(name, suffix string, content func(r *rand.Rand) []byte) mutation {
 	return mutation{name: name, do: func(r *rand.Rand, _ *sound, dir string) error {
 		return os.WriteFile(dir+"/fleet.db"+suffix, content(r), 0o640)
@@ -107,8 +107,8 @@ func noise(r *rand.Rand) []byte {
 	return b
 }
 
-// otherDatabase makes a database of another program, with a log, and copies its
-// file with the suffix.
+// otherDatabase returns a mutation that replaces the file with the suffix by that of another
+// program's database, which has a log.
 func otherDatabase(name, suffix string, statements ...string) mutation {
 	return mutation{name: name, do: func(r *rand.Rand, _ *sound, dir string) (err error) {
 		other := filepath.Join(dir, "other.db")
@@ -131,7 +131,7 @@ func otherDatabase(name, suffix string, statements ...string) mutation {
 	}}
 }
 
-// mutations are what may happen to a database.
+// mutations are the kinds of damage.
 var mutations = []mutation{
 	changed("bits of the header", func(r *rand.Rand, _ *sound, content []byte) []byte {
 		for range 1 + r.IntN(3) {
@@ -194,7 +194,7 @@ var mutations = []mutation{
 	}}),
 }
 
-// places are where a text stands.
+// places returns the offsets of a text.
 func places(content []byte, text string) (at []int) {
 	for from := 0; ; {
 		n := bytes.Index(content[from:], []byte(text))

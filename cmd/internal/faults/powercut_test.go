@@ -17,11 +17,10 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// apart tells a test that it runs in a process of its own.
+// apart tells a test that it runs in its own process.
 const apart = "FLEET_HEALTH_APART"
 
-// withOwnMounts runs a test in a process of its own, whose mounts end with it,
-// however that is.
+// withOwnMounts runs a test in its own process, whose mounts always end with it.
 func withOwnMounts(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	if os.Getenv(apart) != "" {
@@ -38,7 +37,7 @@ func withOwnMounts(t *testing.T, test func(t *testing.T)) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), apart+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	runtime.LockOSThread() // whose end would count as that of this process
+	runtime.LockOSThread() // the child is killed when the thread that started it ends
 	defer runtime.UnlockOSThread()
 	said, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) {
@@ -51,7 +50,7 @@ func withOwnMounts(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
-// onDisk lays a scene's copies on a disk whose power can be cut.
+// onDisk puts the copies of a scene on a disk whose power can be cut.
 func onDisk(s *scene) (err error) {
 	if s.disk, err = newDisk(s.t); err == nil {
 		s.at = s.disk.dir
@@ -59,10 +58,10 @@ func onDisk(s *scene) (err error) {
 	return err
 }
 
-// TestAfterAPowerCutNothingIsLostOrDoubled cuts the power before each mutating
-// system call of a pass. What the pass had not synced is lost. No alert may count
-// as exported then that does not stand in alerts.jsonl; and the next pass leaves
-// what an undisturbed one does, in a database that is whole.
+// TestAfterAPowerCutNothingIsLostOrDoubled cuts the power before each mutating system call
+// of a pass, which loses unsynced data. No alert may count as exported that is not in
+// alerts.jsonl. The next pass must leave the same data as an undisturbed one, in a sound
+// database.
 func TestAfterAPowerCutNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
 	fleettest.NeedStrace(t)
@@ -83,9 +82,9 @@ func TestAfterAPowerCutNothingIsLostOrDoubled(t *testing.T) {
 	})
 }
 
-// TestAPowerCutInALargeExport cuts the power when alerts are appended, but not
-// synced: some pages of them are on the disk then, and those between are empty.
-// Each line stood there torn, and consumers met zeros, until somebody edited the file.
+// TestAPowerCutInALargeExport cuts the power after alerts are appended and before they are
+// synced. Some of their pages are on the disk then, and others are empty. Torn lines and
+// zeros stayed in the file until somebody edited it.
 func TestAPowerCutInALargeExport(t *testing.T) {
 	t.Parallel()
 	fleettest.NeedStrace(t)
@@ -112,10 +111,9 @@ func TestAPowerCutInALargeExport(t *testing.T) {
 	})
 }
 
-// TestAlertsThatWereAdoptedHaveAName: a pass that was killed between the sync of a
-// new alerts.jsonl and that of its directory left it to nobody, and the next one
-// marked what stood there as exported. ext4 syncs both at once: no cut of its
-// power shows it.
+// TestAlertsThatWereAdoptedHaveAName: a pass was killed between the sync of a new
+// alerts.jsonl and that of its directory. The next pass marked its alerts as exported
+// without syncing the directory. ext4 syncs both at once, so no power cut shows this.
 func TestAlertsThatWereAdoptedHaveAName(t *testing.T) {
 	t.Parallel()
 	fleettest.NeedStrace(t)

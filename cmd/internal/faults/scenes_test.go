@@ -19,21 +19,21 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// scene is a fleet before a pass that is to be disturbed.
+// scene is a fleet before a pass that a test disturbs.
 type scene struct {
 	t       *testing.T
 	name    string
 	command string // pass or rebuild
-	heal    string // the command that is run after a disturbed one
-	keeps   []byte // what still stands in a file after it: the database that was moved aside
-	dir     string // what the pass finds
+	heal    string // the command to run after the disturbed one
+	keeps   []byte // the content of the database that must be moved aside; nil for none
+	dir     string // the files that the pass finds
 	journal string // a directory of journal files; "" for journal.export in dir
-	at      string // where copies of it lie; "" for the test's own directory
-	disk    *disk  // on which they lie there, if its power can be cut
+	at      string // the directory for copies; "" for the test's own directory
+	disk    *disk  // the disk of the copies, if its power can be cut
 	now     time.Time
-	want    string // what an undisturbed pass leaves
-	atLeast int    // points that an undisturbed pass has, or something is wrong with the sweep
-	slow    bool   // its pass has too many points for each fault at each of them
+	want    string // the data that an undisturbed pass leaves
+	atLeast int    // the least number of points of an undisturbed pass, to check the sweep
+	slow    bool   // the pass has too many points to try each fault at each of them
 }
 
 // in returns the scene for a subtest.
@@ -43,7 +43,7 @@ func (s *scene) in(t *testing.T) *scene {
 	return &one
 }
 
-// after returns a scene that begins with what the pass of s has left, an hour later.
+// after returns a scene that starts with the data that the pass of s left, an hour later.
 func (s *scene) after(name string, atLeast int) *scene {
 	s.t.Helper()
 	next := &scene{t: s.t, name: name, command: "pass", heal: "pass", dir: s.copied(), now: s.now.Add(time.Hour), atLeast: atLeast}
@@ -89,7 +89,7 @@ func (s *scene) execute(command, dir string) (code int, said string) {
 	return code, stderr.String()
 }
 
-// ready notes what an undisturbed pass leaves of a copy of the scene.
+// ready sets want, from an undisturbed pass on a copy of the scene.
 func (s *scene) ready() *scene {
 	s.t.Helper()
 	dir := s.copied()
@@ -114,8 +114,8 @@ func scenes(t *testing.T) []*scene {
 	return []*scene{first, steady, ofJournalFiles(first), backlog(first), rotation(first), crashed, exportAfterRotation(crashed), rebuild, again}
 }
 
-// firstRun is the first pass on a fleet, some of whose rows are so old that they
-// are pruned at once.
+// firstRun returns the first pass on a fleet. Some rows are so old that they are pruned at
+// once.
 func firstRun(t *testing.T) *scene {
 	s := &scene{t: t, name: "first run", command: "pass", heal: "pass", dir: t.TempDir(), now: fleettest.Now, atLeast: 325}
 	var index, journal strings.Builder
@@ -140,8 +140,8 @@ func firstRun(t *testing.T) *scene {
 	return s.ready()
 }
 
-// ofJournalFiles is a steady pass as it is on a receiver: journalctl reads on from
-// the journal's cursor.
+// ofJournalFiles returns a steady pass as on a receiver: journalctl reads on from the
+// cursor.
 func ofJournalFiles(first *scene) *scene {
 	fleettest.Need(first.t, fleettest.JournalRemote)
 	s := first.after("journal files", 110)
@@ -164,7 +164,7 @@ func ofJournalFiles(first *scene) *scene {
 	return s.ready()
 }
 
-// backlog is a pass that finds 100,500 new rows: two batches.
+// backlog returns a pass that finds 100,500 new rows, which are two batches.
 func backlog(first *scene) *scene {
 	s := first.after("backlog", 2650)
 	s.slow = true
@@ -176,7 +176,7 @@ func backlog(first *scene) *scene {
 	return s.ready()
 }
 
-// manyAlerts is a pass that appends 130 KiB of alerts.
+// manyAlerts returns a pass that appends 130 KiB of alerts.
 func manyAlerts(first *scene) *scene {
 	s := first.after("many alerts", 50)
 	var rows strings.Builder
@@ -187,8 +187,8 @@ func manyAlerts(first *scene) *scene {
 	return s.ready()
 }
 
-// rotation is a pass that finds a new index, and behind the old one's rotated
-// file an older one, with lines that it has not read.
+// rotation returns a pass that finds a new index, the rotated old one, and an older rotated
+// file with lines that no pass has read.
 func rotation(first *scene) *scene {
 	s := first.after("rotation", 113)
 	at := s.now.Add(-50 * time.Minute)
@@ -200,8 +200,8 @@ func rotation(first *scene) *scene {
 	return s.ready()
 }
 
-// exportAfterCrash is a pass behind one that was killed when it had appended its
-// alerts, of which the last is torn, but had not marked them.
+// exportAfterCrash returns a pass after one that was killed while it appended its alerts.
+// The last alert is torn, and none is marked.
 func exportAfterCrash(steady *scene) *scene {
 	s := steady.in(steady.t)
 	s.name, s.dir = "export after a crash", steady.copied()
@@ -212,7 +212,7 @@ func exportAfterCrash(steady *scene) *scene {
 	return s.ready()
 }
 
-// exportAfterRotation is the same, and what was appended was rotated away since.
+// exportAfterRotation is exportAfterCrash, but the file was rotated away since.
 func exportAfterRotation(crashed *scene) *scene {
 	s := crashed.in(crashed.t)
 	s.name, s.dir = "export after a rotation", crashed.copied()
@@ -222,8 +222,8 @@ func exportAfterRotation(crashed *scene) *scene {
 	return s.ready()
 }
 
-// rebuilt is a rebuild from rotated files, one of them compressed, in place of a
-// database whose pages are damaged.
+// rebuilt returns a rebuild from rotated files, one of them compressed, that replaces a
+// database with damaged pages.
 func rebuilt(first *scene) *scene {
 	s := first.after("rebuild", 380)
 	s.command = "rebuild"
@@ -250,7 +250,7 @@ func rebuilt(first *scene) *scene {
 	return s.ready()
 }
 
-// rejections are a dozen of the last minute.
+// rejections returns a dozen rejections of the last minute.
 func rejections(now time.Time) []byte {
 	var journal strings.Builder
 	for i := range 12 {
@@ -264,7 +264,7 @@ func (s *scene) appendIndex(rows string) {
 	s.file("index.jsonl", slices.Concat(s.read("index.jsonl"), []byte(rows)))
 }
 
-// written sets when a file was written last: the order of rotated files.
+// written sets the modification time of a file, which orders rotated files.
 func (s *scene) written(name string, at time.Time) {
 	s.t.Helper()
 	if err := os.Chtimes(filepath.Join(s.dir, name), at, at); err != nil {

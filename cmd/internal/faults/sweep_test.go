@@ -16,12 +16,12 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// mutating are the system calls that change a file or say that it is safe.
+// mutating are the system calls that change a file or sync it.
 const mutating = "pwrite64,pwritev,pwritev2,write,writev,sendfile,copy_file_range,fallocate,fsync,fdatasync,sync_file_range,sync,syncfs," +
 	"truncate,ftruncate,open,openat,openat2,creat,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,rename,renameat,renameat2,mkdir,mkdirat"
 
-// point is a place in a pass at which it can be disturbed: the nth time that it
-// makes a system call on a path, which is relative to the scene.
+// point is a point at which a pass can be disturbed: its nth system call of a kind on a
+// path, which is relative to the scene.
 type point struct {
 	call, path string
 	nth        int
@@ -30,8 +30,8 @@ type point struct {
 
 func (p point) String() string { return fmt.Sprintf("%s of %s, number %d", p.call, p.path, p.nth) }
 
-// disturbance is what happens at a point: what strace injects, with a + behind
-// it if it does so with every later call of that kind on that file, too.
+// disturbance is a fault at a point, in the form that strace injects. A + at its end means
+// that every later call of that kind on that file fails, too.
 type disturbance struct {
 	point
 	fault string
@@ -41,11 +41,11 @@ const kill = "signal=KILL"
 
 func (d disturbance) String() string { return d.fault + " at " + d.point.String() }
 
-// traced is a line of strace: the call, then the file of its descriptor, or its
+// traced matches a line of strace: the call, then the file of its descriptor, or of its
 // first or second argument.
 var traced = regexp.MustCompile(`^\d+ +(\w+)\((?:\d+<([^>]+)>|(?:AT_FDCWD<[^>]*>, )?"([^"]+)")(.*)`)
 
-// writes is a line of strace about a write at an offset.
+// writes matches a line of strace about a write at an offset.
 var writes = regexp.MustCompile(`^\d+ +pwrite64\((\d+)<.*, \d+, (\d+)(?:\) += | <unfinished)`)
 
 // pointsOf returns the points of a pass in dir, in order, from its trace.
@@ -89,8 +89,8 @@ func (s *scene) points() []point {
 	return points
 }
 
-// disturbed runs the pass in dir and injects a fault. A pass that ends without
-// it is an error: the point was not tried.
+// disturbed runs the pass in dir and injects a fault. The test fails if the pass does not
+// reach the fault.
 func (s *scene) disturbed(dir string, d disturbance) (trace []byte, code int, said string) {
 	s.t.Helper()
 	if d.fault == kill {
@@ -109,16 +109,16 @@ func (s *scene) disturbed(dir string, d disturbance) (trace []byte, code int, sa
 	return trace, code, said
 }
 
-// killed runs the pass in dir and kills it before a system call. strace could do
-// that by itself, but not with --seccomp-bpf, which is three times as quick: it
-// only holds the call up.
+// killed runs the pass in dir and kills it before a system call. strace only delays the
+// call, because its own kill does not work with --seccomp-bpf, which is three times as
+// fast.
 func (s *scene) killed(dir string, d disturbance) {
 	s.t.Helper()
 	if d.write != "" {
 		if s.killedAt(dir, d.point) {
 			return
 		}
-		// Where the kernel does not do that, or the pass has opened its files in another order.
+		// The kernel does not support this, or the pass opened its files in another order.
 		if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o750)); err != nil {
 			s.t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func (s *scene) killed(dir string, d disturbance) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	// A line begins with the process, and ends when the call does.
+	// A line starts with the process, and ends when the call does.
 	reached := false
 	for calls, n := bufio.NewReader(trace), 1; ; n++ {
 		begun, err := calls.ReadString('(')
@@ -149,21 +149,21 @@ func (s *scene) killed(dir string, d disturbance) {
 			if reached = err == nil && syscall.Kill(pid, syscall.SIGKILL) == nil; !reached {
 				s.t.Errorf("strace says %q", begun)
 			}
-			cmd.Process.Kill() // which would hold up the end as well
+			cmd.Process.Kill() // strace would also delay the end of the pass
 			break
 		}
 		if _, err := calls.ReadString('\n'); err != nil {
 			break
 		}
 	}
-	if cmd.Wait(); !reached { // for the last that holds stderr: the pass
+	if cmd.Wait(); !reached { // waits for the pass, which holds stderr
 		s.t.Errorf("%v was never reached: exit %d\n%s", d, cmd.ProcessState.ExitCode(), stderr)
 	}
 }
 
-// chosen are what a sweep tries: in the nightly run each point with every fault,
-// or with the faults in turn where the pass is slow, and else n points, spread over
-// the pass, or a quarter of that.
+// chosen returns the disturbances that a sweep tries. The nightly run tries every fault at
+// each point, or the faults in turn if the pass is slow. The short run tries n points,
+// spread over the pass, or a quarter of them if it is slow.
 func chosen(points []point, faults []string, n int, slow bool) (all []disturbance) {
 	each := len(faults)
 	if slow {

@@ -12,23 +12,23 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// Now is the time as of which most tests run.
+// Now is the clock of most tests.
 var Now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
-// Ship is a line of the index.
+// Ship returns a line of the index.
 func Ship(host string, at time.Time) string {
 	return fmt.Sprintf(`{"host_id": %q, "received_at_wall": %q}`+"\n", host, isotime.Format(at.UnixMicro()))
 }
 
-// Entry is an entry of the receiver in a dump of its journal.
+// Entry returns an entry of the receiver in a dump of its journal. at is in microseconds.
 func Entry(cursor int, at int64, message string) string {
 	return fmt.Sprintf("__CURSOR=s=1;i=%x\n__REALTIME_TIMESTAMP=%d\n_SYSTEMD_UNIT=cis490-receiver.service\nMESSAGE=%s\n\n", cursor, at, message)
 }
 
-// JournalRemote writes journal files.
+// JournalRemote is the program that writes journal files.
 const JournalRemote = "/lib/systemd/systemd-journal-remote"
 
-// JournalEntry is an entry for a journal file, with more fields.
+// JournalEntry returns an entry for a journal file. fields are further fields.
 func JournalEntry(at, monotonic int64, boot int, fields string) string {
 	return fmt.Sprintf("__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%032x\n_MACHINE_ID=%032x\nPRIORITY=6\n_PID=77\n%s\n\n",
 		at, monotonic, 5+boot, 6, fields)
@@ -44,7 +44,7 @@ func WriteJournal(t *testing.T, path string, entries []byte) {
 	}
 }
 
-// Asked returns the one column that each query gives.
+// Asked returns the rows of queries with one column.
 func Asked(t *testing.T, dir string, queries ...string) (out string) {
 	t.Helper()
 	s, err := store.OpenReadOnly(t.Context(), dir+"/fleet.db")

@@ -1,3 +1,3 @@
-// Package fleettest is what the tests of the whole program share: the program under
-// its name, a fleet's lines and entries, strace and a terminal. Only tests import it.
+// Package fleettest has helpers for tests of the whole program: the program under its own
+// name, lines and entries of a fleet, strace and a terminal. Only tests import it.
 package fleettest

@@ -9,8 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MemoryDir returns a directory in memory, where there is such a one: a sync
-// costs nothing there.
+// MemoryDir returns a directory in memory if there is one, because a sync is free there.
 func MemoryDir(t *testing.T) string {
 	t.Helper()
 	var fs unix.Statfs_t
@@ -25,8 +24,8 @@ func MemoryDir(t *testing.T) string {
 	return dir
 }
 
-// HighWater returns the memory in KiB that a running process, or "self", has had
-// at most; 0 if it has ended.
+// HighWater returns the peak memory in KiB of a running process, or of "self". It returns 0
+// if the process has ended.
 func HighWater(process string) (kib int) {
 	status, _ := os.ReadFile("/proc/" + process + "/status")
 	if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Need skips a test whose real part is not on this machine, and fails it in CI.
+// Need skips a test if a program is missing, or fails it in CI.
 func Need(t testing.TB, path string) {
 	t.Helper()
 	if _, err := os.Stat(path); err != nil {
@@ -13,7 +13,7 @@ func Need(t testing.TB, path string) {
 	}
 }
 
-// Lacks skips a test that this machine cannot run, and fails it in CI.
+// Lacks skips a test that this machine cannot run, or fails it in CI.
 func Lacks(t testing.TB, why any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -22,8 +22,8 @@ func Lacks(t testing.TB, why any) {
 	t.Skip(why)
 }
 
-// NeedStrace skips a sweep where there is no strace, and where it would only be
-// slower: a child process tells the race detector nothing.
+// NeedStrace skips a sweep if there is no strace. It also skips it under the race detector,
+// which learns nothing from a child process.
 func NeedStrace(t *testing.T) {
 	t.Helper()
 	if RaceDetector {
@@ -32,10 +32,10 @@ func NeedStrace(t *testing.T) {
 	Need(t, Strace)
 }
 
-// Nightly tells whether the long form of a test is wanted.
+// Nightly reports whether tests run in their long form.
 func Nightly() bool { return os.Getenv("FLEET_HEALTH_SWEEP") == "all" }
 
-// LongOr is a size in the nightly run, and the one of the ordinary run.
+// LongOr returns long in the nightly run, and short in the ordinary run.
 func LongOr(long, short int) int {
 	if Nightly() {
 		return long

@@ -14,7 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// Main runs the tests of a package, and is the program when it is called by its name.
+// Main runs the tests of a package. If the binary is called by the program's name, Main runs
+// the program instead.
 func Main(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"cis490-fleet-health":          func() { os.Exit(cli.Main("")) },
@@ -23,17 +24,16 @@ func Main(m *testing.M) {
 	})
 }
 
-// Env is an env with a clock that stands still.
+// Env returns a cli.Env with a fixed clock.
 func Env(now time.Time, stderr io.Writer) *cli.Env {
 	return &cli.Env{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: stderr,
 		Getenv: func(string) string { return "" }, Now: func() time.Time { return now }}
 }
 
-// ClockVariable tells a pass of another process what its clock says, in
-// microseconds.
+// ClockVariable sets the clock of a pass in another process, in microseconds.
 const ClockVariable = "FLEET_HEALTH_CLOCK"
 
-// mainByClock is main with that clock.
+// mainByClock is main with the clock of ClockVariable.
 func mainByClock() {
 	now, err := strconv.ParseInt(os.Getenv(ClockVariable), 10, 64)
 	if err != nil {
@@ -42,11 +42,11 @@ func mainByClock() {
 	os.Exit(cli.Run(context.Background(), os.Args[1:], Env(time.UnixMicro(now), os.Stderr)))
 }
 
-// PeakMark stands before how much memory a measured command had at most, in KiB.
+// PeakMark stands before the peak memory of a measured command, in KiB.
 const PeakMark = "\npeak: "
 
-// mainMeasured is main, and says that. What the kernel says to the parent of a
-// process that has ended is not less than what the parent itself had.
+// mainMeasured is main, and prints its peak memory. The kernel's figure for an ended process
+// is no use, because it is never less than the peak of the parent.
 func mainMeasured() {
 	code := cli.Main("")
 	fmt.Fprint(os.Stderr, PeakMark, HighWater("self"))

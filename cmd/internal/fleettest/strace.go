@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Pinned makes a process write from one thread: strace counts system calls by
-// thread, and Go would move the pass from one to another.
+// Pinned makes a process write from one thread. strace counts system calls by thread, and Go
+// would move the pass between threads.
 const Pinned = "FLEET_HEALTH_PINNED"
 
 func init() {
@@ -18,11 +18,11 @@ func init() {
 	}
 }
 
-// Strace is where Debian has it.
+// Strace is the path of strace in Debian.
 const Strace = "/usr/bin/strace"
 
-// UnderStrace runs the program with some arguments under strace, with more
-// arguments for that, and returns the trace, which lies in report meanwhile.
+// UnderStrace runs the program with args under strace, and returns the trace. more are
+// arguments of strace. The trace is written to the file report.
 func UnderStrace(t *testing.T, report string, args []string, more ...string) (trace []byte, code int, said string) {
 	t.Helper()
 	defer os.Remove(report)
@@ -35,7 +35,8 @@ func UnderStrace(t *testing.T, report string, args []string, more ...string) (tr
 	return trace, cmd.ProcessState.ExitCode(), stderr.String()
 }
 
-// Straced is the program with some arguments under strace, which writes to report.
+// Straced returns a command that runs the program with args under strace, which writes to
+// report.
 func Straced(report string, args []string, more ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	all := append([]string{"-f", "-qq", "-y", "-o", report, "-e", "signal=none"}, more...)
 	all = append(append(all, "cis490-fleet-health"), args...)

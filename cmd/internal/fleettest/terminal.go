@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ProgramIn puts the program into a directory, under its name, and returns its
-// path: a test's own binary is the program when it is called by that name.
+// ProgramIn links the test's binary into a directory under the program's name, and returns
+// its path. Under that name, the binary is the program.
 func ProgramIn(t testing.TB, dir string) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -26,8 +26,7 @@ func ProgramIn(t testing.TB, dir string) string {
 	return path
 }
 
-// OnTerminal runs a command with a pseudo-terminal as its output, and returns
-// what reached it.
+// OnTerminal runs a command with a pseudo-terminal as its output, and returns the output.
 func OnTerminal(cmd *exec.Cmd, width int) (shown string, err error) {
 	ours, theirs, err := OpenTerminal(width)
 	if err != nil {
@@ -40,7 +39,7 @@ func OnTerminal(cmd *exec.Cmd, width int) (shown string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// Reading ends with EIO when nobody has the other side open any more.
+	// Reading ends with EIO when no process has the other side open any more.
 	text, _ := io.ReadAll(ours)
 	return string(text), cmd.Wait()
 }

@@ -12,21 +12,20 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// alertsModel is what is known of alerts and of what an operator does to their
-// file.
+// alertsModel models the alerts, and the changes of an operator to their file.
 type alertsModel struct {
-	required map[string]bool // found by a good pass
-	allowed  map[string]bool // and those that a killed pass may have found
-	removed  map[string]bool // by the operator, from the file
-	stored   []string        // those that the last good pass has left
-	rotated  map[string]bool // in alerts.jsonl.1, where the next good pass finds them
-	touched  bool            // by the operator, since the last good pass
-	ahead    map[string]bool // read from the file before their hour: the table need not have them
+	required map[string]bool // alerts that a good pass found
+	allowed  map[string]bool // these, and alerts that a killed pass may have found
+	removed  map[string]bool // alerts that the operator removed from the file
+	stored   []string        // alerts that the last good pass left
+	rotated  map[string]bool // alerts in alerts.jsonl.1, where the next good pass finds them
+	touched  bool            // the operator changed the file since the last good pass
+	ahead    map[string]bool // alerts read from the file before their hour; the table need not have them
 }
 
 func (m *machine) alertsPath() string { return m.dir + "/alerts.jsonl" }
 
-// keysIn returns the dedup keys of the whole lines in the file of alerts.
+// keysIn returns the dedup keys of the whole lines in alerts.jsonl.
 func (m *machine) keysIn() (keys []string) {
 	b, err := os.ReadFile(m.alertsPath())
 	if err != nil && !os.IsNotExist(err) {
@@ -43,8 +42,8 @@ func (m *machine) keysIn() (keys []string) {
 	return keys
 }
 
-// noteAhead notes which alerts of the file a pass has left alone, because their hour
-// was to come.
+// noteAhead records the alerts of the file that a pass ignored because their hour was in the
+// future.
 func (m *machine) noteAhead(stored []string) {
 	b, _ := os.ReadFile(m.alertsPath())
 	for line := range bytes.Lines(b) {
@@ -58,7 +57,7 @@ func (m *machine) noteAhead(stored []string) {
 	}
 }
 
-// changeAlerts does something to the file, and notes which alerts are gone.
+// changeAlerts changes the file, and records the alerts that were removed.
 func (m *machine) changeAlerts(change func(content string) string) {
 	before := m.keysIn()
 	m.alerts.touched = true
@@ -100,28 +99,28 @@ func (m *machine) rotateAlerts() {
 	m.alerts.touched = true
 }
 
-// truncateAlerts cuts the file anywhere, often inside a line.
+// truncateAlerts cuts the file at a random offset, often inside a line.
 func (m *machine) truncateAlerts() {
 	m.changeAlerts(func(content string) string { return content[:m.r.IntN(len(content)+1)] })
 }
 
-// editAlerts does what an editor does, or another program.
+// editAlerts changes the file as an editor or another program would.
 func (m *machine) editAlerts() {
 	m.changeAlerts(func(content string) string {
 		lines := slices.Collect(strings.Lines(content))
 		at := m.r.IntN(len(lines) + 1)
 		switch m.r.IntN(5) {
-		case 0: // a line goes
+		case 0: // a line is removed
 			if at < len(lines) {
 				lines = slices.Delete(lines, at, at+1)
 			}
-		case 1: // a remark comes
+		case 1: // a remark is added
 			lines = slices.Insert(lines, at, []string{"# seen\n", "\n", "{}\n"}[m.r.IntN(3)])
-		case 2: // an editor leaves the last newline out
+		case 2: // an editor omits the last newline
 			return strings.TrimSuffix(content, "\n")
-		case 3: // half a line of somebody
+		case 3: // another program writes half a line
 			return content + []string{`{"ho`, "# se"}[m.r.IntN(2)]
-		case 4: // the predecessor finds what the next pass may find
+		case 4: // the predecessor writes an alert that the next pass may find
 			host := m.host()
 			key := alertKey(host, "silent", m.clock)
 			m.alerts.allowed[key] = true
@@ -136,8 +135,8 @@ func (m *machine) editAlerts() {
 	})
 }
 
-// checkAlerts compares the table with what must have been found, and the file
-// with the table. The file is only the operator's to take alerts out of.
+// checkAlerts compares the table with the expected alerts, and the file with the table. Only
+// alerts that the operator removed may be missing from the file.
 func (m *machine) checkAlerts() {
 	stored := m.rows("SELECT dedup_key FROM alert_log WHERE exported_at IS NOT NULL ORDER BY 1")
 	all := m.rows("SELECT dedup_key FROM alert_log ORDER BY 1")
@@ -153,7 +152,7 @@ func (m *machine) checkAlerts() {
 	count := map[string]int{}
 	for _, key := range m.keysIn() {
 		if m.alerts.ahead[key] {
-			continue // later it may be found, and stand there twice
+			continue // a later pass may find it and write it a second time
 		}
 		if count[key]++; m.alerts.rotated[key] {
 			m.failf("the alert %s stands in alerts.jsonl.1 as well", key)

@@ -4,8 +4,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// newestModel bounds the newest fact of a source that was not ahead of the clock
-// when it was read.
+// newestModel bounds the time of a source's newest fact that was not ahead of the clock when
+// it was read.
 type newestModel struct{ least, most int64 }
 
 // count counts the facts of a source that are later than a time, up to another.
@@ -18,9 +18,9 @@ func (m *machine) count(source string, from, to int64) (n int) {
 	return n
 }
 
-// checkHeldBack makes sure that the detectors of a source are held back if its
-// facts contradict the clock, and only then. It returns the symptoms that are. Those
-// that wait for a line that is understood are for checkNoPuts.
+// checkHeldBack checks that the detectors of a source are held back if and only if its facts
+// contradict the clock. It returns the symptoms that are held back. checkNoPuts checks
+// those that wait for a line that is understood.
 func (m *machine) checkHeldBack(p passRead) map[string]bool {
 	ahead := p.now + 5*store.Minute
 	m.readStamps(p.now)
@@ -51,16 +51,16 @@ func (m *machine) checkHeldBack(p passRead) map[string]bool {
 	return held
 }
 
-// contradicted says whether the facts of a source are against the clock, and
-// those of both sources are not for it.
+// contradicted reports whether the facts of a source contradict the clock, and the facts of
+// both sources do not support it.
 func contradicted(source string, ahead, recent map[string]int) bool {
 	outvoted := func(ahead, recent int) bool { return recent == 0 || recent < ahead }
 	return ahead[source] > 0 && outvoted(ahead[source], recent[source]) &&
 		outvoted(ahead["index"]+ahead["journal"], recent["index"]+recent["journal"])
 }
 
-// readStamps notes the facts that this pass has stored. One that was killed may
-// have judged them by another clock.
+// readStamps records the times of the facts that this pass has stored. A killed pass may
+// have compared them with another clock.
 func (m *machine) readStamps(now int64) {
 	for source, n := range m.newest {
 		if m.unclean {
@@ -70,7 +70,7 @@ func (m *machine) readStamps(now int64) {
 			if r.source() != source {
 				continue
 			}
-			// It may have been read again.
+			// The fact may have been read again.
 			if r.at <= max(now, m.killedAt)+5*store.Minute {
 				n.most = max(n.most, r.at)
 			}
@@ -84,7 +84,7 @@ func (m *machine) readStamps(now int64) {
 	}
 }
 
-// forgetStamps lets what was ahead of a clock that is right not count any more.
+// forgetStamps removes the facts that are ahead of the clock once the clock is right.
 func (m *machine) forgetStamps(p passRead, held map[string]bool) {
 	ahead := p.now + 5*store.Minute
 	for source, symptom := range map[string]string{"index": "silent", "journal": "fatal-only"} {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// gapsExpected tells which gaps a pass may find, and which it must. A gap is
-// where entries may be missing, whether there were any or not.
+// gapsExpected returns the gaps that a pass may find, and those that it must find. A gap is a
+// period in which entries may be missing, even if there were none.
 func (m *machine) gapsExpected(p passRead) (may, must map[string]bool) {
 	may, must = map[string]bool{}, map[string]bool{}
 	x, j := &m.index, &m.journal
@@ -14,10 +14,10 @@ func (m *machine) gapsExpected(p passRead) (may, must map[string]bool) {
 		all := true
 		for _, g := range x.guesses {
 			found := slices.ContainsFunc(x.files(), g.isIn)
-			// A copy that was read already is not the file that was read.
+			// A copy of the file does not count as the file itself.
 			itself := slices.ContainsFunc(x.files(), func(l *indexLog) bool { return !l.copied && g.isIn(l) })
 			changed := slices.ContainsFunc(x.files(), func(l *indexLog) bool { return l == g.log && !g.isIn(l) })
-			renewed := slices.ContainsFunc(x.files(), func(l *indexLog) bool { return l == g.log && l.gz }) // another file to the program
+			renewed := slices.ContainsFunc(x.files(), func(l *indexLog) bool { return l == g.log && l.gz }) // the program takes it for another file
 			may["index"] = may["index"] || g.log != nil && (!itself || changed)
 			all = all && len(g.lines) > 0 && (!found || changed && !renewed)
 		}
@@ -45,8 +45,8 @@ func (m *machine) gapsExpected(p passRead) (may, must map[string]bool) {
 	return may, must
 }
 
-// checkGaps compares the gaps that are new with those that were expected, and
-// makes sure that whatever was lost is in one of them.
+// checkGaps compares the new gaps with the expected ones, and checks that every lost record
+// is in one of them.
 func (m *machine) checkGaps(may, must map[string]bool, p passRead, newEntries bool) {
 	j := &m.journal
 	found, known := map[string]bool{}, map[string]bool{}
@@ -55,7 +55,7 @@ func (m *machine) checkGaps(may, must map[string]bool, p passRead, newEntries bo
 	for _, row := range m.rows("SELECT source || ' ' || reason || ' ' || from_at || ' ' || to_at || ' ' || COALESCE(recovered_at, 'open') FROM gap_log") {
 		f := strings.Fields(row)
 		if f[0] == "index" && f[1] != "source-unread" && !p.index && len(m.index.guesses) > 1 {
-			continue // a killed pass may have found it: the next one that reads the index tells
+			continue // a killed pass may have found it; the next pass that reads the index decides
 		}
 		isNew := !m.gaps[row]
 		m.gaps[row] = true
@@ -66,7 +66,7 @@ func (m *machine) checkGaps(may, must map[string]bool, p passRead, newEntries bo
 			}
 			continue
 		}
-		if !isNew || f[1] == "not-understood" { // ships come without a PUT here: checkNoPuts
+		if !isNew || f[1] == "not-understood" { // checkNoPuts checks these
 			continue
 		}
 		windows = append(windows, window{f[0], f[2], f[3]})
@@ -83,7 +83,7 @@ func (m *machine) checkGaps(may, must map[string]bool, p passRead, newEntries bo
 		m.failf("a source was read, and its gap is open")
 	}
 	for name := range must {
-		// Where the clock went back, the gap may lie within one that is stored.
+		// If the clock went back, the gap may lie within a stored one.
 		within := m.stepped && known[name]
 		if must[name] && !found[name] && !within && !m.unclean {
 			m.failf("no gap of %s", name)
@@ -94,11 +94,11 @@ func (m *machine) checkGaps(may, must map[string]bool, p passRead, newEntries bo
 			continue
 		}
 		if r.source() == "index" && !p.index || r.source() == "journal" && !newEntries {
-			continue // it cannot be known yet
+			continue // no pass can know it yet
 		}
 		r.lost = true
 		if r.source() == "index" && !must["index"] || r.source() == "journal" && j.read == nil {
-			continue // it went as it came, and left nothing that would miss it
+			continue // it was written and deleted between two passes, and left no trace
 		}
 		covered := slices.ContainsFunc(windows, func(w window) bool {
 			return w.source == r.source() && (m.stepped || w.from <= wall(r.at) && wall(r.at) <= w.to)

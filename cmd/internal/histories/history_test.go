@@ -14,10 +14,10 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// happening is one of the things that may happen to a machine.
+// happening is an event that may happen to a machine.
 type happening struct {
 	name   string
-	weight int // how often
+	weight int // its relative frequency
 	do     func(*machine)
 }
 
@@ -52,14 +52,14 @@ var happenings = []happening{
 	{"upgrade", 1, (*machine).upgrade},
 }
 
-// step is a happening with a seed of its own: it stays what it is when other
-// steps of its history are left out.
+// step is a happening with its own seed, so that it stays the same when other steps of its
+// history are left out.
 type step struct {
 	happening
 	seed uint64
 }
 
-// randomSteps makes a history. It begins with rows and ends with a good pass.
+// randomSteps returns a history. It starts with rows and ends with a good pass.
 func randomSteps(seed uint64) (steps []step) {
 	r := rand.New(rand.NewPCG(seed, 5))
 	var deck []happening
@@ -75,8 +75,8 @@ func randomSteps(seed uint64) (steps []step) {
 	return append(steps, step{named["pass"], r.Uint64()})
 }
 
-// happen lets a history happen to a new machine, and returns what is wrong then,
-// "" for nothing, and how many passes were killed.
+// happen applies a history to a new machine. It returns the fault that it found, "" for
+// none, and the number of killed passes.
 func happen(t *testing.T, scratch string, steps []step) (wrong string, kills int) {
 	dir, err := os.MkdirTemp(scratch, "")
 	if err != nil {
@@ -105,7 +105,7 @@ func happen(t *testing.T, scratch string, steps []step) (wrong string, kills int
 	return "", 0
 }
 
-// shrink leaves out steps for as long as the history stays wrong.
+// shrink removes steps from a history as long as it still finds a fault.
 func shrink(t *testing.T, scratch string, steps []step, wrong string) ([]step, string) {
 	for i := len(steps) - 2; i >= 0; i-- {
 		fewer := slices.Delete(slices.Clone(steps), i, i+1)
@@ -116,10 +116,10 @@ func shrink(t *testing.T, scratch string, steps []step, wrong string) ([]step, s
 	return steps, wrong
 }
 
-// TestAnyHistoryLeavesEachFactAndAlertOnce lets random things happen to a
-// receiver and to its passes: its files are rotated, cut and rewritten, its clock
-// steps, passes are killed. After each good pass a plain model, which knows what
-// was written and what was deleted, and the database agree.
+// TestAnyHistoryLeavesEachFactAndAlertOnce applies random events to a receiver and its
+// passes: files are rotated, cut and rewritten, the clock steps, passes are killed. A plain
+// model knows what was written and deleted. After each good pass, the database must agree
+// with it.
 func TestAnyHistoryLeavesEachFactAndAlertOnce(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, fleettest.Strace)
@@ -131,7 +131,7 @@ func TestAnyHistoryLeavesEachFactAndAlertOnce(t *testing.T) {
 	case fleettest.Nightly():
 		count = 5000
 	}
-	atLeast, atLeastKilled := int64(count)*15, int64(count)/5 // steps, passes
+	atLeast, atLeastKilled := int64(count)*15, int64(count)/5 // steps and killed passes
 	if one, err := strconv.ParseUint(os.Getenv("FLEET_HEALTH_HISTORY"), 10, 64); err == nil {
 		first, count, atLeast, atLeastKilled = one, 1, 0, 0
 	}

@@ -13,18 +13,18 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// indexLog is a file of the index, whatever its name is now.
+// indexLog is a file of the index, under any name.
 type indexLog struct {
 	path   string
-	serial int // of the rotation, for names with dates
+	serial int // number of the rotation, for names with dates
 	lines  []*record
-	begun  *record // a last line of which only a part stands there
+	begun  *record // a last line of which only a part is written
 	gz     bool
-	packed string // what its name got when it was compressed
-	held   bool   // it was rotated away, and a writer may still write to it
-	copied bool   // it is somebody's copy of the index: if it is read, it is by the way
+	packed string // the suffix that its name got when it was compressed
+	held   bool   // it was rotated away, but a writer may still write to it
+	copied bool   // it is an operator's copy of the index, which a pass need not read
 	time   int64  // its modification time
-	made   int    // before the files whose number is greater
+	made   int    // its place in the order of creation
 }
 
 func (l *indexLog) add(r *record) {
@@ -32,7 +32,7 @@ func (l *indexLog) add(r *record) {
 	r.whole = true
 }
 
-// size is how many bytes the whole lines have.
+// size returns the bytes of the whole lines.
 func (l *indexLog) size() (n int64) {
 	for _, line := range l.lines {
 		n += int64(len(line.text))
@@ -40,24 +40,24 @@ func (l *indexLog) size() (n int64) {
 	return n
 }
 
-// indexModel is what is known of the index and of what passes have read of it.
+// indexModel models the index, and how far passes have read it.
 type indexModel struct {
 	current   *indexLog
-	rotated   []*indexLog // the newest first
+	rotated   []*indexLog // newest first
 	rotations int
-	naming    int // what the rotated files are called
+	naming    int // the scheme for the names of rotated files
 	made      int
-	copies    []*indexLog // none or one
-	guesses   []guess     // the first, zero before a good pass, and those that killed passes add
+	copies    []*indexLog // at most one
+	guesses   []guess     // the first is zero before a good pass; killed passes add others
 }
 
-// guess is a place to which the index may have been read: the beginning of a
-// file. The zero guess says that it was not.
+// guess is a part of the index that may have been read: the start of a file. The zero guess
+// means that nothing was read.
 type guess struct {
 	log   *indexLog
 	lines []*record
-	time  int64 // the file's
-	made  int   // the file was
+	time  int64 // of the file
+	made  int   // of the file
 }
 
 func (l *indexLog) guess() guess { return guess{l, slices.Clone(l.lines), l.time, l.made} }
@@ -80,7 +80,7 @@ func (m *machine) newShip() *record {
 	return s
 }
 
-// write appends to a file of the index.
+// write appends a text to a file of the index.
 func (m *machine) write(l *indexLog, text string) {
 	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 	m.check(err)
@@ -90,13 +90,13 @@ func (m *machine) write(l *indexLog, text string) {
 	m.touch(l)
 }
 
-// touch gives a file the machine's time.
+// touch sets the modification time of a file to the machine's clock.
 func (m *machine) touch(l *indexLog) {
 	l.time = m.clock
 	m.check(os.Chtimes(l.path, time.UnixMicro(m.clock), time.UnixMicro(m.clock)))
 }
 
-// finishLine writes the rest of a line that was begun.
+// finishLine writes the rest of a partly written line.
 func (m *machine) finishLine(l *indexLog) {
 	if l.begun != nil {
 		m.write(l, l.begun.text[len(l.begun.text)/2:])
@@ -123,7 +123,7 @@ func (m *machine) beginLine() {
 	m.write(l, l.begun.text[:len(l.begun.text)/2])
 }
 
-// shipLate is a writer that has not let go of a file that was rotated away.
+// shipLate writes to a file that was rotated away, as a writer that still has it open.
 func (m *machine) shipLate() {
 	var held []*indexLog
 	for _, l := range m.index.rotated {
@@ -136,7 +136,7 @@ func (m *machine) shipLate() {
 	}
 }
 
-// makeRoom makes the newest file the second, and deletes the oldest when there
+// makeRoom renames all rotated files to the next older place, and deletes the oldest if there
 // are many.
 func (m *machine) makeRoom() {
 	x := &m.index
@@ -148,7 +148,7 @@ func (m *machine) makeRoom() {
 	}
 }
 
-// rename gives a rotated file the name that it has at a place.
+// rename gives a rotated file the name of a place.
 func (m *machine) rename(l *indexLog, place int) {
 	name := [...]string{
 		fmt.Sprintf("index.jsonl.%d", place),
@@ -163,14 +163,14 @@ func (m *machine) rename(l *indexLog, place int) {
 func (m *machine) rotate() {
 	x := &m.index
 	if !m.hasDatabase() {
-		return // what was rotated away before the first pass is not read
+		return // files that were rotated away before the first pass are not read
 	}
 	m.rotated(x.current)
 	x.current.held = true
 	m.newIndex()
 }
 
-// rotated puts a file among those that were rotated away.
+// rotated adds a file to the rotated ones.
 func (m *machine) rotated(l *indexLog) {
 	x := &m.index
 	m.makeRoom()
@@ -180,7 +180,7 @@ func (m *machine) rotated(l *indexLog) {
 	x.rotated = slices.Insert(x.rotated, 0, l)
 }
 
-// newFile is a file that is made now.
+// newFile returns a file that is created now.
 func (m *machine) newFile(path string, lines []*record) *indexLog {
 	m.index.made++
 	return &indexLog{path: path, lines: lines, made: m.index.made}
@@ -191,7 +191,7 @@ func (m *machine) newIndex() {
 	m.write(m.index.current, "")
 }
 
-// compress is what logrotate does, at once or later.
+// compress compresses rotated files as logrotate does, at once or later.
 func (m *machine) compress() {
 	x := &m.index
 	if len(x.rotated) == 0 {
@@ -215,7 +215,7 @@ func (m *machine) compress() {
 	m.check(os.Rename(packed, l.path))
 }
 
-// pack compresses the content of a file, whatever its name will say.
+// pack compresses the content of a file.
 func (m *machine) pack(content []byte) []byte {
 	var b bytes.Buffer
 	var w io.WriteCloser = gzip.NewWriter(&b)
@@ -235,12 +235,12 @@ func (m *machine) copyTruncate() {
 	}
 	m.rotated(m.copyTo(m.dir + "/index.jsonl.new"))
 	if m.r.IntN(2) == 0 {
-		m.ship() // after the copy, before the cut
+		m.ship() // between the copy and the truncation
 	}
 	m.cut()
 }
 
-// copyTo copies the index, into a file that may be there.
+// copyTo copies the index into a new or existing file.
 func (m *machine) copyTo(path string) *indexLog {
 	content, err := os.ReadFile(m.index.current.path)
 	m.check(err)
@@ -250,7 +250,7 @@ func (m *machine) copyTo(path string) *indexLog {
 	return l
 }
 
-// copyIndex is an operator who wants to have a copy.
+// copyIndex copies the index, as an operator may do.
 func (m *machine) copyIndex() {
 	l := m.copyTo(m.dir + "/index.jsonl.bak")
 	l.copied = true
@@ -262,22 +262,22 @@ func (m *machine) copyIndex() {
 	}
 }
 
-// cut empties the index. What no file holds then is lost, and if nothing of the
-// index was read yet, nobody can know.
+// cut truncates the index to zero. Rows that are in no other file are lost. If no row of the
+// index was read yet, no pass can notice that.
 func (m *machine) cut() {
 	l := m.index.current
 	m.check(os.Truncate(l.path, 0))
 	m.touch(l)
 	l.lines = nil
 	if l.begun != nil {
-		// The rest of the line comes to stand alone.
+		// The rest of the line becomes a line of its own.
 		rest := &record{text: l.begun.text[len(l.begun.text)/2:]}
 		m.write(l, rest.text)
 		l.lines, l.begun = []*record{rest}, nil
 	}
 }
 
-// rewrite takes lines out of the index, behind a beginning that stays.
+// rewrite removes lines from the index, but keeps its start.
 func (m *machine) rewrite() {
 	l := m.index.current
 	if l.begun != nil || len(l.lines) == 0 {
@@ -306,7 +306,7 @@ func (m *machine) rewrite() {
 func (m *machine) removeRotated() {
 	if n := len(m.index.rotated); n > 0 {
 		m.remove(m.r.IntN(n))
-		for i, l := range m.index.rotated { // the names close up
+		for i, l := range m.index.rotated { // the later files move up
 			m.rename(l, i+1)
 		}
 	}
@@ -318,16 +318,15 @@ func (m *machine) remove(i int) {
 	x.rotated = slices.Delete(x.rotated, i, i+1)
 }
 
-// files are all files of the index.
+// files returns all files of the index.
 func (x *indexModel) files() []*indexLog {
 	return slices.Concat([]*indexLog{x.current}, x.rotated, x.copies)
 }
 
-// reads tells whether a pass reads a file beside the index to its end, wherever
-// the last one may have ended: the file that was read last, those that were
-// written since, by their times, and all if these say nothing; those that were
-// made since, behind a file that is not the index any more; none without a place
-// to go on from.
+// reads reports whether a pass certainly reads a rotated file to its end. It reads the file
+// of the cursor, and the files that were written since, by their times, or all if the times
+// do not tell. If the file of the cursor is no longer the index, it also reads the files
+// that were created since. Without a cursor, it reads none.
 func (x *indexModel) reads(l *indexLog) bool {
 	return !slices.ContainsFunc(x.guesses, func(g guess) bool {
 		later := l.time >= g.time || !l.gz && g.log != x.current && l.made > g.made

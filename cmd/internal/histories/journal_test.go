@@ -10,22 +10,22 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// journalFile is a file of the journal, with real entries in it.
+// journalFile is a file of the journal, with real entries.
 type journalFile struct {
 	path    string
 	entries []*record
 }
 
-// journalModel is what is known of the journal.
+// journalModel models the journal.
 type journalModel struct {
-	files     []*journalFile // the oldest first
+	files     []*journalFile // oldest first
 	made      int
 	boot      int
 	monotonic int64
-	unwritten []*record // entries of the newest file that are not in it yet
+	unwritten []*record // entries that are not written to the newest file yet
 	read      *record   // the last entry that a good pass has read
-	unsteady  bool      // the clock has stepped, or the machine was booted: which entry is the last is for journald to say
-	unsure    bool      // a pass was killed that may have read on, and none has read an entry since
+	unsteady  bool      // the clock stepped, or the machine booted: journald decides which entry is the last
+	unsure    bool      // a killed pass may have read on, and no pass has read an entry since
 }
 
 func (j *journalModel) newest() *journalFile { return j.files[len(j.files)-1] }
@@ -36,7 +36,7 @@ func (m *machine) newJournalFile() {
 	j.files = append(j.files, &journalFile{path: fmt.Sprintf("%s/journal/%03d.journal", m.dir, j.made)})
 }
 
-// log writes entries, most of which are of PUTs.
+// log writes entries, most of them about PUTs.
 func (m *machine) log() {
 	for range 1 + m.r.IntN(12) {
 		m.logOne(m.host())
@@ -77,7 +77,7 @@ func (m *machine) logOne(host string) {
 	j.unwritten = append(j.unwritten, e)
 }
 
-// flush puts the entries into the newest file.
+// flush writes the entries to the newest file.
 func (m *machine) flush() {
 	j := &m.journal
 	if len(j.unwritten) == 0 {
@@ -96,8 +96,8 @@ func (m *machine) writeJournal(f *journalFile, entries []*record) {
 	f.entries = append(f.entries, entries...)
 }
 
-// renumberJournal is what journald does when it goes from /run to /var: it copies
-// what there is to another file.
+// renumberJournal copies the entries to a new file, as journald does when it moves from /run
+// to /var.
 func (m *machine) renumberJournal() {
 	m.flush()
 	if old := m.journal.newest(); len(old.entries) > 0 {
@@ -115,7 +115,7 @@ func (m *machine) rotateJournal() {
 	}
 }
 
-// vacuum deletes the oldest files, whether they were read or not.
+// vacuum deletes the oldest files, even if they were not read.
 func (m *machine) vacuum() {
 	m.flush()
 	j := &m.journal
@@ -146,12 +146,12 @@ func (m *machine) stepClock() {
 	}
 }
 
-// has tells whether the journal still holds an entry.
+// has reports whether the journal still has an entry.
 func (j *journalModel) has(e *record) bool {
 	return slices.ContainsFunc(j.files, func(f *journalFile) bool { return slices.Contains(f.entries, e) })
 }
 
-// unread are the entries of the unit behind the one that was read last.
+// unread returns the entries of the unit after the last one that was read.
 func (j *journalModel) unread() (entries []*record) {
 	for _, f := range j.files {
 		for _, e := range f.entries {

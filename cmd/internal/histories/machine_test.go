@@ -14,33 +14,33 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// machine is a receiver's, with its index, its journal, its clock, and the files
-// that passes write; and what the model knows of all that.
+// machine is a receiver with its index, its journal, its clock, and the files that passes
+// write. It also has the model of all of these.
 type machine struct {
 	t                 *testing.T
-	r                 *rand.Rand // of the step at hand
+	r                 *rand.Rand // of the current step
 	dir               string
 	clock, rightClock int64 // microseconds
 	stamped           map[int64]bool
 	written           []*record
-	stored            []*record // those of them that the last good pass has left in the database
+	stored            []*record // the records that the last good pass left in the database
 	index             indexModel
 	journal           journalModel
 	alerts            alertsModel
 	hosts             map[string]*hostModel
 	newest            map[string]*newestModel // by source
-	gaps              map[string]bool         // those that a good pass has left
-	stepped           bool                    // the clock was, at some time
+	gaps              map[string]bool         // the gaps that a good pass left
+	stepped           bool                    // the clock has stepped at some time
 	unclean           bool                    // a pass was killed since the last good one
 	older             bool                    // the database has an older schema
 	kills             int
-	killedAt          int64     // the latest clock of a pass that was killed since then
-	view              *store.Tx // of the database, while it is compared
+	killedAt          int64     // the latest clock of a pass that was killed since the last good one
+	view              *store.Tx // a view of the database while it is compared
 	readerDB          *sql.DB
-	reader            *sql.Tx // of an operator, nil for none
+	reader            *sql.Tx // an operator's read transaction; nil for none
 }
 
-// fault is a panic's value: what is wrong after a step.
+// fault is the value of a panic. It describes the error after a step.
 type fault string
 
 func (m *machine) failf(format string, args ...any) { panic(fault(fmt.Sprintf(format, args...))) }
@@ -82,7 +82,7 @@ func (m *machine) host() string { return fmt.Sprintf("lab-%d", m.r.IntN(4)) }
 
 func wall(us int64) string { return time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// wait lets some time go by, mostly minutes.
+// wait advances the clock, mostly by minutes.
 func (m *machine) wait() {
 	step := 1 + m.r.Int64N(12*store.Minute)
 	if m.r.IntN(6) == 0 {
@@ -92,7 +92,7 @@ func (m *machine) wait() {
 	m.rightClock += step
 }
 
-// stamp is a time that no other record has.
+// stamp returns a time that no other record has.
 func (m *machine) stamp() int64 {
 	step := 1 + m.r.Int64N(store.Second)
 	for m.stamped[m.clock+step] {
@@ -104,19 +104,19 @@ func (m *machine) stamp() int64 {
 	return m.clock
 }
 
-// record is something that was written to a source once.
+// record is a record that was written to a source once.
 type record struct {
-	table      string // ships, puts, rejections; "" for what is no fact
+	table      string // ships, puts or rejections; "" for a record that is not a fact
 	at         int64
-	host, what string // what is a commit, a status, or a reason
+	host, what string // what is a commit, a status or a reason
 	text       string // the line, or the entry
-	whole      bool   // it stands, or stood, somewhere with its end
-	needed     bool   // a good pass has been able to read it
-	seen       bool   // a good pass has met it in the database, and knows its stamp
-	lost       bool   // a good pass has come too late for it
+	whole      bool   // a file has, or had, the whole line
+	needed     bool   // a good pass was able to read it
+	seen       bool   // the model has seen it in the database after a good pass
+	lost       bool   // it was deleted before a good pass could read it
 }
 
-// String is the record as the views show it.
+// String returns the record as the views show it.
 func (r *record) String() string { return wall(r.at) + " " + r.host + " " + r.what }
 
 func (r *record) source() string {

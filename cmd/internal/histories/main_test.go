@@ -1,6 +1,6 @@
-// Package histories proves that the database and alerts.jsonl agree with a plain
-// model of the receiver, whatever happens to its files, its clock and the passes.
-// FLEET_HEALTH_HISTORY is the seed of one history alone.
+// Package histories proves that the database and alerts.jsonl agree with a plain model of
+// the receiver after random events on its files, its clock and the passes.
+// FLEET_HEALTH_HISTORY is a seed, and selects a single history.
 //
 //	go test ./cmd/internal/histories
 //	FLEET_HEALTH_HISTORY=117 go test ./cmd/internal/histories

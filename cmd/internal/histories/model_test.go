@@ -12,14 +12,14 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// passRead is what a pass that ended by itself has done.
+// passRead tells what a pass did that was not killed.
 type passRead struct {
 	now    int64
 	index  bool // it has read the index
-	noPuts bool // it has said that no PUT is understood
+	noPuts bool // it has reported that no PUT is understood
 }
 
-// passed compares the database with the model after a pass that must be good.
+// passed compares the database with the model after a pass that must succeed.
 func (m *machine) passed(code int, said string) {
 	if code != cli.ExitOK {
 		m.failf("exit %d\n%s", code, said)
@@ -27,7 +27,7 @@ func (m *machine) passed(code int, said string) {
 	m.compare(passRead{m.clock, true, strings.Contains(said, "was understood as a PUT")})
 }
 
-// killed notes what a pass may have done that was killed.
+// killed records what a killed pass may have done.
 func (m *machine) killed() {
 	m.kills++
 	m.unclean, m.journal.unsure = true, true
@@ -54,7 +54,7 @@ func (m *machine) compare(p passRead) {
 	}))
 }
 
-// rows runs a query whose rows have one text each.
+// rows returns the rows of a query with one text column.
 func (m *machine) rows(query string) (list []string) {
 	m.check(m.view.Select(&list, query))
 	return list
@@ -66,7 +66,7 @@ func (m *machine) compareView(p passRead) {
 	unread := j.unread()
 	for _, l := range x.files() {
 		read := l == x.current || !l.copied && x.reads(l)
-		l.held = l.held && (read || !p.index) // what was not read is not known
+		l.held = l.held && (read || !p.index) // the model does not follow a file that is not read
 		for _, line := range l.lines {
 			line.needed = line.needed || p.index && !line.lost && read
 		}
@@ -92,14 +92,14 @@ func (m *machine) compareView(p passRead) {
 	m.unclean, m.older, m.killedAt = false, false, 0
 }
 
-// factQueries give the raw rows as records show themselves.
+// factQueries return the raw rows in the form of record.String.
 var factQueries = map[string]string{
 	"ships":      "SELECT received_at || ' ' || host || ' ' || code_commit FROM ship_log ORDER BY 1",
 	"puts":       "SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1",
 	"rejections": "SELECT at || ' ' || host || ' ' || reason FROM rejection_log ORDER BY 1",
 }
 
-// facts are all raw rows.
+// facts returns all raw rows.
 func (m *machine) facts() (all []string) {
 	for _, table := range []string{"ships", "puts", "rejections"} {
 		for _, row := range m.rows(factQueries[table]) {
@@ -109,8 +109,8 @@ func (m *machine) facts() (all []string) {
 	return all
 }
 
-// checkFacts makes sure that each record which could be read is stored once, and
-// nothing that was never written.
+// checkFacts checks that each readable record is stored once, and that nothing else is
+// stored.
 func (m *machine) checkFacts() {
 	stored := map[string]int{}
 	for _, row := range m.facts() {
@@ -137,7 +137,7 @@ func (m *machine) checkFacts() {
 	}
 }
 
-// checkRollups counts the raw rows by hour and host.
+// checkRollups compares the rollups with counts of the raw rows by hour and host.
 func (m *machine) checkRollups() {
 	type count struct{ ships, ok, refused, broken, unstamped int }
 	counts := map[string]*count{}
@@ -187,8 +187,8 @@ func (m *machine) checkRollups() {
 		SELECT CAST(day AS TEXT) FROM (SELECT * FROM of_days EXCEPT SELECT * FROM of_hours)`))
 }
 
-// shipHours says of each hour and host when its first and last ship came, the
-// longest time between two, and how often the commit changed.
+// shipHours returns, for each hour and host, the times of the first and last ship, the
+// longest silence, and the number of changes of the commit.
 func shipHours(ships []*record) (rows []string) {
 	ships = slices.Clone(ships)
 	slices.SortFunc(ships, func(a, b *record) int {
@@ -211,10 +211,10 @@ func shipHours(ships []*record) (rows []string) {
 	return rows
 }
 
-// hostModel bounds when a host has shipped last, as far as the clock knew.
+// hostModel bounds the time of a host's last ship that the clock of a pass has reached.
 type hostModel struct{ least, most int64 }
 
-// checkHosts: a ship counts as a host's last once the clock of a pass has
+// checkHosts checks the last ship of each host. A ship counts once the clock of a pass has
 // reached it.
 func (m *machine) checkHosts(p passRead) {
 	for _, s := range m.stored {
@@ -251,14 +251,14 @@ func (m *machine) checkHosts(p passRead) {
 	}
 }
 
-// alertKey is the dedup key of an alert.
+// alertKey returns the dedup key of an alert.
 func alertKey(host, symptom string, now int64) string {
 	sum := sha256.Sum256([]byte(host + "|" + symptom + "|" + time.UnixMicro(now).UTC().Format("2006-01-02T15")))
 	return hex.EncodeToString(sum[:])[:16]
 }
 
-// expectAlerts finds the hosts in trouble, by the raw rows, but for the symptoms
-// that are held back.
+// expectAlerts finds the hosts in trouble from the raw rows, except for symptoms that are
+// held back.
 func (m *machine) expectAlerts(p passRead, held map[string]bool) {
 	last, failed, accepted, unstamped := map[string]int64{}, map[string]int{}, map[string]int{}, map[string]int{}
 	for _, r := range m.stored {
@@ -314,8 +314,8 @@ func (m *machine) expectAlerts(p passRead, held map[string]bool) {
 	}
 }
 
-// indexBlind is when the last gap ended in which ships may be missing. checkGaps
-// has seen that it is right.
+// indexBlind returns the end of the last gap in which ships may be missing. checkGaps has
+// checked that gap.
 func (m *machine) indexBlind(now int64) (end int64) {
 	for _, row := range m.rows(`SELECT from_at || ' ' || to_at FROM gaps JOIN sources ON id = source_id
 		WHERE stream = 'index' AND recovered_at IS NULL`) {
@@ -325,14 +325,14 @@ func (m *machine) indexBlind(now int64) (end int64) {
 		case to <= now:
 			end = max(end, to)
 		case from <= now:
-			end = max(end, from) // by a clock that was ahead
+			end = max(end, from) // the gap is from a clock that was ahead
 		}
 	}
 	return end
 }
 
-// checkNoPuts: hosts have shipped since the last PUT. Here, unlike on a receiver,
-// ships come without a PUT.
+// checkNoPuts checks the report that no PUT is understood, if hosts have shipped since the
+// last PUT. In this test, unlike on a receiver, ships come without a PUT.
 func (m *machine) checkNoPuts(p passRead) {
 	lastPut, ships := int64(0), 0
 	for _, r := range m.stored {
@@ -345,13 +345,13 @@ func (m *machine) checkNoPuts(p passRead) {
 			ships++
 		}
 	}
-	const manyShips = 10 // from which on the pass says so
+	const manyShips = 10 // the pass reports it from this number on
 	if ships < manyShips {
 		m.failf("%d ships since the last PUT, and the pass says that it understands none", ships)
 	}
 }
 
-// checkPositions: what was read to its end has its position there.
+// checkPositions checks that the cursor of a source that was read to its end is there.
 func (m *machine) checkPositions() {
 	got := m.rows(`SELECT json_extract(c.state, '$.offset') FROM cursors AS c JOIN sources AS s ON s.id = c.source_id WHERE s.stream = 'index'`)
 	m.same("the position in the index", []string{fmt.Sprint(m.index.current.size())}, got)

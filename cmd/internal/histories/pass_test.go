@@ -21,7 +21,7 @@ func (m *machine) passArgs() []string {
 		"--journal-directory", m.dir + "/journal", "--log-level", "info"}
 }
 
-// run does a pass in this process.
+// run runs a pass in this process.
 func (m *machine) run() (code int, said string) {
 	m.flush()
 	var stderr bytes.Buffer
@@ -36,7 +36,7 @@ func (m *machine) pass() {
 	m.passed(code, said)
 }
 
-// twoPasses starts two passes at once. One of them may leave the other the work.
+// twoPasses starts two passes at once. One of them may leave the work to the other.
 func (m *machine) twoPasses() {
 	m.flush()
 	var both sync.WaitGroup
@@ -51,8 +51,8 @@ func (m *machine) twoPasses() {
 	m.passed(cli.ExitOK, said[0]+said[1])
 }
 
-// killedPass kills a pass at one of its system calls. A pass that ends before
-// that one is a good one. With --seccomp-bpf, strace would kill nobody.
+// killedPass kills a pass at one of its system calls. A pass that ends before that call is a
+// good one. It does not use --seccomp-bpf, with which strace cannot kill.
 func (m *machine) killedPass() {
 	m.flush()
 	calls := []string{"pwrite64", "pwrite64", "write", "fsync", "fdatasync", "ftruncate", "unlink"}
@@ -60,7 +60,7 @@ func (m *machine) killedPass() {
 	nth := 1 + m.r.IntN(map[string]int{"pwrite64": 40, "fsync": 8, "fdatasync": 8}[call]+2)
 	args := []string{"-f", "-qq", "-o", m.dir + "/strace", "-e", "trace=" + call, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, nth)}
 	for _, path := range []string{m.db(), m.db() + "-wal", m.db() + "-journal", m.alertsPath()} {
-		args = append(args, "-P", path) // or journalctl could be killed in its place
+		args = append(args, "-P", path) // without a path, strace could kill journalctl instead
 	}
 	args = append(append(args, "cis490-fleet-health-by-clock"), m.passArgs()...)
 	cmd := exec.Command(fleettest.Strace, args...)
@@ -76,7 +76,7 @@ func (m *machine) killedPass() {
 	m.passed(cmd.ProcessState.ExitCode(), stderr.String())
 }
 
-// passWithoutIndex does a pass while the index is away for a moment.
+// passWithoutIndex runs a pass while the index is missing.
 func (m *machine) passWithoutIndex() {
 	path := m.index.current.path
 	m.check(os.Rename(path, m.dir+"/away"))
@@ -88,8 +88,8 @@ func (m *machine) passWithoutIndex() {
 	m.compare(passRead{m.clock, false, strings.Contains(said, "was understood as a PUT")})
 }
 
-// passWithoutJournalFile does a pass while journalctl leaves a file out. As much
-// is known of it as of a pass that was killed: the next one reads the rest.
+// passWithoutJournalFile runs a pass while journalctl omits a file. The model treats it as a
+// killed pass: the next one reads the rest.
 func (m *machine) passWithoutJournalFile() {
 	m.flush()
 	f := m.journal.files[m.r.IntN(len(m.journal.files))]
@@ -116,8 +116,8 @@ func (m *machine) operator(mode string) *sql.DB {
 	return db
 }
 
-// passBesideReader does a pass while an operator reads, who goes on with that
-// for a while, and must not see it.
+// passBesideReader runs a pass during an operator's read transaction, which stays open for a
+// while and must not see the pass.
 func (m *machine) passBesideReader() {
 	if m.reader != nil || !m.hasDatabase() {
 		return
@@ -149,8 +149,8 @@ func (m *machine) letGo() {
 	}
 }
 
-// passBesideWriter does a pass while an operator holds a write transaction: it
-// changes nothing, says why, and fails.
+// passBesideWriter runs a pass during an operator's write transaction. The pass fails with a
+// reason, and changes nothing.
 func (m *machine) passBesideWriter() {
 	if !m.hasDatabase() {
 		return

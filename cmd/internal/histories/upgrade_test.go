@@ -10,8 +10,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// upgrade makes the database what an older version of the program would have
-// left: the same rows, in an older schema. The next pass migrates it.
+// upgrade rewrites the database as an older version of the program would have left it: the
+// same rows in an older schema. The next pass migrates it.
 func (m *machine) upgrade() {
 	if !m.hasDatabase() || m.older {
 		return
@@ -52,7 +52,7 @@ func (m *machine) upgrade() {
 	}
 }
 
-// texts returns the one column of a query.
+// texts returns the rows of a query with one column.
 func texts(m *machine, db *sql.DB, query string) (values []string) {
 	rows, err := db.Query(query)
 	m.check(err)

@@ -26,8 +26,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// hostileNames are names of hosts that would do harm where they were taken for
-// more than names: by a terminal, a log, a spreadsheet, a table, SQL or a shell.
+// hostileNames are names of hosts that do harm if a terminal, a log, a spreadsheet, a table,
+// SQL or a shell interprets them.
 var hostileNames = []string{
 	"\x1b[2J", "\x1b[31mred", "\x1b]0;title\x07", "\x1b]8;;http://x\x1b\\", "a\x00b", "a\nb", "a\r\nb", "a\tb", "a\vb", "a\fb", "a\bb", "a\x7fb",
 	"\u0085next", "\u009b31m", "\u0090dcs\u009c", "\u202eevil", "\u2066iso\u2069", "\u200bzero", "\u200dzwj", "\ufeffbom", "\u2028line", "\u2029para",
@@ -43,8 +43,8 @@ var hostileNames = []string{
 	"x`reboot`", "x\"`reboot`\"", "x\\`reboot`", "`", "(receiver)", "(group)", "\"(overflow)\"", "\"lab\\ufe0f\"", "lab  healthy",
 }
 
-// TestHostileNamesDoNoHarm brings each name and message through the log, every
-// command and every format, to a terminal and to a file.
+// TestHostileNamesDoNoHarm sends each name and message through the log, every command and
+// every format, to a terminal and to a file.
 func TestHostileNamesDoNoHarm(t *testing.T) {
 	t.Parallel()
 	if len(hostileNames) < 60 {
@@ -105,7 +105,7 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 		}
 	}
 	keysFit(t, dir+"/alerts.jsonl", known)
-	// sqlite3 3.40 prints all as it is.
+	// sqlite3 3.40 prints every value unescaped.
 	fleettest.Need(t, "/usr/bin/sqlite3")
 	out, err := exec.Command("/usr/bin/sqlite3", "-readonly", dir+"/f.db",
 		"SELECT host, message FROM rejection_log", "SELECT host, code_commit FROM ship_log", "SELECT host, detail, suggested_fix FROM alert_log",
@@ -114,7 +114,7 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	harmless(t, "sqlite3", string(out))
-	// bash ran `reboot`, when the operator pressed the tabulator.
+	// bash ran `reboot` when the operator pressed the tab key.
 	for _, command := range [][]string{{"report"}, {"alerts", "--host"}} {
 		var stdout bytes.Buffer
 		e := fleettest.Env(fleettest.Now, &log)
@@ -133,7 +133,7 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 			}
 		}
 	}
-	// What is not known is named as harmlessly.
+	// Errors name unknown hosts without harm, too.
 	for _, name := range names {
 		if strings.Contains(name, "\x00") || slices.Contains(known, name) {
 			continue
@@ -146,10 +146,10 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 	}
 }
 
-// isWord is what means nothing to any shell, and is no option.
+// isWord matches a word that has no meaning to a shell and is not an option.
 var isWord = regexp.MustCompile(`^[\w.][\w.-]*$`)
 
-// randomNames are the same each time.
+// randomNames returns n random names, the same ones in each run.
 func randomNames(n int) (names []string) {
 	r := rand.New(rand.NewPCG(14, 0))
 	odd := []string{"lab-05", "`", `"`, " ", ";", ",", "=", "|", "\u0301", "\ufe0f", "\u202e", "\u2800", "\u3164", "\u05d0", "e", "é"}
@@ -167,8 +167,8 @@ func randomNames(n int) (names []string) {
 	return names
 }
 
-// hostileFleet writes an index and a journal in which every name ships, is
-// rejected and is complained about, and returns the names that hosts may have.
+// hostileFleet writes an index and a journal in which every name ships, has rejected PUTs,
+// and is in a warning. It returns the names that are valid for hosts.
 func hostileFleet(t *testing.T, dir string, names []string) (known []string) {
 	t.Helper()
 	var index, journal bytes.Buffer
@@ -202,15 +202,15 @@ func hostileFleet(t *testing.T, dir string, names []string) (known []string) {
 	return known
 }
 
-// notShown are characters that nobody sees, or that move others.
+// notShown has the characters that are invisible, or that move others.
 var notShown = append([]*unicode.RangeTable{unicode.C, unicode.Zl, unicode.Zp, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point,
 	unicode.Hebrew, unicode.Arabic, unicode.Nko, unicode.Syriac}, &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0xa0, Hi: 0xa0, Stride: 1}, {Lo: 0x2800, Hi: 0x2800, Stride: 1}}})
 
-// stacked are marks that stand on the lines above.
+// stacked matches marks that cover the lines above.
 var stacked = regexp.MustCompile(`^\pM|\pM{3}`)
 
-// harmless fails if a text has what does not show itself, or what a terminal would
-// act on, or bytes that are no UTF-8.
+// harmless fails if a text has invisible characters, control sequences of a terminal, or
+// bytes that are not UTF-8.
 func harmless(t *testing.T, what, text string) {
 	t.Helper()
 	if strings.ToValidUTF8(text, "") != text {
@@ -278,14 +278,14 @@ func parsesBack(t *testing.T, format, text string, known []string) {
 	}
 }
 
-// firstOf is the first character of a text.
+// firstOf returns the first character of a text.
 func firstOf(text string) string {
 	_, size := utf8.DecodeRuneInString(text)
 	return text[:size]
 }
 
-// keysFit holds alerts.jsonl to the predecessor's names and keys: each host calls
-// itself so there, but for those that would read as one of the program's own.
+// keysFit compares alerts.jsonl with the predecessor's names and keys. Each host has its raw
+// name there, except names that would look like the program's own.
 func keysFit(t *testing.T, path string, known []string) {
 	t.Helper()
 	text, err := os.ReadFile(path)

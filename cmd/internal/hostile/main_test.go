@@ -1,5 +1,5 @@
-// Package hostile proves that no name or message from outside does harm in any
-// format of any command, on a terminal, in the log or in alerts.jsonl.
+// Package hostile proves that no foreign name or message does harm: in any format of any
+// command, on a terminal, in the log or in alerts.jsonl.
 //
 //	go test ./cmd/internal/hostile
 package hostile

@@ -1,5 +1,5 @@
-// Package house proves that each room imports only what it may, and that the linked
-// libraries are those that were tested together.
+// Package house proves that each room imports only the packages that it may, and that the
+// linked libraries were tested together.
 //
 //	go test ./cmd/internal/house
 package house
@@ -18,10 +18,10 @@ import (
 
 const module = "github.com/cis490/fleet-health/"
 
-// testRoom has what tests share. No other room may import it.
+// testRoom has the helpers that tests share. Only tests may import it.
 const testRoom = "cmd/internal/fleettest"
 
-// roomsOf says which rooms of the program each room may import.
+// roomsOf lists the rooms of the program that each room may import.
 var roomsOf = map[string][]string{
 	"migrations":              {},
 	"store/fileowner":         {},
@@ -39,7 +39,7 @@ var roomsOf = map[string][]string{
 	testRoom:                  {"store", "store/isotime", "cmd/internal/cli"},
 }
 
-// confined says where alone a dependency may be imported: a room, or one file.
+// confined maps a dependency to the only room or file that may import it.
 var confined = map[string]string{
 	"github.com/jmoiron/sqlx":           "store/",
 	"github.com/pressly/goose":          "store/",
@@ -48,8 +48,8 @@ var confined = map[string]string{
 	"github.com/spf13/cobra":            "cmd/internal/cli/",
 }
 
-// mainOnly are the calls that only main.go and process.go may make: the clock and
-// the environment enter there, and the process ends there.
+// mainOnly are the calls that only main.go and process.go may make. They read the clock and
+// the environment, or end the process.
 var mainOnly = []string{"time.Now", "time.Since", "time.Until", "os.Exit", "os.Getenv", "os.LookupEnv", "os.Environ", "os.Args"}
 
 // TestRoomsImportOnlyWhatTheyMay reads every Go file that is not a test.

@@ -8,7 +8,7 @@ import (
 )
 
 // TestLibcIsTheOneThatSQLiteNames: modernc.org/sqlite is generated for one version of
-// modernc.org/libc and is tested with that one only. goose asked for a later version.
+// modernc.org/libc, and is tested only with that version. goose required a later one.
 func TestLibcIsTheOneThatSQLiteNames(t *testing.T) {
 	t.Parallel()
 	type module struct {

@@ -1,6 +1,6 @@
-// Package load proves that time, memory and writes stay small, however much there
-// is to read, however many hosts there are, and whoever uses the database meanwhile.
-// Its benchmarks print the figures. FLEET_HEALTH_SWEEP=all is the full load.
+// Package load proves that time, memory and writes stay small with any amount of input, any
+// number of hosts, and other users of the database. Its benchmarks print the figures.
+// FLEET_HEALTH_SWEEP=all is the full load.
 //
 //	go test ./cmd/internal/load
 //	go test ./cmd/internal/load -run '^$' -bench . -benchtime 1x
@@ -22,12 +22,12 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// The benchmarks run whole processes, the pass and what it is compared with in
-// turn, and report ratios: absolute times say more about the machine.
+// The benchmarks run whole processes: the pass and its rival, in turn. They report ratios,
+// because absolute times depend on the machine.
 
-const rounds = 7 // of each process; the quickest counts
+const rounds = 7 // runs of each process; the quickest counts
 
-// bed is a directory with a fleet's files and the programs that read them.
+// bed is a directory with a fleet's files, and the programs that read them.
 type bed struct {
 	b            testing.TB
 	dir, program string
@@ -69,7 +69,7 @@ func (t *bed) check(err error) {
 	}
 }
 
-// appendIndex writes rows of hosts that ship in turn, over a span that ends at end.
+// appendIndex appends rows of hosts that ship in turn, over a span that ends at end.
 func (t *bed) appendIndex(path string, rows, hosts int, end time.Time, span time.Duration) {
 	t.b.Helper()
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
@@ -85,7 +85,7 @@ func (t *bed) appendIndex(path string, rows, hosts int, end time.Time, span time
 	t.check(f.Close())
 }
 
-// appendJournal adds access lines to the journal, over a span that ends at end.
+// appendJournal appends access lines to the journal, over a span that ends at end.
 func (t *bed) appendJournal(entries, hosts int, end time.Time, span time.Duration) {
 	t.b.Helper()
 	remote := exec.Command(fleettest.JournalRemote, "-o", filepath.Join(t.journal(), "receiver.journal"), "-")
@@ -107,10 +107,10 @@ func (t *bed) appendJournal(entries, hosts int, end time.Time, span time.Duratio
 	t.check(remote.Wait())
 }
 
-// used is what a process took.
+// used has the resources that a process used.
 type used struct {
 	wall    time.Duration
-	written int64 // bytes handed to the disk by the process and its children
+	written int64 // bytes that the process and its children wrote to the disk
 }
 
 func (t *bed) run(name string, args ...string) used {
@@ -146,15 +146,14 @@ func (t *bed) predecessor(index string) used {
 	return t.run("/usr/bin/python3", predecessorPath(t.b), "--index-path", index, "--alerts-path", filepath.Join(t.dir, "old.jsonl"), "--log-level", "CRITICAL")
 }
 
-// peak returns the memory in MiB that the pass itself, without journalctl, had
-// at most.
+// peak returns the peak memory of the pass in MiB, without journalctl.
 func (t *bed) peak(db, index string, journal bool) float64 {
 	t.b.Helper()
 	return t.peakOf(t.passArgs(db, index, journal)...)
 }
 
-// peakOf returns the memory in MiB that the program had at most, as the kernel
-// tells until the process ends.
+// peakOf returns the peak memory of the program in MiB. It polls the kernel's figure until
+// the process ends.
 func (t *bed) peakOf(args ...string) float64 {
 	t.b.Helper()
 	cmd := exec.Command(t.program, args...)
@@ -163,7 +162,7 @@ func (t *bed) peakOf(args ...string) float64 {
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	peak := 0.0
-	// Without a pause it would take one of two cores from what it looks at.
+	// Without a pause, polling would take one of two cores from the process.
 	for tick := time.Tick(time.Millisecond); ; {
 		peak = max(peak, float64(fleettest.HighWater(fmt.Sprint(cmd.Process.Pid)))/1024)
 		select {
@@ -175,8 +174,8 @@ func (t *bed) peakOf(args ...string) float64 {
 	}
 }
 
-// quickest runs processes in turn, so that all meet the same noise, and returns
-// the least wall time of each in seconds.
+// quickest runs processes in turn, so that all meet the same noise. It returns the shortest
+// wall time of each in seconds.
 func quickest(runs ...func() used) []float64 {
 	best := make([]float64, len(runs))
 	for round := range rounds {
@@ -195,7 +194,7 @@ func remove(db string) {
 	}
 }
 
-// predecessorPath is where the predecessor lies beside a checkout.
+// predecessorPath returns the path of the predecessor beside a checkout.
 func predecessorPath(b testing.TB) string {
 	b.Helper()
 	path, err := filepath.Abs("../../../../shared/reference/check_fleet_health.py")
@@ -208,8 +207,8 @@ func predecessorPath(b testing.TB) string {
 	return path
 }
 
-// BenchmarkFirstPass stores 1,000,000 index rows of 50 hosts and 30 days; the
-// predecessor scans the same file.
+// BenchmarkFirstPass stores 1,000,000 index rows of 50 hosts and 30 days. The predecessor
+// scans the same file.
 func BenchmarkFirstPass(b *testing.B) {
 	predecessorPath(b)
 	t := newBed(b)
@@ -226,9 +225,9 @@ func BenchmarkFirstPass(b *testing.B) {
 	}
 }
 
-// BenchmarkSteadyPass reads 1,000 new rows and 1,000 new journal entries, over a
-// history of 1,000,000 rows and over one of 10,000; the predecessor reads the
-// large index and the same journal.
+// BenchmarkSteadyPass reads 1,000 new rows and 1,000 new journal entries, over a history of
+// 1,000,000 rows and over one of 10,000. The predecessor reads the large index and the same
+// journal.
 func BenchmarkSteadyPass(b *testing.B) {
 	predecessorPath(b)
 	t := newBed(b)
@@ -258,8 +257,8 @@ func BenchmarkSteadyPass(b *testing.B) {
 	}
 }
 
-// BenchmarkJournalBackfill stores 300,000 journal entries; journalctl alone
-// prints the same fields of them to nowhere.
+// BenchmarkJournalBackfill stores 300,000 journal entries. journalctl alone prints the same
+// fields and discards them.
 func BenchmarkJournalBackfill(b *testing.B) {
 	t := newBed(b)
 	t.check(os.WriteFile(t.index, nil, 0o644))
@@ -277,7 +276,7 @@ func BenchmarkJournalBackfill(b *testing.B) {
 	}
 }
 
-// BenchmarkWrites tells what a pass with 1,000 new rows from 1,000 hosts hands
+// BenchmarkWrites measures the bytes that a pass with 1,000 new rows from 1,000 hosts writes
 // to the disk: the database, its log and the alerts.
 func BenchmarkWrites(b *testing.B) {
 	t := newBed(b)

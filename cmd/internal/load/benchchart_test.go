@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// chartPath names the file that BenchmarkHistory draws its chart into, if it is
-// set; it lies in .ci, where the README shows it from.
+// chartPath names the file for the chart of BenchmarkHistory. If it is not set, there is no
+// chart. The README shows the file from .ci.
 const chartPath = "FLEET_HEALTH_CHART"
 
-// sample is what a steady pass takes over a history of so many rows.
+// sample has the cost of a steady pass over a history of a number of rows.
 type sample struct{ rows, ms, kib float64 }
 
-// BenchmarkHistory lets one fleet's history grow to 10,000,000 rows. At each
-// size it makes passes with 1,000 new rows and 1,000 new journal entries: the
-// quickest, and the one that wrote most, count.
+// BenchmarkHistory makes one fleet's history grow to 10,000,000 rows. At each size it runs
+// passes with 1,000 new rows and 1,000 new journal entries. It reports the shortest time
+// and the most bytes.
 func BenchmarkHistory(b *testing.B) {
 	t := newBed(b)
 	const each = 777 * time.Millisecond // 10,000,000 rows in 90 days
@@ -59,8 +59,8 @@ func BenchmarkHistory(b *testing.B) {
 	}
 }
 
-// chart draws the time and the bytes of a pass over the rows of its history, as
-// SVG that reads on a light and on a dark page.
+// chart draws the time and the bytes of a pass over the rows of its history. The SVG is
+// legible on a light and on a dark page.
 func chart(points []sample) string {
 	const left, right, top, bottom = 50.0, 590.0, 40.0, 250.0
 	maxMS, maxKiB := 0.0, 0.0
@@ -101,7 +101,7 @@ func chart(points []sample) string {
 	return b.String()
 }
 
-// thousands writes a number with a comma before each three digits.
+// thousands formats a number with commas between thousands.
 func thousands(n int) string {
 	if n < 1000 {
 		return fmt.Sprint(n)

@@ -12,9 +12,9 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// makeHistory fills a new database with a fleet's ships and as many PUTs, at
-// random over some days that end at end. One host in twenty has been failing
-// for a while, and alerts were raised for it every hour.
+// makeHistory fills a new database with a fleet's ships and as many PUTs, at random times in
+// the days before end. One host in twenty has been failing for a while, with an alert every
+// hour.
 func makeHistory(b testing.TB, db string, ships, hosts, days int, end time.Time) {
 	b.Helper()
 	check := func(err error) {
@@ -81,7 +81,7 @@ func makeHistory(b testing.TB, db string, ships, hosts, days int, end time.Time)
 	check(err)
 }
 
-// BenchmarkReports times the commands that only read, as whole processes, over
+// BenchmarkReports times the commands that only read, as whole processes. The database has
 // 10,000,000 ships and as many PUTs of 1,000 hosts and 90 days.
 func BenchmarkReports(b *testing.B) {
 	t := newBed(b)
@@ -107,9 +107,9 @@ func BenchmarkReports(b *testing.B) {
 	}
 }
 
-// BenchmarkWithoutTheDatabase asks an index of 1,000,000 rows, a tenth of those
-// of BenchmarkReports, for the last ship of each host and its ships of a day, as
-// one would without this program. Each runs once.
+// BenchmarkWithoutTheDatabase finds the last ship of each host and its ships of a day in an
+// index, as one would without this program. The index has 1,000,000 rows, a tenth of those
+// of BenchmarkReports. Each command runs once.
 func BenchmarkWithoutTheDatabase(b *testing.B) {
 	fleettest.Need(b, "/usr/bin/jq")
 	t := newBed(b)

@@ -11,13 +11,13 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// BenchmarkRetention compares passes that prune with such as keep all: steady
-// ones over a history of 1,000,000 rows, which add 1,000 rows and 1,000 journal
-// entries and prune as many; and those after --retention-days has made 1,000,000
-// rows old at once, until all are gone and the file is small.
+// BenchmarkRetention compares passes that prune with passes that keep all rows. Steady
+// passes over a history of 1,000,000 rows add 1,000 rows and 1,000 journal entries and
+// prune as many. Then --retention-days makes 1,000,000 rows old at once, and passes run
+// until all are deleted and the file is small.
 func BenchmarkRetention(b *testing.B) {
 	t := newBed(b)
-	const days, hours = 10, 40 // hours of the history's beginning, one for each steady pass to prune
+	const days, hours = 10, 40 // hours at the start of the history; each steady pass prunes one
 	begin := t.now.Add(-days * 24 * time.Hour)
 	t.appendIndex(t.index, hours*1000, 50, begin.Add(hours*time.Hour), hours*time.Hour)
 	t.appendJournal(hours*1000, 50, begin.Add(hours*time.Hour), hours*time.Hour)
@@ -28,7 +28,7 @@ func BenchmarkRetention(b *testing.B) {
 	for _, db := range []string{warm, keeping, pruning, backlog} {
 		t.retain(db, 0)
 	}
-	// What comes right after the files have grown is slower: that is another pass.
+	// The first process after the files have grown is slower, so run another pass first.
 	grow := func(by time.Duration) func() used {
 		return func() used {
 			t.now = t.now.Add(by)
@@ -54,14 +54,14 @@ func BenchmarkRetention(b *testing.B) {
 		}
 		b.ReportMetric(slices.Max(times[2])/slices.Max(times[1]), "x-slowest-keeping-all")
 		for _, some := range times {
-			slices.Sort(some[:40]) // all of them prune for as long as they may
+			slices.Sort(some[:40]) // all of these prune for as long as they may
 		}
 		b.ReportMetric(times[2][20]/times[1][20], "x-backlog-keeping-all")
 		b.ReportMetric(float64(full-t.size(backlog))/(1<<20), "MiB-given-back")
 	}
 }
 
-// retain makes a pass that keeps rows for so many days, 0 for ever.
+// retain runs a pass that keeps rows for a number of days; 0 is forever.
 func (t *bed) retain(db string, days int) used {
 	t.b.Helper()
 	return t.run(t.program, append(t.passArgs(db, t.index, true), "--retention-days", fmt.Sprint(days))...)

@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxPeak is the memory in MiB that a pass may take, however much it finds.
+// maxPeak is the memory in MiB that a pass may use, with any input.
 const maxPeak = 64
 
-// loadBed is a bed for a test whose figures are printed: in the nightly run, it
-// has the machine to itself.
+// loadBed returns a bed for a test that prints figures. In the nightly run, the test has the
+// machine to itself.
 func loadBed(t *testing.T) *bed {
 	t.Helper()
 	if fleettest.RaceDetector {
@@ -42,8 +42,8 @@ func (t *bed) lines(path string, n int, line func(w io.Writer, i int)) {
 	t.check(f.Close())
 }
 
-// passWithin makes a pass, with more arguments, and returns the seconds and MiB
-// that it has taken. That much memory it may not.
+// passWithin runs a pass with further arguments, and returns its seconds and its MiB of
+// memory. The test fails if that is more than maxPeak.
 func (t *bed) passWithin(journal bool, args ...string) (seconds, peak float64) {
 	t.b.Helper()
 	begun := time.Now()
@@ -56,7 +56,7 @@ func (t *bed) passWithin(journal bool, args ...string) (seconds, peak float64) {
 
 func (t *bed) db() string { return filepath.Join(t.dir, "fleet.db") }
 
-// holds checks the numbers that queries give of the database.
+// holds checks the numbers that queries return.
 func (t *bed) holds(test *testing.T, numbers map[string]int) {
 	test.Helper()
 	for query, want := range numbers {
@@ -66,8 +66,8 @@ func (t *bed) holds(test *testing.T, numbers map[string]int) {
 	}
 }
 
-// TestTenThousandHosts: all of them are new to the first pass, ship and PUT
-// before the second, and are silent in the third.
+// TestTenThousandHosts runs three passes. All hosts are new in the first, ship and PUT before
+// the second, and are silent in the third.
 func TestTenThousandHosts(t *testing.T) {
 	bed := loadBed(t)
 	const hosts = 10_000
@@ -99,7 +99,7 @@ func TestTenThousandHosts(t *testing.T) {
 	t.Logf("load: 10,000 hosts, all silent: %d alerts in %.2f s, peak %.0f MiB", hosts, silent, peak)
 }
 
-// TestALargeIndex reads one of 10 GiB, all of it new and to be kept.
+// TestALargeIndex reads an index of 10 GiB. All of its rows are new, and none is pruned.
 func TestALargeIndex(t *testing.T) {
 	bed := loadBed(t)
 	bytes := int64(fleettest.LongOr(10<<30, 256<<20))
@@ -123,13 +123,13 @@ func TestALargeIndex(t *testing.T) {
 		size>>20, rows, seconds, float64(rows)/seconds, bed.size(bed.db())>>20, peak)
 }
 
-// TestAGibibyteInOneLine: a line of the index and a message of the journal that
-// are as long as that cost no memory, and hide nothing that stands behind them.
+// TestAGibibyteInOneLine shows that such a long line of the index, and such a long message of
+// the journal, take no memory. The lines after them are read.
 func TestAGibibyteInOneLine(t *testing.T) {
 	bed := loadBed(t)
 	const gib = 1 << 30
 	text := func(text string) func(io.Writer, int) { return func(w io.Writer, _ int) { io.WriteString(w, text) } }
-	grow := func(path string) { bed.check(os.Truncate(path, bed.size(path)+gib)) } // zeros, and no disk
+	grow := func(path string) { bed.check(os.Truncate(path, bed.size(path)+gib)) } // zeros, which take no disk space
 	bed.lines(bed.index, 1, text(fleettest.Ship("lab-1", bed.now.Add(-2*time.Minute))))
 	grow(bed.index)
 	bed.lines(bed.index, 1, text("\n"+fleettest.Ship("lab-2", bed.now.Add(-time.Minute))))
@@ -139,7 +139,7 @@ func TestAGibibyteInOneLine(t *testing.T) {
 		return text(fleettest.Entry(i, at+int64(i), fmt.Sprintf(`"PUT /v1/episodes/lab-%d/e HTTP/1.1" 200`, i)))
 	}
 	bed.lines(export, 1, put(1))
-	// Its length stands before a value with zeros; journald has written it as text, too.
+	// In an export, the length stands before a value with zeros.
 	bed.lines(export, 1, text("__CURSOR=s=1;i=a\n__REALTIME_TIMESTAMP=1\nMESSAGE\n\x00\x00\x00\x40\x00\x00\x00\x00"))
 	grow(export)
 	bed.lines(export, 1, text("\n\n"))
@@ -159,7 +159,7 @@ func TestAGibibyteInOneLine(t *testing.T) {
 	bed.holds(t, holds)
 	t.Logf("load: a line of 1 GiB, and two such messages: %.1f s, peak %.0f MiB", seconds, peak)
 
-	// A pass later, there is nothing left to read.
+	// The next pass finds nothing new.
 	bed.passWithin(true, "--journal-export", export)
 	bed.holds(t, map[string]int{
 		"SELECT SUM(lines) FROM quarantine_counts":  1,

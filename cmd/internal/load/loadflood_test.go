@@ -12,11 +12,10 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// TestAFloodOfADay is 1,000 lines a second, in passes of five minutes: twelve at
-// noon, and in the nightly run twelve more in each quarter of the day. Half of
-// each pass's lines come again in the next one. Each pass ends within ten
-// seconds, the database stays small, the counts are exact, and the host that
-// fails is alerted in each hour.
+// TestAFloodOfADay has 1,000 lines a second, read in passes of five minutes. There are twelve
+// passes at noon, and in the nightly run twelve more in each quarter of the day. Each pass
+// reads half of the lines of the one before again. Each pass ends within ten seconds, the
+// database stays small, the counts are exact, and the failing host is alerted in each hour.
 func TestAFloodOfADay(t *testing.T) {
 	bed := loadBed(t)
 	const perSecond, every = 1000, 300
@@ -43,7 +42,7 @@ func TestAFloodOfADay(t *testing.T) {
 		_, before, _ = bytes.Cut(all[from+(len(all)-from)/2:], []byte("\n\n"))
 		seconds, peak := bed.passWithin(false, "--journal", "system", "--journal-export", export, "--max-database-size", "64MiB", "--lookback-hours", "48")
 		slowest = max(slowest, seconds)
-		if seconds > 10 && fleettest.Nightly() { // beside other tests, the time is the machine's
+		if seconds > 10 && fleettest.Nightly() { // in other runs, other tests take time too
 			t.Errorf("pass %d took %.1f s (%.0f MiB), want 10 at most", k, seconds, peak)
 		}
 		info, err := os.Stat(bed.db())
@@ -61,8 +60,8 @@ func TestAFloodOfADay(t *testing.T) {
 	})
 }
 
-// alertHours is how many hours the flood's passes lie in: twelve passes from noon
-// on are in two, and so are those of each later quarter.
+// alertHours returns the number of hours that the flood's passes touch. Twelve passes from
+// noon on touch two hours, and so do those of each later quarter.
 func alertHours(passes int) int {
 	hours := 0
 	for left := passes; left > 0; left -= 12 {
@@ -74,8 +73,8 @@ func alertHours(passes int) int {
 	return hours
 }
 
-// floodLine is the i-th line of a pass: half of one host's are refused, a quarter
-// of another's accepted, and the rest are rejections of names that are made up.
+// floodLine writes the i-th line of a pass. Half of the lines are refused PUTs of one host, a
+// quarter are accepted PUTs of another, and the rest are rejections of invented names.
 func floodLine(w io.Writer, n, i int, at int64) {
 	message := fmt.Sprintf(`INFO:     10.0.0.9:1 - "PUT /v1/episodes/lab-0001/ep-%d HTTP/1.1" 401 Unauthorized`, i)
 	switch i % 4 {

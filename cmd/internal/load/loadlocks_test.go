@@ -14,16 +14,16 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// summarized is what the pass that worked says of the index.
+// summarized matches the log line of a pass that read the index.
 var summarized = regexp.MustCompile(`(?m)INFO \d+ hosts; index: (\d+) new rows;`)
 
-// TestFiftyPassesAtOnceDoTheWorkOnce starts passes as a timer gone wild would:
-// one has the work, the others leave it to that one or find nothing to do.
+// TestFiftyPassesAtOnceDoTheWorkOnce starts fifty passes at once. One does the work. The
+// others leave it to that one or find nothing to do.
 func TestFiftyPassesAtOnceDoTheWorkOnce(t *testing.T) {
 	bed := loadBed(t)
 	const passes, rows = 50, 100
 	rounds := fleettest.LongOr(200, 4)
-	hours, worked, left := map[int64]bool{}, 0, 0 // a host that ships no more is an alert in each
+	hours, worked, left := map[int64]bool{}, 0, 0 // a host that stopped shipping has an alert in each hour
 	bed.lines(bed.index, 1, func(w io.Writer, _ int) { io.WriteString(w, fleettest.Ship("gone", bed.now.Add(-time.Hour))) })
 	begun := time.Now()
 	for round := range rounds {
@@ -54,8 +54,8 @@ func TestFiftyPassesAtOnceDoTheWorkOnce(t *testing.T) {
 		passes, rounds, worked, left, rounds*rows+1, len(hours), time.Since(begun).Seconds())
 }
 
-// atOnce runs n processes of the program, each of which must exit with 0, and
-// returns what each has said.
+// atOnce runs n processes of the program at once, and returns the output of each. All must
+// exit with 0.
 func (t *bed) atOnce(n int, args []string) (said []string) {
 	t.b.Helper()
 	processes, stderr := make([]*exec.Cmd, n), make([]bytes.Buffer, n)
@@ -73,7 +73,7 @@ func (t *bed) atOnce(n int, args []string) (said []string) {
 	return said
 }
 
-// once fails if a file does not hold so many alerts, each key once.
+// once fails unless a file has the wanted number of alerts, each key once.
 func once(t *testing.T, path string, want int) {
 	t.Helper()
 	content, err := os.ReadFile(path)

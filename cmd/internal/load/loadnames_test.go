@@ -13,9 +13,9 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// TestAMillionMadeUpHosts: a scanner that makes up names fills neither the disk
-// nor the alerts. A receiver that takes them for hosts fills its own disk, and
-// not the memory of the pass.
+// TestAMillionMadeUpHosts shows that a scanner with invented names fills neither the disk nor
+// the alerts. A receiver that accepts them as hosts fills its own disk, but not the memory
+// of the pass.
 func TestAMillionMadeUpHosts(t *testing.T) {
 	bed := loadBed(t)
 	names := fleettest.LongOr(1_000_000, 50_000)
@@ -38,9 +38,8 @@ func TestAMillionMadeUpHosts(t *testing.T) {
 	t.Logf("load: %d made-up hosts in the journal: %.1f s, %.0f a second, peak %.0f MiB", names, seconds, float64(names)/seconds, peak)
 }
 
-// TestLongPathsAndLongMessages: what one PUT may carry, tens of KiB, was kept for
-// each name of a batch, and so were the facts of each line of a message, however
-// many it had.
+// TestLongPathsAndLongMessages: the path of a PUT, which may have tens of KiB, stayed in
+// memory for each name of a batch. So did the facts of all lines of a message.
 func TestLongPathsAndLongMessages(t *testing.T) {
 	bed := loadBed(t)
 	bed.lines(bed.index, 1, func(w io.Writer, _ int) { io.WriteString(w, fleettest.Ship("lab-1", bed.now)) })
@@ -66,10 +65,9 @@ func TestLongPathsAndLongMessages(t *testing.T) {
 	t.Logf("load: %d paths of 40 KiB and %d messages of %d lines in the journal: %.1f s, peak %.0f MiB", paths, messages, facts, seconds, peak)
 }
 
-// TestAMillionShippingHosts: made-up names in the index are hosts, as far as
-// anybody can tell. These are as long as names may be, and so is the commit of
-// each: with those of three batches, the pass took 66 MiB. And when all are
-// silent, it took 131 MiB for 50,000 of them.
+// TestAMillionShippingHosts: invented names in the index cannot be told from hosts. These
+// names and their commits have the largest length. With those of three batches, the pass
+// took 66 MiB. When 50,000 of them were silent, it took 131 MiB.
 func TestAMillionShippingHosts(t *testing.T) {
 	bed := loadBed(t)
 	names := fleettest.LongOr(1_000_000, 50_000)

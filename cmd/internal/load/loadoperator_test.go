@@ -16,14 +16,14 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// operator is somebody's sqlite3, with a transaction that he has not ended.
+// operator is an operator's sqlite3 with an open transaction.
 type operator struct {
 	t   *testing.T
 	cmd *exec.Cmd
 	in  io.WriteCloser
 }
 
-// anOperator begins a transaction, and returns once it holds its lock.
+// anOperator starts a transaction, and returns once it holds its lock.
 func anOperator(t *testing.T, db, begin string) *operator {
 	t.Helper()
 	fleettest.Need(t, "/usr/bin/sqlite3")
@@ -56,8 +56,8 @@ func (o *operator) ends() {
 	}
 }
 
-// hourOfPasses is a fleet that is passed over every 5 minutes. One of its hosts
-// ships no more.
+// hourOfPasses is a fleet with a pass every 5 minutes. One of its hosts has stopped
+// shipping.
 type hourOfPasses struct {
 	t    *testing.T
 	dir  string
@@ -72,7 +72,7 @@ func newHour(t *testing.T) *hourOfPasses {
 	if !fleettest.Nightly() {
 		t.Parallel()
 	}
-	// Half an hour before a full one: the passes reach into another hour of alerts.
+	// Start at half past, so that the passes reach into a second hour of alerts.
 	h := &hourOfPasses{t: t, dir: t.TempDir(), now: time.Date(2026, 5, 1, 11, 30, 0, 0, time.UTC)}
 	h.ships(1, "gone")
 	h.now = h.now.Add(time.Hour)
@@ -99,7 +99,7 @@ func (h *hourOfPasses) ships(n int, host string) {
 	f.Close()
 }
 
-// pass writes so many rows, and makes a pass that does not wait long for a lock.
+// pass writes rows, and runs a pass that does not wait long for a lock.
 func (h *hourOfPasses) pass(rows int) (code int, said string) {
 	h.now = h.now.Add(5 * time.Minute)
 	h.ships(rows, "lab-1")
@@ -111,8 +111,7 @@ func (h *hourOfPasses) pass(rows int) (code int, said string) {
 	return code, stderr.String()
 }
 
-// whole checks that the database holds all rows, and one pass that got through
-// for each that should have.
+// whole checks that the database has all rows, and the expected number of successful passes.
 func (h *hourOfPasses) whole(passes int) {
 	h.t.Helper()
 	got := fleettest.Asked(h.t, h.dir, "SELECT COUNT(*) FROM ship_log", "SELECT COUNT(*) FROM pass_log WHERE outcome = 'ok'", "SELECT COUNT(*) FROM pass_log")
@@ -130,8 +129,8 @@ func walSize(t *testing.T, dir string) int64 {
 	return info.Size()
 }
 
-// TestAnHourUnderAnOperatorsWrite: whoever forgets a transaction in which he has
-// written keeps the passes out. They say so, and the next one misses nothing.
+// TestAnHourUnderAnOperatorsWrite shows that an operator's forgotten write transaction stops
+// the passes. They say so, and the next pass misses nothing.
 func TestAnHourUnderAnOperatorsWrite(t *testing.T) {
 	h := newHour(t)
 	operator := anOperator(t, h.dir+"/fleet.db", "BEGIN IMMEDIATE; DELETE FROM ships;\n")
@@ -149,17 +148,17 @@ func TestAnHourUnderAnOperatorsWrite(t *testing.T) {
 		t.Errorf("without the writer: exit %d\n%s", code, said)
 	}
 	h.whole(2)
-	// Of this hour, and of the one that the operator's transaction began in.
+	// One alert of this hour, and one of the hour in which the transaction started.
 	once(t, h.dir+"/alerts.jsonl", 2)
 	t.Logf("load: an operator's write for 12 passes: each exits with 1, and the next stores 13000 rows in %.2f s", time.Since(begun).Seconds())
 }
 
-// TestAnHourUnderAnOperatorsRead: whoever forgets a transaction in which he has
-// read keeps nobody out, but the write-ahead log grows until he ends it.
+// TestAnHourUnderAnOperatorsRead shows that an operator's forgotten read transaction stops no
+// pass, but the write-ahead log grows until it ends.
 func TestAnHourUnderAnOperatorsRead(t *testing.T) {
 	h := newHour(t)
 	operator := anOperator(t, h.dir+"/fleet.db", "BEGIN; SELECT COUNT(*) FROM ships;\n")
-	const maxWAL = 16 << 20 // bytes, from which on the pass warns
+	const maxWAL = 16 << 20 // bytes; the pass warns from this size on
 	most, large := int64(0), 0
 	for range 12 {
 		code, said := h.pass(75_000)

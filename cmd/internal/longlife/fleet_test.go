@@ -15,8 +15,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// life is a fleet, the files that its receiver writes, and what the passes over
-// them are expected to leave.
+// life is a fleet, the files of its receiver, and the data that its passes must leave.
 type life struct {
 	t         *testing.T
 	random    *rand.Rand
@@ -25,26 +24,26 @@ type life struct {
 	now       time.Time
 	hosts     []*labHost
 
-	fault string // of the pass at hand, "" for none
+	fault string // of the current pass; "" for none
 	until time.Time
-	torn  func()   // writes the rest of what was torn, nil if nothing is
-	dump  []logged // its last day, or more
+	torn  func()   // writes the rest of a torn line; nil if there is none
+	dump  []logged // at least the last day of the journal
 
-	alertsDays int  // after which alerts.jsonl is rotated
-	alertsDue  bool // that it is
+	alertsDays int  // days between two rotations of alerts.jsonl
+	alertsDue  bool // a rotation is due
 
 	passes, ships, puts int
-	entries             int // of the journal
+	entries             int // in the journal
 	faults              tally
-	written, cpu        float64 // of the pass at hand
+	written, cpu        float64 // bytes and seconds of the current pass
 	hours               map[hostHour]*counted
 	surely, maybe       map[string]string // symptoms by dedup key
 }
 
-// labHost is a host and, in microseconds, when it did what the detectors look at.
+// labHost is a host. It has the times, in microseconds, of the facts that detectors use.
 type labHost struct {
 	name                        string
-	trouble                     string // a symptom, "" for none
+	trouble                     string // a symptom; "" for none
 	until                       time.Time
 	lastShip                    int64
 	accepted, failed, unstamped []int64
@@ -94,8 +93,8 @@ func newLife(t *testing.T, retention, alertsDays int) *life {
 	return l
 }
 
-// live lets five minutes go by, and makes a pass: the hosts PUT, the receiver
-// writes, somewhere in between a file may be rotated.
+// live advances the clock by five minutes and runs a pass. In between, hosts PUT, the
+// receiver writes, and a file may be rotated.
 func (l *life) live(faults float64, calm bool) {
 	l.t.Helper()
 	l.now = l.now.Add(5 * time.Minute)
@@ -129,14 +128,14 @@ func (l *life) live(faults float64, calm bool) {
 	}
 	l.expect()
 	l.alertsDue = l.alertsDue || l.passes%(l.alertsDays*passesADay) == 0
-	// A pass that was killed may have left alerts that the next one looks for in this file.
+	// After a killed pass, the next one may look for its alerts in this file.
 	if l.fault == "" && l.alertsDue {
 		l.alertsDue = false
 		l.check(os.Rename(l.path("alerts.jsonl"), l.path(fmt.Sprintf("alerts-%d.jsonl", l.passes))))
 	}
 }
 
-// next decides what disturbs the passes to come.
+// next chooses the fault of the next pass.
 func (l *life) next(faults float64, calm bool) {
 	l.fault = ""
 	if calm || l.passes == 0 || l.random.Float64() >= faults {
@@ -158,8 +157,8 @@ func (l *life) next(faults float64, calm bool) {
 	l.until = l.now.Add(time.Duration(passes) * 5 * time.Minute)
 }
 
-// hear lets each host do what it does, and returns the lines of the index and the
-// entries of the journal that come of it.
+// hear makes each host act, and returns the resulting lines of the index and entries of the
+// journal.
 func (l *life) hear() (index []string, journal []logged) {
 	log := func(at int64, message string) {
 		l.entries++
@@ -216,7 +215,7 @@ func (l *life) hear() (index []string, journal []logged) {
 				h.lastShip = at
 			}
 		}
-		// What it was before the window is forgotten.
+		// Forget the times before the window.
 		for _, times := range []*[]int64{&h.accepted, &h.failed, &h.unstamped} {
 			recent(times, l.now.UnixMicro())
 		}
@@ -224,7 +223,7 @@ func (l *life) hear() (index []string, journal []logged) {
 	return index, journal
 }
 
-// index is where the receiver's index is now.
+// index returns the current path of the receiver's index.
 func (l *life) index() string {
 	if l.fault == indexMissing {
 		return "elsewhere"
@@ -232,8 +231,8 @@ func (l *life) index() string {
 	return "index.jsonl"
 }
 
-// tearIndex writes a ship of which the pass will find a part, and the next one
-// the rest.
+// tearIndex writes a part of a ship's line. The pass finds the part, and the next pass the
+// whole line.
 func (l *life) tearIndex() {
 	h, at := l.hosts[0], l.now.UnixMicro()-store.Second
 	line := fleettest.Ship(h.name, time.UnixMicro(at))
@@ -247,8 +246,8 @@ func (l *life) tearIndex() {
 	}
 }
 
-// rotate does what logrotate does once a day, in turn with a rename and with a
-// copy of which the original is cut.
+// rotate rotates the index as logrotate does once a day: in turn by renaming it, and by
+// copying and truncating it.
 func (l *life) rotate() bool {
 	l.t.Helper()
 	if l.passes%passesADay != passesADay/2 || l.fault == indexMissing {
@@ -272,8 +271,8 @@ func (l *life) rotate() bool {
 	return true
 }
 
-// writeJournal appends to the dump, or puts another in its place that goes back
-// to the day before: what is in both is known.
+// writeJournal appends to the dump, or replaces it by a dump from the day before on. The
+// entries of both dumps are known to the database.
 func (l *life) writeJournal(journal []logged) {
 	l.t.Helper()
 	l.dump = append(l.dump, journal...)
@@ -312,7 +311,7 @@ func both(first, then func()) func() {
 	return func() { first(); then() }
 }
 
-// write appends to a file, which was written when the fleet's clock says.
+// write appends to a file, and sets its modification time to the fleet's clock.
 func (l *life) write(name, text string) {
 	l.t.Helper()
 	f, err := os.OpenFile(l.path(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)

@@ -13,7 +13,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// hostHour is an hour of a host, and what is counted of it.
+// hostHour is an hour of a host, and the kind of facts that are counted.
 type hostHour struct {
 	host string
 	hour int64
@@ -29,9 +29,9 @@ func (l *life) count(h *labHost, at int64) *counted {
 	return l.hours[key]
 }
 
-// expect notes which alerts the pass at hand must have made, by the thresholds
-// that are the defaults. One that was disturbed may have made them, or not; a
-// detector whose source could not be read has made none.
+// expect records the alerts that the current pass must raise with the default thresholds. A
+// disturbed pass may raise them or not. A detector whose source could not be read raises
+// none.
 func (l *life) expect() {
 	if l.fault == databaseLocked {
 		return
@@ -63,7 +63,7 @@ func (l *life) fatalOnly(h *labHost) bool {
 	return len(recent(&h.failed, l.now.UnixMicro())) >= 10 && len(recent(&h.accepted, l.now.UnixMicro())) == 0
 }
 
-// recent forgets what is older than the window of the detectors, and returns the rest.
+// recent removes the times before the window of the detectors, and returns the others.
 func recent(times *[]int64, now int64) []int64 {
 	for len(*times) > 0 && (*times)[0] < now-30*store.Minute {
 		*times = (*times)[1:]
@@ -71,7 +71,7 @@ func recent(times *[]int64, now int64) []int64 {
 	return *times
 }
 
-// rows returns the one column of a query.
+// rows returns the rows of a query with one column.
 func (l *life) rows(query string) []string {
 	l.t.Helper()
 	text := strings.TrimPrefix(fleettest.Asked(l.t, l.dir, query), "--\n")
@@ -88,8 +88,8 @@ func (l *life) number(query string) int64 {
 	return n
 }
 
-// countsAreRight compares what is counted of each hour of each host with what
-// was written of it.
+// countsAreRight compares the stored counts of each hour and host with the facts that were
+// written.
 func (l *life) countsAreRight() {
 	l.t.Helper()
 	stored := map[string]bool{}
@@ -115,8 +115,8 @@ func (l *life) countsAreRight() {
 	}
 }
 
-// alertsAreRight: each alert that a pass must have made, and none that none may
-// have made, stands once in the database and once in all files of alerts.
+// alertsAreRight checks the alerts: each required alert is once in the database and once in
+// all files of alerts, and there is none that is not allowed.
 func (l *life) alertsAreRight() {
 	l.t.Helper()
 	stored := map[string]int{}
@@ -158,8 +158,8 @@ func (l *life) alertsAreRight() {
 	}
 }
 
-// oldRowsAreGone: what is younger than the retention is there, and what is older
-// is not, but for what the passes of eight hours and the hour at hand delay.
+// oldRowsAreGone checks that rows younger than the retention are there, and older ones are
+// not. Pruning may be late by the current hour and by the passes of eight hours.
 func (l *life) oldRowsAreGone() {
 	l.t.Helper()
 	begin := (l.now.UnixMicro()/store.Hour - int64(l.retention)*24)
@@ -178,7 +178,7 @@ func (l *life) oldRowsAreGone() {
 	}
 }
 
-// held is how large the database is, and what of.
+// held has the size of the database, by its parts.
 type held struct {
 	file, raw, rollups, others int64 // bytes
 	hostHours                  int64

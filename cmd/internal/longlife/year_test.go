@@ -23,12 +23,11 @@ import (
 
 const passesADay = 24 * 12
 
-// TestAYear lets the timer run for a year, a pass every five minutes, on a fleet
-// whose hosts fall silent or get nothing but errors for hours, whose files are
-// rotated, and whose passes are disturbed in turn. At its end every fact is
-// counted in its hour and every alert exists once, whatever happened, the
-// database is as large as the retention allows, and a pass costs what it did
-// when the retention first took effect. The ordinary run is of a few days.
+// TestAYear runs a pass every five minutes for a year. Hosts of the fleet fall silent or get
+// only errors for hours, files are rotated, and passes are disturbed in turn. At the end,
+// every fact is counted in its hour and every alert exists once. The database is no larger
+// than the retention allows. A pass costs as much as at the time when the retention first
+// took effect. The ordinary run takes a few days of the fleet's time.
 func TestAYear(t *testing.T) {
 	t.Parallel()
 	fleettest.NeedStrace(t)
@@ -36,7 +35,7 @@ func TestAYear(t *testing.T) {
 	if fleettest.Nightly() {
 		days, retention, faultsADay = 365, 30, 4
 	}
-	// The kernel counts what a thread writes: so no other test's is among it.
+	// The kernel counts the writes of each thread, so those of other tests are not included.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	begun := time.Now()
@@ -44,7 +43,7 @@ func TestAYear(t *testing.T) {
 	steady, costs := held{}, [2]cost{}
 	for day := range days {
 		for step := range passesADay {
-			last := day == days-1 && step > passesADay-12 // of them, none is disturbed: they heal what is left
+			last := day == days-1 && step > passesADay-12 // the last passes are not disturbed, so that they finish the work
 			l.live(faultsADay/passesADay, last)
 			switch day {
 			case retention + 1: // rows have been pruned for half a day
@@ -81,7 +80,7 @@ func TestAYear(t *testing.T) {
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
-// cost is what the undisturbed passes of a day took of the thread.
+// cost has the bytes and the CPU time of the undisturbed passes of a day.
 type cost struct{ written, cpu samples }
 
 type samples []float64
@@ -100,8 +99,7 @@ func (s samples) middle() float64 {
 	return sorted[len(sorted)/2]
 }
 
-// pass makes the pass of the timer, disturbed by the fault at hand, and holds it
-// to its exit code.
+// pass runs a pass, disturbed by the current fault, and checks its exit code.
 func (l *life) pass() {
 	l.t.Helper()
 	l.passes++
@@ -120,7 +118,7 @@ func (l *life) pass() {
 		f := newFuse(ctx, 1+l.random.IntN(60))
 		ctx = f
 		defer func() {
-			if f.left.Load() > 0 { // longer than the pass
+			if f.left.Load() > 0 { // the pass ended first
 				l.fault = ""
 			}
 		}()
@@ -151,14 +149,15 @@ func (l *life) killedPass() {
 		fmt.Sprintf("inject=write,pwrite64:signal=KILL:when=%d", 1+l.random.IntN(15)))
 	switch code {
 	case -1:
-	case cli.ExitOK: // it wrote less often
+	case cli.ExitOK: // the pass made fewer writes
 		l.fault = ""
 	default:
 		l.t.Fatalf("%s, to be killed: exit %d\n%s", l.now, code, said)
 	}
 }
 
-// operatorWrites begins a transaction on the database, and returns what ends it.
+// operatorWrites starts a write transaction on the database, and returns a function that
+// ends it.
 func (l *life) operatorWrites() (end func()) {
 	l.t.Helper()
 	db, err := sql.Open("sqlite", l.path("fleet.db"))
@@ -172,8 +171,8 @@ func (l *life) operatorWrites() (end func()) {
 	}
 }
 
-// fuse is a context that ends when it has been looked at so many times: at the
-// same point of the pass, whenever the test runs.
+// fuse is a context that ends after a number of checks. So it ends at the same point of the
+// pass in each run of the test.
 type fuse struct {
 	context.Context
 	cancel context.CancelFunc
@@ -196,8 +195,8 @@ func (f *fuse) burn() {
 	}
 }
 
-// thread returns the bytes that this thread has written to files, on disk or in
-// memory, and its CPU time in seconds.
+// thread returns the bytes that this thread has written to files, on disk or in memory, and
+// its CPU time in seconds.
 func (l *life) thread() (written, cpu float64) {
 	l.t.Helper()
 	io, err := os.ReadFile("/proc/thread-self/io")

@@ -1,5 +1,5 @@
-// Package predecessor proves that the alerts are those of the predecessor, on 300
-// random fleets; without it, testdata/predecessor.txt says what it found.
+// Package predecessor proves that the alerts equal the predecessor's, on 300 random fleets.
+// On a machine without the predecessor, testdata/predecessor.txt has its results.
 //
 //	go test ./cmd/internal/predecessor
 package predecessor
@@ -28,8 +28,8 @@ import (
 
 var update = flag.Bool("update", false, "write the record of the predecessor's alerts anew")
 
-// predecessorDriver runs the predecessor in each directory named on standard
-// input, with the clock standing still and a journalctl that reads there.
+// predecessorDriver runs the predecessor in each directory that is named on standard input,
+// with a fixed clock and a journalctl that reads in that directory.
 const predecessorDriver = `
 import datetime, importlib.util, os, sys, time
 spec = importlib.util.spec_from_file_location("predecessor", sys.argv[1])
@@ -49,14 +49,14 @@ for line in sys.stdin:
     old.main(["--index-path", d + "/index.jsonl", "--alerts-path", d + "/old.jsonl", "--log-level", "CRITICAL"])
 `
 
-// figures are what must agree of an alert's detail, for each symptom.
+// figures match the figures in an alert's detail, which must agree, for each symptom.
 var figures = map[string]*regexp.Regexp{
 	"silent":     regexp.MustCompile(`(\d+) min\b`),
 	"fatal-only": regexp.MustCompile(`^(\d+) |(\d+) × 4xx|(\d+) × 5xx`),
 	"unstamped":  regexp.MustCompile(`^(\d+) `),
 }
 
-// readAlerts returns host, symptom, key and figures of each alert in a file.
+// readAlerts returns the host, symptom, key and figures of each alert in a file.
 func readAlerts(t *testing.T, path string) map[string]string {
 	t.Helper()
 	alerts := map[string]string{}
@@ -77,11 +77,11 @@ func readAlerts(t *testing.T, path string) map[string]string {
 	return alerts
 }
 
-// predecessorRecord holds, for each fleet, the number of the predecessor's
-// alerts and their digest, for machines that do not have the predecessor.
+// predecessorRecord has the number and the digest of the predecessor's alerts for each
+// fleet, for machines without the predecessor.
 const predecessorRecord = "testdata/predecessor.txt"
 
-// digest is the line of predecessorRecord for a fleet's alerts.
+// digest returns the line of predecessorRecord for a fleet's alerts.
 func digest(fleet int, alerts map[string]string) string {
 	hash := sha256.New()
 	for _, key := range slices.Sorted(maps.Keys(alerts)) {
@@ -90,10 +90,10 @@ func digest(fleet int, alerts map[string]string) string {
 	return fmt.Sprintf("fleet %d: %d alerts %.6x\n", fleet, len(alerts), hash.Sum(nil))
 }
 
-// TestAlertsEqualThePredecessors makes fleets at random, gives them to the
-// predecessor and to the pass, with real journal files read by the real
-// journalctl, and compares the alerts. Without the predecessor it compares
-// with the record of what that found; -update writes the record anew.
+// TestAlertsEqualThePredecessors makes random fleets, runs the predecessor and the pass on
+// them, and compares the alerts. The real journalctl reads real journal files. Without the
+// predecessor, it compares with the record of the predecessor's alerts. -update renews the
+// record.
 func TestAlertsEqualThePredecessors(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, fleettest.JournalRemote)
@@ -155,9 +155,9 @@ func TestAlertsEqualThePredecessors(t *testing.T) {
 	t.Logf("%d fleets, compared with the predecessor itself: %v, alerts: %v", fleets, present, seen)
 }
 
-// TestForgedLinesAreReadAsThePredecessorDidNot: its patterns match wherever they
-// stand in a line, and clients write paths, queries, agents and, in a traceback,
-// whole request lines. There, parity ends.
+// TestForgedLinesAreReadAsThePredecessorDidNot tests the limit of parity. The predecessor's
+// patterns match anywhere in a line. But clients choose paths, queries, agents and, in a
+// traceback, whole request lines.
 func TestForgedLinesAreReadAsThePredecessorDidNot(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, fleettest.JournalRemote)
@@ -208,8 +208,8 @@ func TestForgedLinesAreReadAsThePredecessorDidNot(t *testing.T) {
 	}
 }
 
-// runPredecessor lets the predecessor write old.jsonl in each fleet's
-// directory. It returns false where there is no predecessor.
+// runPredecessor runs the predecessor, which writes old.jsonl in each fleet's directory. It
+// returns false if there is no predecessor.
 func runPredecessor(t *testing.T, dir string, fleets int, now time.Time) (present bool) {
 	t.Helper()
 	predecessor, err := filepath.Abs("../../../../shared/reference/check_fleet_health.py")
@@ -245,8 +245,8 @@ func runPredecessor(t *testing.T, dir string, fleets int, now time.Time) (presen
 	return true
 }
 
-// randomFleet makes an index and a journal export with faults, and with odd
-// lines that both programs can read.
+// randomFleet returns an index and a journal export with faults, and with unusual lines that
+// both programs can read.
 func randomFleet(r *rand.Rand, now time.Time) (index, journal []byte) {
 	var ix, jr bytes.Buffer
 	type stamped struct {
@@ -293,7 +293,7 @@ func randomFleet(r *rand.Rand, now time.Time) (index, journal []byte) {
 			}
 		}
 	}
-	// journalctl seeks --since by bisection, which wants times that rise.
+	// journalctl finds --since by bisection, which needs increasing times.
 	slices.SortStableFunc(messages, func(a, b stamped) int { return a.at.Compare(b.at) })
 	for n := range messages {
 		at := messages[n].at.UnixMicro()
