@@ -22,8 +22,8 @@ func alertsCommand(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alerts",
 		Short: "show the alerts, oldest first",
-		Long: `Show the alerts, oldest first. With --host, what to do about them follows below the
-table. CSV and JSON always have it.`,
+		Long: `Show the alerts, oldest first. With --host, the suggested fixes follow below the
+table. CSV and JSON always have them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runAlerts(cmd.Context(), &o, e)
@@ -37,13 +37,13 @@ table. CSV and JSON always have it.`,
 func (o *alertsOptions) flags(cmd *cobra.Command, e *Env) {
 	symptoms := detect.Symptoms()
 	o.reading.flags(cmd, "")
-	cmd.Flags().StringVar(&o.only.Host, "host", "", "only alerts of this host, and what to do about them")
+	cmd.Flags().StringVar(&o.only.Host, "host", "", "only alerts of this host, with their suggested fixes")
 	cmd.Flags().StringVar(&o.only.Symptom, "symptom", "", "only alerts of this symptom: "+strings.Join(symptoms[:len(symptoms)-1], ", ")+" or "+symptoms[len(symptoms)-1])
 	cmd.RegisterFlagCompletionFunc("host", o.completeHosts(e))
 	complete(cmd, "symptom", symptoms)
 }
 
-// runAlerts writes the alerts that are asked for.
+// runAlerts prints the alerts that the flags select.
 func runAlerts(ctx context.Context, o *alertsOptions, e *Env) error {
 	symptoms := detect.Symptoms()
 	if o.only.Symptom != "" && !slices.Contains(symptoms, o.only.Symptom) {
@@ -62,9 +62,8 @@ func runAlerts(ctx context.Context, o *alertsOptions, e *Env) error {
 	})
 }
 
-// knownAlertHost returns the stored name of a host that was typed. It refuses one
-// that neither ships nor has an alert: those that were adopted from alerts.jsonl may
-// be of hosts that are gone for long.
+// knownAlertHost returns the stored name of a typed host. A host that has an alert is
+// known even if it never shipped: the alert may be adopted from an old alerts.jsonl.
 func knownAlertHost(tx *store.Tx, typed string) (string, error) {
 	if typed == "" {
 		return "", nil

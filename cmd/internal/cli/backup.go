@@ -16,11 +16,11 @@ func backupCommand(e *Env) *cobra.Command {
 		Use:   "backup FILE",
 		Short: "copy the database to a new FILE, while passes run",
 		Long: `Copy the database to a new FILE, and check the copy. Passes may run meanwhile. Do not
-use cp: its copy may lack what is still in the write-ahead log. Whoever may read the
-database may make a backup.
+use cp: its copy may lack rows that are still in the write-ahead log. Every user who
+may read the database may make a backup.
 
 To restore a backup, stop the timer, put the backup in place of the database, remove
--wal and -shm beside it, and start the timer. The next pass reads what came since.`,
+-wal and -shm beside it, and start the timer. The next pass reads everything newer.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runBackup(cmd.Context(), db, args[0], e)
@@ -30,7 +30,7 @@ To restore a backup, stop the timer, put the backup in place of the database, re
 	return cmd
 }
 
-// runBackup copies the database to a new file.
+// runBackup copies the database to a new file, and prints its size.
 func runBackup(ctx context.Context, db, file string, e *Env) error {
 	if err := refuseRoot(filepath.Dir(file)); err != nil {
 		return err

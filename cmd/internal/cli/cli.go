@@ -1,7 +1,8 @@
-// Package cli is the command line: a file a command, with its options, their flags
-// and what it does. It imports all other rooms, and nothing imports it but main and
-// the tests. The clock, the environment and the arguments enter in process.go; exit
-// codes leave by exit.go; people are spoken to through voice.go, the log is log.go.
+// Package cli is the command line. Each command has a file with its options, their
+// flags and its work; a pass has pass.go and the files whose names begin with it. The
+// package imports all other rooms, and only main and tests import it. process.go has
+// the clock, the environment and the arguments; exit.go the exit codes; voice.go and
+// log.go everything that goes to standard error.
 package cli
 
 import (
@@ -13,15 +14,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// environmentHelp is a template: a command names the variables of its flags, and the
-// program all of them.
+// environmentHelp is a template. The help of a command lists the variables of its own
+// flags; the help of the program lists all of them.
 const environmentHelp = `{{$all := not .HasParent}}{{if or $all (.LocalFlags.Lookup "db")}}
 Environment:
   FLEET_HEALTH_DB   default of --db{{if or $all (.LocalFlags.Lookup "now")}}
   FLEET_HEALTH_NOW  default of --now{{end}}
 {{end}}`
 
-// Run is the whole program: it returns the exit code.
+// Run runs the program with these arguments, and returns its exit code.
 func Run(ctx context.Context, args []string, e *Env) int {
 	e.startLog()
 	root := &cobra.Command{
@@ -30,13 +31,13 @@ func Run(ctx context.Context, args []string, e *Env) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       versionText(e),
-		// They would make two more lines of the one that says what is wrong.
+		// Suggestions would turn one error line into three.
 		DisableSuggestions: true,
 	}
 	root.SetUsageTemplate(root.UsageTemplate() + environmentHelp + exitHelp)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags(), e) }
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; `%s --help` has the flags", err, cmd.CommandPath())}
+		return usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
 	root.SetOut(e.Stdout)
 	root.SetErr(e.Stderr)
@@ -53,7 +54,8 @@ func Run(ctx context.Context, args []string, e *Env) int {
 	return exitCode(err)
 }
 
-// sayUsage makes each command that refuses its arguments say where to look.
+// sayUsage adds the way to the help to the error of each command that refuses its
+// arguments.
 func sayUsage(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		sayUsage(sub)
@@ -61,14 +63,15 @@ func sayUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usageError{fmt.Errorf("%w; `%s --help` tells what it takes", err, cmd.CommandPath())}
+				return usageError{fmt.Errorf("%w; `%s --help` lists its arguments", err, cmd.CommandPath())}
 			}
 			return nil
 		}
 	}
 }
 
-// unknownCommand tells what is wrong with a command line that names none.
+// unknownCommand returns the error of a command line that names no command; nil if it
+// names one.
 func unknownCommand(root *cobra.Command, args []string) error {
 	_, rest, err := root.Find(args)
 	if err == nil {
@@ -83,11 +86,11 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	if at := slices.IndexFunc(rest, func(arg string) bool { return !strings.HasPrefix(arg, "-") }); at >= 0 {
 		near = nearest(rest[at], names, 2)
 	}
-	return usageError{fmt.Errorf("%w%s; `%s --help` has them all", err, didYouMean(near), root.Name())}
+	return usageError{fmt.Errorf("%w%s; `%s --help` lists all commands", err, didYouMean(near), root.Name())}
 }
 
-// refuseUnknownTopics makes cobra's own commands fail on a name that they do not
-// know; by themselves they print their help then, and exit with 0.
+// refuseUnknownTopics makes cobra's own commands fail on an unknown name. By default
+// they print their help and exit with 0.
 func refuseUnknownTopics(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -105,7 +108,7 @@ func refuseUnknownTopics(root *cobra.Command) {
 	}
 }
 
-// noArgs is cobra.NoArgs, whose error is one of usage.
+// noArgs is cobra.NoArgs with an error of usage.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(cmd, args); err != nil {
 		return usageError{err}

@@ -9,9 +9,9 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// judgeClock holds back the detectors of a source that cannot trust the clock,
-// and lets the others forget the facts that an earlier, wrong clock let pass. A
-// time that was asked for with --now is right, unless it is absurd.
+// judgeClock holds back the detectors of each source whose facts contradict the clock.
+// The other sources forget the facts ahead of the clock that a pass with a wrong clock
+// took. A time from --now is right, unless it is before detect.EarliestClock.
 func (p *pass) judgeClock(tx *store.Tx) error {
 	now := p.o.now
 	if p.o.nowGiven && now >= detect.EarliestClock {
@@ -55,6 +55,7 @@ func (p *pass) judgeClock(tx *store.Tx) error {
 	return nil
 }
 
+// sayHeldBack warns that the clock holds back detectors.
 func (p *pass) sayHeldBack(newest int64) {
 	which := "the detectors are"
 	if len(p.heldBack) == 1 && !p.read.Journal.Off {
@@ -64,9 +65,9 @@ func (p *pass) sayHeldBack(newest int64) {
 		isotime.Format(p.o.now), isotime.Format(newest), which))
 }
 
-// readSource is what the detectors may make of a source that was read as far as
-// result says. The first reading of a journal goes boot by boot, not in the order
-// of time: before its end there is no time up to which all was read.
+// readSource returns how far the detectors may trust a source that was read. The first
+// reading of a journal goes boot by boot, not in the order of time. So until it ends,
+// there is no time up to which everything is read.
 func readSource(result ingest.Result) detect.Source {
 	if result.Capped && result.ReadTo == 0 {
 		return detect.Source{Held: "the source holds more than one pass reads, and was not read in the order of time"}

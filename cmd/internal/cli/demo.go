@@ -17,14 +17,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// demoNow is the time as of which the demo's fleet is looked at.
+// demoNow is the time at which the demo's pass runs.
 var demoNow = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 func demoCommand(e *Env) *cobra.Command {
 	var seed uint64
 	cmd := &cobra.Command{
 		Use:   "demo [DIR]",
-		Short: "make a small fleet with faults in DIR, run a pass on it, show what it finds",
+		Short: "make a small fleet with faults in DIR, run a pass on it, and show its findings",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDemo(cmd.Context(), args, seed, e)
@@ -60,7 +60,7 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 	return err
 }
 
-// tryNext needs the directory and the time of the demo.
+// tryNext is a format: its values are the directory and the time of the demo.
 const tryNext = `
 Try next:
   cis490-fleet-health report --db %[1]s/fleet.db --now %[2]s
@@ -108,15 +108,15 @@ func showDemo(ctx context.Context, o *passOptions, e *Env) error {
 	})
 }
 
-// demoHost is how a host of the demo behaves: minutes before the end, negative
-// is the past.
+// demoHost is a host of the demo. Its times are minutes from demoNow, so those before
+// it are negative; 0 means never.
 type demoHost struct {
 	name               string
-	silentFrom, backAt int   // between these it sends nothing
-	failFrom           int   // from then on its PUTs get the codes below
+	silentFrom, backAt int   // it sends nothing between these times
+	failFrom           int   // its PUTs get the codes from then on
 	codes              []int // in turn
 	unstamped          bool  // the codes are 400s for a missing header
-	updateAt           int   // from then on it ships from another code commit
+	updateAt           int   // it ships from another code commit from then on
 }
 
 var demoFleet = []demoHost{

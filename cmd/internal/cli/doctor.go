@@ -16,24 +16,24 @@ import (
 
 type doctorOptions struct {
 	reading
-	typed passOptions // files and a unit, in the place of the service's
+	typed passOptions // files and a unit that replace the service's; empty fields do not
 }
 
 func doctorCommand(e *Env) *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "say what is wrong with this installation, and what to type",
-		Long: `Check each part of this installation, and say what is wrong and what to type. The
-parts are the units, the flags in ` + deploy.DefaultsFile + `, the user and
+		Short: "say what is wrong with this installation, and how to mend it",
+		Long: `Check each part of this installation. For each problem, say what to type. The parts
+are the units, the flags in ` + deploy.DefaultsFile + `, the user and
 its groups, the clock, the index, the journal, the state directory, the whole
 database, passes, alerts and the disk. It changes nothing.
 
-Run it as root. It first checks what only root may see, and then goes on as the
-service user, whose permissions count. It checks the files that the service's flags
-name, unless you name others here.
+Run it as root. It first checks what only root may see, and then becomes the service
+user, because that user's permissions count. It checks the files that the service's
+flags name, unless you name others here.
 
-Exit code 1 means that it found a problem.`,
+Exit code 1 means that doctor found a problem.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDoctor(cmd.Context(), &o, e)
@@ -54,7 +54,7 @@ func (o *doctorOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.typed.unit, "journal-unit", "", "the receiver's systemd unit (default that of the service)")
 }
 
-// runDoctor looks at the installation, and writes what it finds.
+// runDoctor checks the installation, and prints the checks.
 func runDoctor(ctx context.Context, o *doctorOptions, e *Env) error {
 	style, w, err := o.asked(e)
 	if err != nil {
@@ -69,7 +69,7 @@ func runDoctor(ctx context.Context, o *doctorOptions, e *Env) error {
 	return err
 }
 
-// doctor collects what it finds.
+// doctor collects the checks of an installation.
 type doctor struct {
 	e         *Env
 	now       int64 // microseconds
@@ -77,13 +77,12 @@ type doctor struct {
 	service   deploy.Unit // nil without systemd
 	user      *user.User  // of the service; nil if there is none
 	groups    []int       // of the service
-	foreign   bool        // this is not the service's user, and may have other permissions
+	foreign   bool        // doctor runs as another user than the service, who may have other permissions
 	installed bool
 	checks    []report.Check
 }
 
-// found notes a check. do is what to type; a state but ok without it has no way
-// out but what seen says.
+// found adds a check. do is the command that mends it, "" if there is none.
 func (d *doctor) found(name, state, do, format string, args ...any) {
 	d.checks = append(d.checks, report.Check{Name: name, State: state, Seen: fmt.Sprintf(format, args...), Do: do})
 }
@@ -96,7 +95,7 @@ func (d *doctor) problem(name, do, format string, args ...any) {
 	d.found(name, report.CheckProblem, do, format, args...)
 }
 
-// examine looks at one thing after the other, what others rest upon first.
+// examine makes all checks in an order in which later ones rest on earlier ones.
 func (d *doctor) examine(ctx context.Context, typed passOptions) {
 	d.ok("program", "%s, SQLite %s", cmp.Or(versionText(d.e), "without a version"), store.SQLiteVersion)
 	d.systemd(ctx)
@@ -120,7 +119,7 @@ func (d *doctor) examine(ctx context.Context, typed passOptions) {
 	}
 }
 
-// flags are those that the service gives the pass.
+// flags checks the flags that the service gives the pass.
 func (d *doctor) flags() {
 	given, err := d.o.readDefaults()
 	if err == nil {
@@ -134,7 +133,7 @@ func (d *doctor) flags() {
 	}
 }
 
-// sudo is how a command is typed that must run as the service's user.
+// sudo returns a command with the words before it that run it as the service's user.
 func (d *doctor) sudo(command string) string {
 	if d.user == nil {
 		return command
@@ -142,7 +141,7 @@ func (d *doctor) sudo(command string) string {
 	return "sudo -u " + d.user.Username + " " + command
 }
 
-// withPaths is a command of this program on the same files.
+// withPaths returns a command of this program, on the files that doctor checks.
 func (d *doctor) withPaths(command string, flags ...string) string {
 	text := "cis490-fleet-health " + command
 	for _, f := range flags {

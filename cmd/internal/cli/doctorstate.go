@@ -23,7 +23,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// foreignUser notes that a check says nothing about the service.
+// foreignUser adds a check whose state is unknown: another user's permissions say
+// nothing about the service.
 func (d *doctor) foreignUser(name string) {
 	d.found(name, report.CheckUnknown, "sudo cis490-fleet-health doctor", "what %s may do only root can find out", d.user.Username)
 }
@@ -44,7 +45,7 @@ func (d *doctor) index() {
 	}
 }
 
-// changed tells when a file was written to last.
+// changed returns a clause that says how long ago a file was last written to.
 func (d *doctor) changed(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -81,8 +82,8 @@ func (d *doctor) whom() string {
 	return d.user.Username
 }
 
-// state looks at the directory of the database, and whose its files are. there is
-// false if nothing in it can be looked at.
+// state checks the directory of the database, and the owners of its files. there is
+// false if nothing in the directory can be checked.
 func (d *doctor) state() (there bool) {
 	dir := filepath.Dir(d.o.db)
 	info, err := os.Stat(dir)
@@ -93,7 +94,7 @@ func (d *doctor) state() (there bool) {
 		d.problem("state", "sudo systemd-tmpfiles --create cis490-fleet-health.conf", "%s", err)
 		return false
 	case !info.IsDir():
-		d.problem("state", "", "%s is no directory", dir)
+		d.problem("state", "", "%s is not a directory", dir)
 		return false
 	}
 	owner := uint32(os.Geteuid())
@@ -144,8 +145,8 @@ func (d *doctor) shutOut(dir string) bool {
 	return true
 }
 
-// readers returns the group that may read a path: that of the package, if the path
-// cannot be looked at, and "" if only its owner or root's group may.
+// readers returns the group that may read a path: the service's if nothing is known of
+// the path, "" if only its owner or root's group may read it.
 func readers(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -158,8 +159,8 @@ func readers(path string) string {
 	return group
 }
 
-// Free space, in bytes, below which passes fail soon, and with which they fail:
-// one writes less than 1 MiB, but more in a backlog.
+// Free space in bytes: below littleSpace passes will fail soon, below noSpace they
+// fail. A pass writes less than 1 MiB, but more if it has a backlog.
 const (
 	littleSpace = 64 << 20
 	noSpace     = 4 << 20
@@ -189,7 +190,7 @@ func (d *doctor) disk() {
 	}
 }
 
-// database reads all of it, and asks it how passes go.
+// database checks every page of the database, and then its content.
 func (d *doctor) database(ctx context.Context) {
 	s, err := store.OpenReadOnly(ctx, d.o.db)
 	if err == nil {
@@ -213,7 +214,8 @@ func (d *doctor) database(ctx context.Context) {
 	}
 }
 
-// heldBack says which symptoms nobody judges, and whether the clock is why.
+// heldBack adds a check for each detector that is held back, and for the clock if it is
+// the reason.
 func (d *doctor) heldBack(tx *store.Tx) error {
 	index, journal, err := tx.Stamps(d.now)
 	if err != nil {
@@ -239,7 +241,7 @@ func (d *doctor) heldBack(tx *store.Tx) error {
 	return err
 }
 
-// content asks a database that is sound.
+// content checks a sound database: how passes go, and whether alerts are exported.
 func (d *doctor) content(tx *store.Tx) error {
 	status, err := tx.Status()
 	if err != nil {
@@ -267,7 +269,7 @@ func (d *doctor) content(tx *store.Tx) error {
 	case status.NotExported > 0:
 		d.problem("alerts", d.withPaths("alerts export", "db", "alerts-path"), "%d of %d are not in %s", status.NotExported, status.Alerts, d.o.alerts)
 	case status.Alerts > 0 && errors.Is(err, fs.ErrNotExist):
-		d.found("alerts", report.CheckWarning, d.withPaths("alerts export --rebuild", "db", "alerts-path"), "%s is not there: if it was not rotated away, the %d alerts in it are to be written anew", d.o.alerts, status.Alerts)
+		d.found("alerts", report.CheckWarning, d.withPaths("alerts export --rebuild", "db", "alerts-path"), "%s is not there: unless it was rotated away, write the %d alerts to it again", d.o.alerts, status.Alerts)
 	default:
 		d.ok("alerts", "all have been written to %s", d.o.alerts)
 	}

@@ -20,13 +20,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// oldestSystemd is the version that the journal is read from in tests.
+// oldestSystemd is the oldest version whose journal the tests read.
 const oldestSystemd = 252
 
-// readLog is typed to see what the last passes have said.
+// readLog shows the log of the last passes.
 const readLog = "journalctl -u cis490-fleet-health -n 30"
 
-// systemd asks for its version, and for the service.
+// systemd checks its version, and asks for the state of the service.
 func (d *doctor) systemd(ctx context.Context) {
 	out, err := exec.CommandContext(ctx, "journalctl", "--version").Output()
 	version := ""
@@ -57,7 +57,7 @@ func (d *doctor) systemd(ctx context.Context) {
 	}
 }
 
-// units looks at the service and its timer.
+// units checks the service and its timer.
 func (d *doctor) units(ctx context.Context) {
 	switch s := d.service; {
 	case s["LoadState"] != "loaded":
@@ -90,7 +90,7 @@ func (d *doctor) units(ctx context.Context) {
 	}
 }
 
-// account looks at the user of the service and its groups.
+// account checks the user of the service and its groups.
 func (d *doctor) account() {
 	const mend = "sudo systemd-sysusers cis490-fleet-health.conf"
 	name := cmp.Or(d.service["User"], "root")
@@ -108,7 +108,7 @@ func (d *doctor) account() {
 	for _, name := range strings.Fields(d.service["SupplementaryGroups"]) {
 		g, err := user.LookupGroup(name)
 		if err != nil {
-			d.problem("groups", mend, "there is no group %s, which the service is to be in", name)
+			d.problem("groups", mend, "there is no group %s, but the service must be in it", name)
 			return
 		}
 		ids = append(ids, g.Gid)
@@ -125,8 +125,7 @@ func (d *doctor) account() {
 	d.ok("user", "%s, in the groups %s", d.user.Username, strings.Join(names, " "))
 }
 
-// become goes on as the user of the service. Who is neither root nor that user
-// goes on as who they are.
+// become makes root the user of the service. Other users stay who they are.
 func (d *doctor) become() {
 	if d.user == nil {
 		return
@@ -144,7 +143,7 @@ func (d *doctor) become() {
 	d.foreign = os.Geteuid() != uid
 }
 
-// receiver looks at the unit whose journal is read.
+// receiver checks the unit whose journal is read.
 func (d *doctor) receiver(ctx context.Context) {
 	if d.service == nil || d.o.journal == "none" {
 		return
@@ -162,7 +161,7 @@ func (d *doctor) receiver(ctx context.Context) {
 	}
 }
 
-// clock asks the kernel whether something keeps its clock right.
+// clock asks the kernel whether its clock is synchronised.
 func (d *doctor) clock() {
 	state, err := unix.Adjtimex(&unix.Timex{})
 	switch {

@@ -23,10 +23,10 @@ Exit codes:
   2  bad flags, or an input that cannot be read; a pass does the rest of its work
 `
 
-// errUsage: the command line is wrong.
+// errUsage means that the command line is wrong.
 var errUsage = errors.New("bad usage")
 
-// What has been said already; only the exit code is left.
+// Errors that are already logged. They only set the exit code.
 var (
 	errUnread = errors.New("a source could not be read") // exit 2
 	errSaid   = errors.New("something is wrong")         // exit 1
@@ -43,7 +43,8 @@ func exitCode(err error) int {
 	return ExitFailed
 }
 
-// isUsage reports whether an error is about what was typed, or about a file that was named.
+// isUsage reports whether an error is about the command line, or about a file that it
+// names.
 func isUsage(err error) bool {
 	for _, fault := range []error{errUsage, store.ErrNewer, store.ErrPath, store.ErrTarget, sandbox.ErrQuery, ingest.ErrUnread,
 		report.ErrAlertsPath, report.ErrUnknownHost, report.ErrPruned, report.ErrBuckets} {
@@ -54,7 +55,7 @@ func isUsage(err error) bool {
 	return false
 }
 
-// usageError makes an error of cobra's an errUsage, and leaves its text as it is.
+// usageError makes an error of cobra's an errUsage, with the same text.
 type usageError struct{ error }
 
 func (u usageError) Unwrap() []error { return []error{u.error, errUsage} }

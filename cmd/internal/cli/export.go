@@ -38,10 +38,10 @@ for it to end.`,
 func (o *exportOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.db, "db", defaultDB, "the database")
 	f.StringVar(&o.alerts, "alerts-path", defaultAlerts, "the file that alerts are appended to")
-	f.BoolVar(&o.rebuild, "rebuild", false, "write the whole file anew from the database")
+	f.BoolVar(&o.rebuild, "rebuild", false, "write the whole file again from the database")
 }
 
-// runExport brings alerts.jsonl up to date, under the lock of the pass.
+// runExport brings alerts.jsonl up to date under the lock of the pass.
 func runExport(ctx context.Context, o *exportOptions, e *Env) error {
 	path := o.alerts
 	if dir := filepath.Dir(path); !isDirectory(dir) {
@@ -73,16 +73,16 @@ func runExport(ctx context.Context, o *exportOptions, e *Env) error {
 			_, err = io.WriteString(e.Stdout, fmt.Sprintf("%d alert(s) written to %s\n", n, cell(path)))
 		}
 		if err == nil && kept != "" {
-			e.log.Warn(fmt.Sprintf("%s had lines that are no alerts of the database: it is kept as %s", cell(path), cell(kept)))
+			e.log.Warn(fmt.Sprintf("%s had lines that are not alerts of the database: it is kept as %s", cell(path), cell(kept)))
 		}
 		if err == nil && sizeOf(path) < 0 {
-			e.log.Warn(fmt.Sprintf("%s is not there: if it was not rotated away, --rebuild writes all alerts of the database to it", cell(path)))
+			e.log.Warn(fmt.Sprintf("%s is not there: unless it was rotated away, write all alerts of the database to it with --rebuild", cell(path)))
 		}
 		return err
 	})
 }
 
-// sayIgnored says that a file has lines that could have stopped alerts.
+// sayIgnored warns of lines that would have kept later alerts from firing.
 func sayIgnored(log *slog.Logger, found report.Reconciled, path string) {
 	if found.Ignored > 0 {
 		log.Warn(fmt.Sprintf("ignored %d alert(s) in %s: each has the dedup_key of another alert, or an hour that has not begun", found.Ignored, path))

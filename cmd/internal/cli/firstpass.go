@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// beforeFirstPass adds to an error that the database is not there because no pass has
+// beforeFirstPass adds to an error the reason why a database is missing: no pass has
 // run on it yet.
 func beforeFirstPass(ctx context.Context, db string, err error) error {
 	if !errors.Is(err, store.ErrPath) || !isDirectory(filepath.Dir(db)) {
@@ -26,8 +26,8 @@ func beforeFirstPass(ctx context.Context, db string, err error) error {
 	return fmt.Errorf("%w; %s", err, noPassYet(ctx, db))
 }
 
-// noPassYet says when the first pass on a database runs. The timer counts only for the
-// database of the service.
+// noPassYet returns a sentence that says when the first pass on a database runs. The
+// timer counts only for the database of the service.
 func noPassYet(ctx context.Context, db string) string {
 	var timer deploy.Unit
 	var service passOptions
@@ -52,8 +52,7 @@ func firstPass(timer deploy.Unit, db string) string {
 	return "run one with `cis490-fleet-health pass --db " + shellword.Quote(db) + "`"
 }
 
-// readDefaults sets the options to those of the service, and returns the flags that
-// make them so.
+// readDefaults sets the options to those of the service, and returns its flags.
 func (o *passOptions) readDefaults() (given []string, err error) {
 	f := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.flags(f)
@@ -61,7 +60,7 @@ func (o *passOptions) readDefaults() (given []string, err error) {
 		err = f.Parse(given)
 	}
 	if err == nil && f.NArg() > 0 {
-		err = fmt.Errorf("%q is no flag", f.Arg(0))
+		err = fmt.Errorf("%q is not a flag", f.Arg(0))
 	}
 	return given, err
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// maxFloods is how many hosts the line about floods names.
+// maxFloods is the number of hosts that the line about floods names.
 const maxFloods = 5
 
-// sayFloods warns of hosts whose PUTs or rejections were over quota, in one line:
-// once for each host and hour.
+// sayFloods warns in one line of the hosts whose PUTs or rejections were over quota, but
+// only once for each host and hour.
 func sayFloods(log *slog.Logger, floods []store.Flood) {
 	type hostHour struct {
 		host string

@@ -99,8 +99,8 @@ func (l *passLock) wait(ctx context.Context, e *Env) error {
 	return nil
 }
 
-// openLock opens or makes a lock file. Another user's is fs.ErrPermission. The mode
-// is changed by descriptor: older versions let the group read the file.
+// openLock opens or makes a lock file. It returns fs.ErrPermission for another user's
+// file. It takes the group's permission away, which older versions gave.
 func openLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	for _, odd := range []error{unix.ELOOP, unix.EISDIR, unix.ENXIO, unix.ENODEV} {
@@ -132,8 +132,8 @@ func notALock(path string) error {
 	return fmt.Errorf("%w: the lock file %s is not a regular file; type `sudo rm -r %s`", errUsage, path, shellword.Quote(path))
 }
 
-// Close gives the lock back, if this process holds it. Closing alone would leave it to
-// a child that is just being started.
+// Close gives the lock back, if this process holds it. Closing the file is not enough: a
+// child that is just being started has a copy of it.
 func (l *passLock) Close() error {
 	if l.held {
 		unix.Flock(int(l.Fd()), unix.LOCK_UN)
@@ -141,8 +141,8 @@ func (l *passLock) Close() error {
 	return l.File.Close()
 }
 
-// underLock runs fn on a database that is there, opened for writing, while no
-// pass runs.
+// underLock opens an existing database for writing, and runs fn on it while no pass
+// runs.
 func underLock(ctx context.Context, e *Env, db string, fn func(*store.Store) error) error {
 	if _, err := os.Stat(db); err != nil {
 		return fmt.Errorf("%w: %w", store.ErrPath, err)
@@ -171,7 +171,7 @@ func underLock(ctx context.Context, e *Env, db string, fn func(*store.Store) err
 	return err
 }
 
-// sayMigrated tells which schema an older database has got, and where its copy is.
+// sayMigrated says what opening did to a database: restored its mark, or migrated it.
 func sayMigrated(log *slog.Logger, s *store.Store) {
 	m := s.Migrated()
 	if m.Restored {

@@ -16,7 +16,7 @@ import (
 )
 
 // holder names the process that holds the lock. The kernel lists locks by device and
-// inode, but not in the sandbox of the service.
+// inode, but the sandbox of the service hides the list.
 func (l *passLock) holder() string {
 	const unknown = "another process (`sudo lslocks` has its name)"
 	info, err := l.Stat()
@@ -26,7 +26,7 @@ func (l *passLock) holder() string {
 	stat := info.Sys().(*syscall.Stat_t)
 	file := fmt.Sprintf("%02x:%02x:%d", unix.Major(stat.Dev), unix.Minor(stat.Dev), stat.Ino)
 	pid := ""
-	// The list is read in pieces. A line is left out if others end between two of them.
+	// The list is read in pieces, and can lack a line if another lock ends meanwhile.
 	for try := 0; try < 5 && pid == ""; try++ {
 		locks, err := os.ReadFile("/proc/locks")
 		if err != nil {
@@ -44,8 +44,8 @@ func (l *passLock) holder() string {
 	return fmt.Sprintf("process %s (%s)", pid, cell(strings.TrimSuffix(string(name), "\n")))
 }
 
-// lockedBy finds in the lines of /proc/locks the process that holds a flock on a
-// file, "" if there is none. Those that wait for one have an arrow.
+// lockedBy returns the process that holds a flock on a file by the lines of /proc/locks;
+// "" if there is none. The lines of processes that wait have an arrow as second word.
 func lockedBy(locks, file string) (pid string) {
 	for line := range strings.Lines(locks) {
 		f := strings.Fields(line)
@@ -59,15 +59,15 @@ func lockedBy(locks, file string) (pid string) {
 	return ""
 }
 
-// yield leaves the work to the process that holds the lock, as long as that works:
-// it fails if that process has stored nothing for too long.
+// yield leaves the work to the process that holds the lock. It fails if that process has
+// stored nothing for report.Stale.
 func (o *passOptions) yield(ctx context.Context, e *Env, lock *passLock) error {
 	if o.rebuild {
 		return fmt.Errorf("%s is locked by %s: nothing was moved; run rebuild again when it has ended", o.db, lock.holder())
 	}
 	last := o.lastSign(ctx, e.Now())
 	if o.now-last >= report.Stale {
-		// It may have taken the lock at this moment, and not set the time yet.
+		// It may just have taken the lock, and not yet set the time of the file.
 		time.Sleep(100 * time.Millisecond)
 		last = o.lastSign(ctx, e.Now())
 	}
@@ -80,13 +80,13 @@ func (o *passOptions) yield(ctx context.Context, e *Env, lock *passLock) error {
 	return nil
 }
 
-// lastSign is when a pass last took the lock or wrote to the database, in
-// microseconds on the clock of --now; now if the files do not tell. Readers change
-// none of these times, and a pass that works through a backlog does all the while.
+// lastSign returns when a pass last took the lock or wrote to the database, in
+// microseconds on the clock of --now; now if the files do not say. Readers change none
+// of these times. A pass that reads a backlog changes them again and again.
 func (o *passOptions) lastSign(ctx context.Context, clock time.Time) int64 {
 	var last time.Time
 	for _, suffix := range []string{"", "-wal", ".lock"} {
-		// After the clock went back, older times are to come: they say nothing.
+		// A time in the future is from before the clock went back, and says nothing.
 		if info, err := os.Stat(o.db + suffix); err == nil && info.ModTime().After(last) && info.ModTime().Before(clock.Add(time.Minute)) {
 			last = info.ModTime()
 		}

@@ -43,7 +43,7 @@ func (e *Env) startLog() {
 	e.log = slog.New(&lineHandler{e: e, journal: toJournal(e), terminal: isTerminal(e.Stderr)})
 }
 
-// toJournal reports whether stderr is the stream that JOURNAL_STREAM names.
+// toJournal reports whether standard error is the stream that JOURNAL_STREAM names.
 func toJournal(e *Env) bool {
 	f, ok := e.Stderr.(*os.File)
 	if !ok {
@@ -61,10 +61,10 @@ func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= h.e.level.Level()
 }
 
-// WithAttrs returns h: a message says in words all there is to say.
+// WithAttrs returns h: messages have no attributes.
 func (h *lineHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
 
-// WithGroup returns h, as WithAttrs does.
+// WithGroup returns h: messages have no groups.
 func (h *lineHandler) WithGroup(string) slog.Handler { return h }
 
 // Handle escapes the message: a line break would let a host's name begin a line with

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// manCommand writes the manual for those who build a package.
+// manCommand writes the manual. It is for building a package.
 func manCommand(e *Env) *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIR",
@@ -20,16 +20,16 @@ func manCommand(e *Env) *cobra.Command {
 				return err
 			}
 			root := cmd.Root()
-			root.DisableAutoGenTag = true // it tells the day
+			root.DisableAutoGenTag = true // it has the date of the build
 			addExitCodes(root)
-			// The date of the header is that of SOURCE_DATE_EPOCH, if it is set.
+			// The header has the date of SOURCE_DATE_EPOCH, if that is set.
 			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "cis490-fleet-health " + versionText(e)}, args[0])
 		},
 	}
 }
 
-// addExitCodes puts at the end of each command's text what its help ends with:
-// four blanks make it stay as it is in markdown.
+// addExitCodes puts the exit codes at the end of each command's text, as in its help.
+// Four blanks keep the lines as they are in markdown.
 func addExitCodes(cmd *cobra.Command) {
 	title, codes, _ := strings.Cut(strings.Trim(exitHelp, "\n"), "\n")
 	cmd.Long = cmp.Or(cmd.Long, cmd.Short) + "\n\n" + title + "\n\n    " + strings.ReplaceAll(codes, "\n", "\n    ")

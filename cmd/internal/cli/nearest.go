@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// nearest returns the names that are most like a word, the nearest first.
+// nearest returns at most so many names that resemble a word, the nearest first.
 func nearest(word string, among []string, most int) []string {
 	type scored struct {
 		name     string
@@ -32,8 +32,8 @@ func nearest(word string, among []string, most int) []string {
 	return names
 }
 
-// distance is how many letters have to be put in, left out or changed to make
-// one word of another (Levenshtein's).
+// distance returns how many letters must be added, removed or changed to turn one word
+// into another (Levenshtein).
 func distance(a, b string) int {
 	from, to := []rune(a), []rune(b)
 	row := make([]int, len(to)+1)
@@ -55,7 +55,7 @@ func distance(a, b string) int {
 	return row[len(to)]
 }
 
-// didYouMean ends a message about an unknown name.
+// didYouMean returns the end of a message about an unknown name.
 func didYouMean(names []string) string {
 	if len(names) == 0 {
 		return ""

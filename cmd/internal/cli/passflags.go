@@ -25,7 +25,7 @@ type passOptions struct {
 	nowText, logLevel        string
 	retentionDays            int
 	maxSizeText              string
-	maxSize                  int64 // bytes of the database, 0 for no limit
+	maxSize                  int64 // of the database in bytes, 0 for no limit
 	rebuild                  bool
 	now                      int64
 	nowGiven                 bool
@@ -43,8 +43,8 @@ func rebuildCommand(e *Env) *cobra.Command {
 	return passLike(e, &cobra.Command{
 		Use:   "rebuild",
 		Short: "move the database aside, and make a new one from the index, the journal and alerts.jsonl",
-		Long: `Move the database aside, with its -wal and -shm, and run a pass into a new one.
-Nothing is deleted.
+		Long: `Move the database aside, with its -wal and -shm, and run a pass on a new one. Nothing
+is deleted.
 
 The pass reads the whole index, its rotated files (index.jsonl.1, index.jsonl.2.gz, …)
 and the journal as far back as it goes. It adopts the alerts in alerts.jsonl and
@@ -54,7 +54,7 @@ If a pass is running, rebuild waits up to a minute for it to end.`,
 	}, true)
 }
 
-// passLike gives a command the flags of the pass, and its work.
+// passLike makes a command run a pass, with the flags of one.
 func passLike(e *Env, cmd *cobra.Command, rebuild bool) *cobra.Command {
 	o := passOptions{rebuild: rebuild}
 	cmd.Args = cobra.NoArgs
@@ -85,7 +85,7 @@ func (o *passOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.export, "journal-export", "", "a `FILE` made by journalctl -o export, to read instead; - is standard input")
 	f.StringVar(&o.journal, "journal", "system", "the `KIND` of journal: system, or none to read no journal")
 	f.DurationVar(&o.journalTimeout, "journal-timeout", 30*time.Second, "time without output after which journalctl is killed")
-	f.IntVar(&o.lookbackHours, "lookback-hours", 24, "hours without a ship after which a host is gone: no longer expected")
+	f.IntVar(&o.lookbackHours, "lookback-hours", 24, "hours without a ship after which a host is gone, and no longer expected")
 	f.IntVar(&o.silentMin, "silent-threshold-min", 30, "minutes without a ship after which a host is silent")
 	f.IntVar(&o.recentMin, "recent-window-min", 30, "minutes of PUTs that fatal-only and unstamped look at")
 	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "fraction of PUTs (0 to 1) that must fail for fatal-only")
@@ -96,7 +96,7 @@ func (o *passOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe messages to log: error, warning, info or debug")
 }
 
-// check turns what was typed into values, or says what is wrong with it.
+// check parses the flags, and refuses those that are wrong.
 func (o *passOptions) check(e *Env) error {
 	now, err := parseNow(o.nowText, e)
 	if err != nil {
@@ -140,7 +140,7 @@ func (o *passOptions) check(e *Env) error {
 	return err
 }
 
-// parseLevel reads --log-level.
+// parseLevel parses --log-level.
 func parseLevel(text string) (slog.Level, error) {
 	level, ok := levels[strings.ToLower(text)]
 	if !ok {
@@ -149,8 +149,8 @@ func parseLevel(text string) (slog.Level, error) {
 	return level, nil
 }
 
-// checkPaths refuses a path that is missing, and one that is given twice: an
-// alert appended to the index would be read as an episode.
+// checkPaths refuses an empty path, and a file that two flags name: an alert appended to
+// the index would be read as an episode.
 func (o *passOptions) checkPaths() error {
 	flags := map[string]string{}
 	if db, err := filepath.Abs(o.db); err == nil {
@@ -188,8 +188,8 @@ func (o *passOptions) checkPaths() error {
 	return nil
 }
 
-// fromEnvironment sets --db and --now, where they are not given, from
-// FLEET_HEALTH_DB and FLEET_HEALTH_NOW.
+// fromEnvironment sets --db and --now from FLEET_HEALTH_DB and FLEET_HEALTH_NOW, unless
+// they were typed.
 func fromEnvironment(flags *pflag.FlagSet, e *Env) error {
 	for name, variable := range map[string]string{"db": "FLEET_HEALTH_DB", "now": "FLEET_HEALTH_NOW"} {
 		flag, value := flags.Lookup(name), e.Getenv(variable)
@@ -208,7 +208,7 @@ func fromEnvironment(flags *pflag.FlagSet, e *Env) error {
 	return nil
 }
 
-// parseNow reads --now; without it, it is the clock's time.
+// parseNow parses --now to microseconds. Without it, now is the clock's time.
 func parseNow(text string, e *Env) (int64, error) {
 	if text == "" {
 		return e.Now().UnixMicro(), nil

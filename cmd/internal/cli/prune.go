@@ -14,16 +14,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// youngest is how old rows are at least that may be pruned by hand, in
-// microseconds: the detectors and the report look at those of a day, and a
-// journal whose cursor is lost is read again from a day before.
+// youngest is the least age of rows that may be pruned by hand, in microseconds. The
+// detectors and the report need the rows of a day, and a journal whose cursor is lost
+// is read again from a day before.
 const youngest = 24 * store.Hour
 
 type pruneOptions struct {
 	db, beforeText, logLevel string
 	dryRun                   bool
 	before                   int64 // microseconds, on the hour
-	ago                      int64 // --before as a length of time in microseconds, 0 for a date
+	ago                      int64 // --before if it is a length of time, in microseconds; 0 if it is a date
 	level                    slog.Level
 }
 
@@ -32,8 +32,8 @@ func pruneCommand(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune --before TIME",
 		Short: "delete old ships, PUTs and rejections, but keep their hourly counts",
-		Long: `Delete the rows from before TIME, rounded down to the hour, and give the space back
-to the disk. These rows go: ships, PUTs, rejections, gaps, quarantined lines, names
+		Long: `Delete the rows older than TIME, rounded down to the hour, and give the space back to
+the disk. These rows go: ships, PUTs, rejections, gaps, quarantined lines, names
 that never shipped, and passes without an alert. These stay: the hourly counts (the
 view host_hourly), the hosts that have shipped, and the alerts.
 
@@ -64,7 +64,7 @@ func (o *pruneOptions) check(e *Env) (err error) {
 		return err
 	}
 	if o.beforeText == "" {
-		return fmt.Errorf("%w: --before is missing: what is older than that is deleted, say 90d", errUsage)
+		return fmt.Errorf("%w: --before is missing: name the time before which rows are deleted, say 90d", errUsage)
 	}
 	now := e.Now()
 	before, err := parseTime(o.beforeText, now, time.UTC)
@@ -84,9 +84,9 @@ func (o *pruneOptions) check(e *Env) (err error) {
 	return nil
 }
 
-// count lets a length of time count from the newest fact, if that is older than
-// the clock, as in a pass: a clock that is ahead by a year makes nothing old. A
-// date must be a day before that, too.
+// count makes a length of time count from the newest fact, if that is older than the
+// clock: a clock that is a year ahead must not make everything old. A pass does the
+// same. A date must be a day before the newest fact.
 func (o *pruneOptions) count(e *Env, tx *store.Tx) error {
 	newest, err := tx.NewestFact()
 	if err != nil || newest >= e.Now().UnixMicro() {
@@ -108,7 +108,7 @@ func (o *pruneOptions) count(e *Env, tx *store.Tx) error {
 
 func onTheHour(at int64) int64 { return max(0, at-at%store.Hour) }
 
-// dryPrune says what runPrune would delete. It needs no lock, and writes nothing.
+// dryPrune prints what runPrune would delete. It needs no lock, and writes nothing.
 func dryPrune(ctx context.Context, o *pruneOptions, e *Env) error {
 	s, err := store.OpenReadOnly(ctx, o.db)
 	if err != nil {
@@ -156,7 +156,7 @@ func runPrune(ctx context.Context, o *pruneOptions, e *Env) error {
 		return err
 	}
 	if ctx.Err() != nil {
-		e.log.Info("stopped by a signal; what is gone is gone, and the next prune goes on from there")
+		e.log.Info("stopped by a signal; the deleted rows stay deleted, and the next prune goes on from there")
 	}
 	if err := o.tell(e, "gone", pruned); err != nil {
 		return err
@@ -165,7 +165,7 @@ func runPrune(ctx context.Context, o *pruneOptions, e *Env) error {
 	return err
 }
 
-// tell prints how many rows of each table an operator loses, or would.
+// tell prints the number of rows of each table that are gone, or would go.
 func (o *pruneOptions) tell(e *Env, what string, p store.Pruned) error {
 	_, err := fmt.Fprintf(e.Stdout, "%-28s %12s\n", "before "+time.UnixMicro(o.before).UTC().Format(time.RFC3339), what)
 	for _, line := range []struct {

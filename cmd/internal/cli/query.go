@@ -17,12 +17,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// queryMemory is by how many bytes a query may make the program grow: it may
+// queryMemory is the number of bytes by which a query may make the program grow. It may
 // run beside the receiver on a machine with 512 MiB.
 const queryMemory = 192 << 20
 
-// maxSQL is the length in bytes of the longest SQL that is read from a file,
-// which is that which SQLite takes.
+// maxSQL is the greatest length of SQL that is read from a file, in bytes. It is SQLite's
+// own limit.
 const maxSQL = 1_000_000
 
 type queryOptions struct {
@@ -39,15 +39,15 @@ func queryCommand(e *Env) *cobra.Command {
 	var o queryOptions
 	cmd := &cobra.Command{
 		Use:   "query [SQL | NAME]",
-		Short: "answer a question in SQL, or a saved question by its NAME; read-only",
-		Long: `Run one SQL statement or a saved question, and show what it returns. --list has the
-saved questions, and the command schema has the views that SQL can read. The database
-is opened read-only: no statement can write to it or make a file. A pass may run
+		Short: "answer a question in SQL, or a saved one by its NAME; read-only",
+		Long: `Run one SQL statement or a saved question, and show its rows. --list shows the saved
+questions, and the command schema shows the views that SQL can read. The database is
+opened read-only: no statement can write to it or make a file. A pass may run
 meanwhile.
 
 In the SQL, :since and :until are the times of the flags --since and --until, as text
 like 2026-05-01T10:00:00.000000Z. --param gives the values of other :names. A value
-that is written as SQLite writes a number is a number; any other value is text.
+is a number if it is written as SQLite writes numbers, and text otherwise.
 
 A table is laid out in parts of about half a megabyte. The first part decides which
 columns the terminal has room for. If a later part has a wider value, its column is
@@ -58,7 +58,7 @@ and JSON show all of it.`,
   cis490-fleet-health query host --param host=lab-07 --format csv`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return fmt.Errorf("%w: it takes one argument: put SQL in quotes, and what a question asks for behind --param", errUsage)
+				return fmt.Errorf("%w: it takes one argument: put SQL in quotes, and give parameters with --param", errUsage)
 			}
 			return nil
 		},
@@ -78,10 +78,10 @@ func (o *queryOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.file, "file", "", "a `FILE` to read the SQL from; - is standard input")
 	f.BoolVar(&o.list, "list", false, "list the saved questions")
 	f.StringArrayVar(&o.params, "param", nil, "the value of a parameter of the SQL: `NAME=VALUE`, once for each")
-	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "time after which to give up, even if nobody reads the answer; 0 for never")
+	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "time after which the query gives up, even if nobody reads the answer; 0 for never")
 }
 
-// runQuery asks one question, and writes the answer.
+// runQuery runs one statement, and prints its rows.
 func runQuery(ctx context.Context, o *queryOptions, e *Env) error {
 	style, err := o.style(e)
 	if err != nil {
@@ -111,11 +111,11 @@ func runQuery(ctx context.Context, o *queryOptions, e *Env) error {
 	return o.ask(ctx, e, style, sandbox.Query{Statement: statement, Args: values, Memory: queryMemory})
 }
 
-// text is the SQL that is asked for: typed, read, or saved. It is empty for --list.
+// text returns the SQL: typed, from a file, or saved. It is empty for --list.
 func (o *queryOptions) text(e *Env) (string, error) {
 	switch {
 	case len(o.args) == 0 && o.file == "" && !o.list:
-		return "", fmt.Errorf("%w: there is no SQL: type some, name a saved question (--list has them), or a --file", errUsage)
+		return "", fmt.Errorf("%w: there is no SQL: type some, name a saved question (--list shows them), or a --file", errUsage)
 	case len(o.args) == 1 && (o.file != "" || o.list) || o.file != "" && o.list:
 		return "", fmt.Errorf("%w: SQL or a NAME, --file and --list exclude one another", errUsage)
 	case o.list:
@@ -126,7 +126,7 @@ func (o *queryOptions) text(e *Env) (string, error) {
 	return savedOr(o.args[0])
 }
 
-// readSQL reads a file, or standard input.
+// readSQL reads SQL from a file, or from standard input.
 func readSQL(e *Env, path string) (string, error) {
 	in := e.Stdin
 	if path != "-" {
@@ -147,11 +147,11 @@ func readSQL(e *Env, path string) (string, error) {
 	return string(text), nil
 }
 
-// oneWord is what could be the name of a saved question, and is no SQL that
-// reads anything.
+// oneWord matches a text that could be the name of a saved question. No SQL that reads
+// anything is one word.
 var oneWord = regexp.MustCompile(`^[\pL\d_.-]+$`)
 
-// savedOr is the saved question of that name, or else the text itself.
+// savedOr returns the SQL of the saved question with that name, or else the text itself.
 func savedOr(text string) (string, error) {
 	saved, err := deploy.Queries()
 	if err != nil {
@@ -165,7 +165,7 @@ func savedOr(text string) (string, error) {
 		names = append(names, q.Name)
 	}
 	if oneWord.MatchString(text) {
-		return "", fmt.Errorf("%w: %s is no saved question (--list has them), nor SQL%s", errUsage, cell(text), didYouMean(nearest(text, names, 3)))
+		return "", fmt.Errorf("%w: %s is neither a saved question (--list shows them) nor SQL%s", errUsage, cell(text), didYouMean(nearest(text, names, 3)))
 	}
 	return text, nil
 }
@@ -198,27 +198,27 @@ func completeQueries(*cobra.Command, []string, string) (names []string, _ cobra.
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// sayPruned says that a question asks raw rows of a time of which they are gone.
+// sayPruned says so if a statement reads raw rows from before the horizon.
 func (o *queryOptions) sayPruned(ctx context.Context, e *Env, text string, since any) error {
 	asked, _ := since.(string)
 	from, err := time.Parse(time.RFC3339, asked)
 	if err != nil || !rawViews.MatchString(text) {
-		return nil // of no time
+		return nil
 	}
 	return o.view(ctx, func(tx *store.Tx) error {
 		kept, err := tx.RawSince()
 		if err == nil && from.UnixMicro() < kept {
-			e.log.Info(fmt.Sprintf("ship_log, put_log and rejection_log begin at %s: of the time before, host_hourly has what was counted",
+			e.log.Info(fmt.Sprintf("ship_log, put_log and rejection_log begin at %s: for the time before, host_hourly has the counts",
 				isotime.Format(kept)))
 		}
 		return err
 	})
 }
 
-// rawViews are those whose rows are pruned.
+// rawViews matches the views whose rows are pruned.
 var rawViews = regexp.MustCompile(`(?i)\b(ship|put|rejection)_log\b`)
 
-// ask writes the answer as it comes.
+// ask prints the rows as they come.
 func (o *queryOptions) ask(ctx context.Context, e *Env, style report.Style, q sandbox.Query) error {
 	limited, cancel := ctx, context.CancelFunc(func() {})
 	if o.timeout > 0 {
@@ -233,7 +233,7 @@ func (o *queryOptions) ask(ctx context.Context, e *Env, style report.Style, q sa
 	if err == nil {
 		err = out.End()
 	}
-	if errors.Is(err, errNotRead) { // nor is standard error, perhaps
+	if errors.Is(err, errNotRead) { // perhaps nobody reads standard error, either
 		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		context.AfterFunc(soon, cancel)
 		e.Stderr = until{soon, e.Stderr}
@@ -244,15 +244,15 @@ func (o *queryOptions) ask(ctx context.Context, e *Env, style report.Style, q sa
 	case ctx.Err() != nil:
 		return errors.New("stopped by a signal")
 	case errors.Is(err, errNotRead):
-		return fmt.Errorf("the answer was not read to its end within --timeout %s: quit the pager, write the answer to a file, or give it longer", o.timeout)
+		return fmt.Errorf("the answer was not read to its end within --timeout %s: quit the pager, write the answer to a file, or set a longer --timeout", o.timeout)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer within --timeout %s: ask for less of the time, with a condition on a column that ends in _us, or give it longer", o.timeout)
+		return fmt.Errorf("no answer within --timeout %s: read less time, with a condition on a column that ends in _us, or set a longer --timeout", o.timeout)
 	case errors.Is(err, sandbox.ErrMemory):
 		return fmt.Errorf("%w: ask for less, or sort less", err)
 	case errors.Is(err, sandbox.ErrWrites):
 		return err
 	case errors.Is(err, sandbox.ErrQuery):
-		return fmt.Errorf("%w; `cis490-fleet-health schema` has the views and their columns", err)
+		return fmt.Errorf("%w; `cis490-fleet-health schema` lists the views and their columns", err)
 	}
 	return beforeFirstPass(ctx, o.db, err)
 }

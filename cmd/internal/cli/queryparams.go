@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// values are what the parameters of a statement stand for. One that is given,
-// but that the statement does not have, is a mistake, too.
+// values returns the values of the parameters of a statement. It refuses a --param that
+// the statement does not have.
 func (o *queryOptions) values(e *Env, names []string) (map[string]any, error) {
 	values := map[string]any{}
 	for _, param := range o.params {
@@ -27,14 +27,13 @@ func (o *queryOptions) values(e *Env, names []string) (map[string]any, error) {
 	}
 	for _, name := range names {
 		if _, ok := values[name]; !ok {
-			return nil, fmt.Errorf("%w: nothing says what :%s stands for: give it with --param %s=VALUE", errUsage, cell(name), cell(name))
+			return nil, fmt.Errorf("%w: the SQL has :%s, but no value for it: add --param %s=VALUE", errUsage, cell(name), cell(name))
 		}
 	}
 	return values, nil
 }
 
-// times adds :since and :until, if the statement has them and no --param says
-// otherwise.
+// times adds :since and :until, if the statement has them and no --param gives them.
 func (o *queryOptions) times(e *Env, names []string, values map[string]any) error {
 	asked := o.reading
 	wants := map[string]bool{}
@@ -60,9 +59,8 @@ func (o *queryOptions) times(e *Env, names []string, values map[string]any) erro
 	return nil
 }
 
-// number is the value of a --param: a number if it is written as SQLite writes
-// one, and text otherwise. So it is the same for a column of text in either
-// case: 0123 and 1.10 stay what they are.
+// number returns the value of a --param: a number if it is written as SQLite writes one,
+// and text otherwise. So texts like 0123 and 1.10 still equal a column of text.
 func number(text string) any {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && strconv.FormatInt(n, 10) == text {
 		return n

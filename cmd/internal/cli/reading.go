@@ -16,16 +16,16 @@ import (
 	"golang.org/x/term"
 )
 
-// reading is what all commands that only read have in common.
+// reading has the options that all commands share that only read.
 type reading struct {
 	db, format        string
 	since, until, now string
 	local             bool
-	span              int64 // microseconds from --since to --until if --since is not given; 0 for all that there is
+	span              int64 // length of the window without --since, in microseconds; 0 for everything
 }
 
-// Where files lie: the receiver's, and those of this program, in the directory
-// that the package makes.
+// Default paths: the receiver's index, and this program's files in the directory that
+// the package makes.
 const (
 	defaultIndex  = "/var/lib/cis490/index.jsonl"
 	stateDir      = "/var/lib/cis490-fleet-health/"
@@ -33,8 +33,8 @@ const (
 	defaultAlerts = stateDir + "alerts.jsonl"
 )
 
-// flags adds them to a command. span is how long the window is if --since is not
-// given, like 24h, "" for all that there is.
+// flags adds the flags to a command. span is the length of the window without --since,
+// like 24h; "" for everything.
 func (r *reading) flags(cmd *cobra.Command, span string) {
 	f := cmd.Flags()
 	otherwise := "everything"
@@ -49,7 +49,7 @@ func (r *reading) flags(cmd *cobra.Command, span string) {
 	f.StringVar(&r.now, "now", "", "count ages and relative times from this `RFC3339` time instead of the clock's")
 }
 
-// formatFlag adds --format alone.
+// formatFlag adds only --format.
 func (r *reading) formatFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.format, "format", report.FormatTable, "format of the output: "+strings.Join(report.Formats, ", "))
 	complete(cmd, "format", report.Formats)
@@ -60,7 +60,7 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 	cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// style tells how to write to standard output.
+// style returns how to write to standard output.
 func (r *reading) style(e *Env) (report.Style, error) {
 	if !slices.Contains(report.Formats, r.format) {
 		return report.Style{}, fmt.Errorf("%w: --format %q is none of %s", errUsage, r.format, strings.Join(report.Formats, ", "))
@@ -77,8 +77,8 @@ func (r *reading) style(e *Env) (report.Style, error) {
 	return s, nil
 }
 
-// terminalWidth returns the columns of the terminal w: those that COLUMNS says, or else
-// its own; 80 if neither is known.
+// terminalWidth returns the number of columns of a terminal: COLUMNS, or else its own
+// width; 80 if neither is known.
 func terminalWidth(e *Env, w io.Writer) int {
 	if n, err := strconv.Atoi(e.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
@@ -91,7 +91,7 @@ func terminalWidth(e *Env, w io.Writer) int {
 	return 80
 }
 
-// asked is how to write, and of which time.
+// asked returns the style and the window that the flags ask for.
 func (r *reading) asked(e *Env) (s report.Style, w report.Window, err error) {
 	if s, err = r.style(e); err == nil {
 		w, err = r.window(e)
@@ -99,7 +99,7 @@ func (r *reading) asked(e *Env) (s report.Style, w report.Window, err error) {
 	return s, w, err
 }
 
-// window is the time that is asked for. Since is 0 if none is given.
+// window returns the window that the flags ask for. Its Since is 0 for everything.
 func (r *reading) window(e *Env) (w report.Window, err error) {
 	now, err := parseNow(r.now, e)
 	if err != nil {
@@ -128,7 +128,7 @@ func (r *reading) window(e *Env) (w report.Window, err error) {
 	return w, nil
 }
 
-// view runs fn on one state of the database, beside a running pass.
+// view runs fn on one state of the database. A pass may run meanwhile.
 func (r *reading) view(ctx context.Context, fn func(*store.Tx) error) error {
 	s, err := store.OpenReadOnly(ctx, r.db)
 	if err != nil {

@@ -10,28 +10,29 @@ import (
 	"github.com/cis490/fleet-health/store/shellword"
 )
 
-// refuseRoot refuses root where a directory is another user's. That user could not
-// write to what root leaves there, and could lead root to any other place meanwhile.
+// refuseRoot returns an error if this is root and other users may change the directory or
+// the way to it. They could not write to root's files there, and could lead root to any
+// other place with a link.
 func refuseRoot(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	if uid, ok := fileowner.UID(dir); ok && uid != 0 {
 		owner, _ := fileowner.Names(dir)
-		return fmt.Errorf("%w: %s belongs to %s, who could not write what root leaves there: put `sudo -u %s` before the command",
+		return fmt.Errorf("%w: %s belongs to %s, who could not write to root's files: put `sudo -u %s` before the command",
 			errUsage, dir, owner, shellword.Quote(owner))
 	}
 	if path := strangeParent(dir); path != "" {
-		return fmt.Errorf("%w: other users than root may change %s, and could lead root elsewhere from there: name a directory that only root may write to, up to /", errUsage, path)
+		return fmt.Errorf("%w: other users than root may change %s, and could lead root elsewhere: name a directory that only root may write to, up to /", errUsage, path)
 	}
 	return nil
 }
 
-// strangeParent returns the first directory or link on the way to dir that another
-// user than root may change; "" if there is none. In a sticky directory, as /tmp is,
-// nobody renames the files of others.
+// strangeParent returns the first directory or link on the way to dir that another user
+// than root may change; "" if there is none. In a sticky directory like /tmp nobody may
+// rename the files of others.
 func strangeParent(dir string) string {
-	top, _ := fileowner.UID("/") // not 0 where root is not root outside
+	top, _ := fileowner.UID("/") // not 0 in a user namespace
 	named, err := filepath.Abs(dir)
 	if err != nil {
 		return dir

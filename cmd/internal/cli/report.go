@@ -50,7 +50,7 @@ func (o *reportOptions) flags(cmd *cobra.Command) {
 	complete(cmd, "bucket", report.BucketNames())
 }
 
-// runReport writes a report of the fleet, or of the hosts that are named.
+// runReport prints a report of the fleet, or of the named hosts.
 func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 	style, w, err := o.asked(e)
 	if err != nil {
@@ -80,14 +80,14 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		if err != nil {
 			return fmt.Errorf("--bucket %s: %w", o.bucket, err)
 		}
-		// Where the buckets begin stands in the table.
+		// The table shows where the buckets begin.
 		sayWholeHours(e.log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
 		return report.History(tx, e.Stdout, style, hosts, w, buckets)
 	})
 }
 
-// knownHosts returns the stored names of hosts that were typed, in that form or as
-// they call themselves, each once. It refuses one that the database does not know.
+// knownHosts returns the stored names of typed hosts, each once. A host may be typed by
+// its stored name or its own. An unknown host is report.ErrUnknownHost.
 func knownHosts(tx *store.Tx, typed []string) (hosts []string, err error) {
 	if len(typed) == 0 {
 		return nil, nil
@@ -115,9 +115,9 @@ func knownHosts(tx *store.Tx, typed []string) (hosts []string, err error) {
 	return hosts, nil
 }
 
-// completeHosts offers the hosts of the database to the shell, but for those
-// whose names are more to it than words: bash evaluates the line that it completes
-// (cobra pull request 2334), and anybody may PUT as a host `reboot`, or as -rf.
+// completeHosts offers the hosts of the database to the shell, if their names are plain
+// words. Bash evaluates the line that it completes (cobra pull request 2334), and
+// everybody may PUT as a host named `reboot` with its backquotes, or -rf.
 func (r *reading) completeHosts(e *Env) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 		err := fromEnvironment(cmd.Flags(), e)
@@ -139,7 +139,7 @@ func (r *reading) completeHosts(e *Env) cobra.CompletionFunc {
 	}
 }
 
-// sayHowOld warns of a report whose facts are not those of the present.
+// sayHowOld warns if the last pass failed or is long ago.
 func (o *reportOptions) sayHowOld(ctx context.Context, tx *store.Tx, log *slog.Logger, now int64) error {
 	last, ok, err := tx.LastPass()
 	switch {
@@ -157,8 +157,8 @@ func (o *reportOptions) sayHowOld(ctx context.Context, tx *store.Tx, log *slog.L
 	return nil
 }
 
-// sayWholeHours says what is counted instead of what was asked for, where a
-// window begins or ends within an hour of which only the whole is known.
+// sayWholeHours says which time is counted if it is not the time that was asked for:
+// before the horizon only whole hours are known.
 func sayWholeHours(log *slog.Logger, asked, counted report.Window, kept int64) {
 	if asked.Since-counted.Since > 1 || counted.Until > asked.Until {
 		log.Info(fmt.Sprintf("before %s only whole hours are known: counted is from %s to %s", isotime.Format(kept), isotime.Format(counted.Since+1),

@@ -11,22 +11,22 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// pruneShare is what pruning may add to the time that a pass has taken without it.
+// pruneShare is the fraction of a pass's time that pruning may add to it.
 const pruneShare = 0.3
 
-// alertsKept is how long alerts are kept, in microseconds, unless --retention-days
-// is longer.
+// alertsKept is how long alerts are kept, in microseconds. A longer --retention-days
+// keeps them longer.
 const alertsKept = 2 * 365 * 24 * store.Hour
 
-// minDatabaseSize is the least that --max-database-size may be, in bytes.
+// minDatabaseSize is the least --max-database-size, in bytes.
 const minDatabaseSize = 16 << 20
 
-// prune deletes what is older than --retention-days, for as long as it may: what
-// is left then is left to the next passes. It does one step in any case. If the
-// database is larger than it may be after that, younger rows go.
+// prune deletes rows older than --retention-days, and then the oldest rows of a database
+// that is still too large. Its time is limited: later passes delete the rest. It takes
+// one step in any case.
 func (p *pass) prune(ctx context.Context) error {
 	err := ctx.Err()
-	if err == nil && len(p.heldBack) == 0 { // by a clock that is wrong, all may seem old
+	if err == nil && len(p.heldBack) == 0 { // a wrong clock may make everything old
 		err = p.pruneByAge(ctx)
 	}
 	if err == nil {
@@ -63,9 +63,9 @@ func (p *pass) pruneByAge(ctx context.Context) error {
 	return nil
 }
 
-// pruneBySize takes the oldest rows while the database is larger than
-// --max-database-size. Rows are deleted about as quickly as they are read, so
-// it may take as long as the pass did, and a second.
+// pruneBySize deletes the oldest rows while the database is larger than
+// --max-database-size. Deleting takes about as long as reading, so it may take the time
+// of the pass, and a second.
 func (p *pass) pruneBySize(ctx context.Context) error {
 	if p.o.maxSize == 0 {
 		return nil
@@ -106,8 +106,8 @@ func (p *pass) pruneBySize(ctx context.Context) error {
 	return nil
 }
 
-// parseSize reads a number of bytes as people type it: 500MiB, 2G, 1.5 GiB. Each
-// unit is 1,024 of the one before, with or without an i and a B.
+// parseSize parses a number of bytes: 500MiB, 2G, 1.5 GiB. Each unit is 1,024 times the
+// one before, with or without an i and a B.
 func parseSize(text string) (bytes int64, ok bool) {
 	number, unit := strings.ToUpper(strings.TrimSpace(text)), int64(1)
 	number = strings.TrimSuffix(strings.TrimSuffix(number, "B"), "I")
@@ -119,7 +119,7 @@ func parseSize(text string) (bytes int64, ok bool) {
 	}
 	number = strings.TrimSpace(number)
 	if strings.Trim(number, "0123456789.") != "" {
-		return 0, false // ParseFloat knows more: signs, exponents, NaN
+		return 0, false // ParseFloat accepts more: signs, exponents, NaN
 	}
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || n*float64(unit) > 1<<50 {
@@ -128,18 +128,17 @@ func parseSize(text string) (bytes int64, ok bool) {
 	return int64(n * float64(unit)), true
 }
 
-// horizon is the hour before which facts are old enough to be pruned; 0 if that
-// cannot be told.
+// horizon returns the hour before which facts are old enough to be pruned; 0 if that is
+// unknown.
 func (p *pass) horizon() int64 {
 	before := p.reached - int64(p.o.retentionDays)*24*store.Hour
 	return max(0, before-before%store.Hour)
 }
 
-// reachedTime is the time that age counts from; 0 if it cannot be told. A clock
-// without a battery may be years ahead, and the receiver stamps by the same
-// clock. It must have been so for as many passes as are kept, eight hours of the
-// timer, before it makes everything old. A time that was asked for with --now is
-// no clock's.
+// reachedTime returns the time that age counts from; 0 if it is unknown. A clock without
+// a battery may be years ahead, and the receiver's stamps with it. So a time only counts
+// if all kept passes, eight hours of the timer, had reached it. A time from --now counts
+// at once.
 func (p *pass) reachedTime(tx *store.Tx) (at int64, err error) {
 	at = p.o.now
 	if !p.o.nowGiven {
@@ -151,7 +150,7 @@ func (p *pass) reachedTime(tx *store.Tx) (at int64, err error) {
 	return min(at, newest), err
 }
 
-// checkRetention refuses a retention that takes what the detectors look at.
+// checkRetention refuses a retention that would delete rows that the detectors need.
 func (o *passOptions) checkRetention() error {
 	if o.retentionDays < 0 || o.retentionDays > 36500 {
 		return fmt.Errorf("%w: --retention-days %d is not between 0 and 36500", errUsage, o.retentionDays)

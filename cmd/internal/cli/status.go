@@ -46,7 +46,7 @@ func (o *statusOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.index, "index-path", defaultIndex, "the receiver's index, to show how much of it is unread")
 }
 
-// runStatus writes how the program itself is.
+// runStatus prints the health of the program itself.
 func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
 	style, w, err := o.asked(e)
 	if err != nil {
@@ -54,7 +54,7 @@ func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
 	}
 	maxAge, ok := parseLength(o.maxAgeText)
 	if !ok {
-		return fmt.Errorf("%w: --max-age %q is no length of time like 15m", errUsage, o.maxAgeText)
+		return fmt.Errorf("%w: --max-age %q is not a length of time like 15m", errUsage, o.maxAgeText)
 	}
 	if o.check {
 		return checkStatus(ctx, o, e, w.Until, maxAge)
@@ -69,8 +69,8 @@ func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
 	})
 }
 
-// checkStatus prints one line: ok, stopped, or unknown if the database cannot be read.
-// A monitor reads no other stream.
+// checkStatus prints one line: ok, stopped, or unknown if the database cannot be read. It
+// goes to standard output, because monitors read nothing else.
 func checkStatus(ctx context.Context, o *statusOptions, e *Env, now, maxAge int64) error {
 	var line string
 	var stopped bool
@@ -90,7 +90,7 @@ func checkStatus(ctx context.Context, o *statusOptions, e *Env, now, maxAge int6
 	return err
 }
 
-// sizeOf is a regular file's size in bytes, -1 if it cannot be told.
+// sizeOf returns the size of a regular file in bytes; -1 if it is unknown.
 func sizeOf(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {

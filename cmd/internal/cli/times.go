@@ -11,7 +11,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// Times and lengths of time are those of journalctl: systemd.time(7).
+// Times and lengths of time have the forms of journalctl: systemd.time(7).
 var (
 	lengthPattern = regexp.MustCompile(`^(\d{1,9}(?:\.\d{1,6})?) *([A-Za-z]+) *`)
 	lengthUnits   = map[string]int64{}
@@ -30,25 +30,25 @@ func init() {
 	}
 }
 
-// Forms of dates and of times of day. A fraction of a second may follow each time
-// with seconds.
+// Forms of dates and of times of day. A fraction may follow the seconds.
 const dateForm = "2006-01-02"
 
 var clockForms = []string{"15:04", "15:04:05"}
 
 const timeHelp = "say how long ago (90m, -24h, 7d), a day (2026-05-01, yesterday), a time (2026-05-01 10:00), or RFC 3339 (2026-05-01T06:37:53Z)"
 
-// parseTime reads a time as a person gives it, in microseconds: so long before
-// now (90m, 1d12h, -2h, 2 hours ago), now, today, yesterday, tomorrow, a date, a time
-// of a day or of today in zone, seconds since 1970 (@1777629473), RFC 3339.
+// parseTime parses a typed time to microseconds: a length of time before now (90m, 1d12h,
+// -2h, 2 hours ago), now, today, yesterday, tomorrow, a date, a time of day with or
+// without a date, seconds since 1970 (@1777629473), or RFC 3339. Dates are in zone.
 func parseTime(text string, now time.Time, zone *time.Location) (int64, error) {
 	at, ok := parseMoment(strings.TrimSpace(text), now, zone)
 	if !ok || at > store.MaxTime {
-		return 0, fmt.Errorf("%w: %q is no time: %s", errUsage, text, timeHelp)
+		return 0, fmt.Errorf("%w: %q is not a time: %s", errUsage, text, timeHelp)
 	}
 	return at, nil
 }
 
+// parseMoment is parseTime without the error.
 func parseMoment(text string, now time.Time, zone *time.Location) (at int64, ok bool) {
 	if offset, ok := parseOffset(text); ok {
 		return max(now.UnixMicro()+offset, 0), true
@@ -68,7 +68,7 @@ func parseMoment(text string, now time.Time, zone *time.Location) (at int64, ok 
 	return t.UnixMicro(), t.UnixMicro() >= 0
 }
 
-// parseOffset reads now, and a time by its distance from now, in microseconds.
+// parseOffset parses now, or a distance from now, to microseconds.
 func parseOffset(text string) (us int64, ok bool) {
 	if text == "now" {
 		return 0, true
@@ -82,7 +82,7 @@ func parseOffset(text string) (us int64, ok bool) {
 	return -us, ok
 }
 
-// parseWall reads what clocks in a zone show: a date, a time of day, or both.
+// parseWall parses the time that clocks in a zone show: a date, a time of day, or both.
 func parseWall(text string, now time.Time, zone *time.Location) (t time.Time, ok bool) {
 	text = weekday.ReplaceAllString(text, "")
 	if rest, utc := strings.CutSuffix(text, " UTC"); utc {
@@ -104,7 +104,7 @@ func parseWall(text string, now time.Time, zone *time.Location) (t time.Time, ok
 	return t, false
 }
 
-// parseLength reads a length of time in microseconds: 90m, 24h, 7d, 1d12h, 1.5 hours.
+// parseLength parses a length of time to microseconds: 90m, 24h, 7d, 1d12h, 1.5 hours.
 func parseLength(text string) (us int64, ok bool) {
 	for text != "" {
 		m := lengthPattern.FindStringSubmatch(text)

@@ -12,20 +12,20 @@ import (
 	"github.com/cis490/fleet-health/store/isotime"
 )
 
-// putFacts say whether a pass has understood the receiver's access lines. Times
-// are microseconds, 0 for none.
+// putFacts has the facts that show whether a pass understood the receiver's access
+// lines. Times are microseconds, 0 for none.
 type putFacts struct {
 	store.PutEvidence
-	newPuts int   // that the pass has found
+	newPuts int   // PUTs that the pass found
 	shipped int   // new rows of the index
-	entries int   // of the receiver, read by the pass
-	oldest  int64 // time of the first of them
-	until   int64 // to where the journal is known
-	window  int64 // of the detectors, in microseconds
+	entries int   // entries of the receiver that the pass read
+	oldest  int64 // time of the first entry
+	until   int64 // time up to which the journal is known
+	window  int64 // length of the detectors' window
 }
 
-// since returns the time from which on the journal is known and has no PUT; 0 if
-// none of it is known. What was logged before the oldest entry may be deleted.
+// since returns the start of the time in which the journal is known and has no PUT; 0 if
+// no time is known. Entries before the oldest one may be deleted.
 func (f putFacts) since() int64 {
 	if f.GapFrom > 0 && f.GapFrom >= f.LastPut {
 		return f.GapFrom
@@ -40,9 +40,8 @@ func (f putFacts) since() int64 {
 	return max(known, f.LastPut)
 }
 
-// notUnderstood reports whether hosts have shipped without a PUT in the journal,
-// given the ships since f.since: in this pass, or for longer than the detectors
-// look back.
+// notUnderstood reports whether hosts shipped without a PUT in the journal, in this pass
+// or for longer than the detectors look back. ships counts the ships since f.since.
 func (f putFacts) notUnderstood(ships int) bool {
 	if f.newPuts > 0 || f.since() == 0 || ships < manyShips {
 		return false
@@ -50,18 +49,17 @@ func (f putFacts) notUnderstood(ships int) bool {
 	return f.shipped >= manyShips && f.entries > 0 || f.LastPut < f.until-f.window
 }
 
-// shipsPerPut is how many ships to one PUT are odd: each ship was a PUT.
+// shipsPerPut is the number of ships to one PUT that is odd: each ship is a PUT.
 const shipsPerPut = 10
 
-// fewUnderstood reports whether the pass found so few PUTs that most of their
-// lines must be of a form that is not read, given the ships since f.oldest.
+// fewUnderstood reports whether the pass found so few PUTs that most access lines must
+// have an unknown form. ships counts the ships since f.oldest.
 func (f putFacts) fewUnderstood(ships int) bool {
 	return f.newPuts > 0 && min(ships, f.shipped) >= max(manyShips, shipsPerPut*f.newPuts)
 }
 
-// judgePuts notices access lines of a form that is not read. If no PUT is
-// understood, the detectors that depend on them are held back, and the time is a
-// gap of the journal.
+// judgePuts notices access lines of an unknown form. If no PUT is understood, it holds
+// back the detectors that need PUTs, and stores the time as a gap of the journal.
 func (p *pass) judgePuts(ctx context.Context, journal ingest.Result) error {
 	shipped, until := p.row.IndexRows, p.o.now
 	if p.o.export != "" {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// errNotRead: whoever reads what is written has not read in time.
+// errNotRead means that the reader of the output did not read in time.
 var errNotRead = errors.New("what was written is not read")
 
-// until writes until a context ends. A pager that is left open, or a FIFO that
-// nobody reads, blocks a write for as long as it likes, and a deadline would need
-// the file not to block, which it would be for all who share it. So a write that
-// does not end in time is left to itself, and ends with the process.
+// until writes until a context ends. An open pager, or a FIFO that nobody reads, can
+// block a write for ever. A deadline would need a non-blocking file, and would make it
+// so for all processes that share it. So a late write is abandoned, and ends with the
+// process.
 type until struct {
 	ctx context.Context
 	w   io.Writer
@@ -26,7 +26,7 @@ func (u until) Write(p []byte) (int, error) {
 	if err := u.ctx.Err(); err != nil {
 		return 0, err
 	}
-	own := bytes.Clone(p) // the caller's may change while the write goes on
+	own := bytes.Clone(p) // the caller may change p while the write goes on
 	ended := make(chan error, 1)
 	go func() {
 		_, err := u.w.Write(own)
@@ -38,7 +38,7 @@ func (u until) Write(p []byte) (int, error) {
 	case <-u.ctx.Done():
 	}
 	select {
-	case <-ended: // it was only under way
+	case <-ended: // it has ended after all
 		return 0, u.ctx.Err()
 	case <-time.After(100 * time.Millisecond):
 		return 0, fmt.Errorf("%w: %w", errNotRead, u.ctx.Err())

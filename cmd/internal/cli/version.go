@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// versionText is what the release was built as, or Go's own stamp of the checkout.
+// versionText returns the version of the release, or Go's own stamp of the checkout.
 func versionText(e *Env) string {
 	if info, ok := debug.ReadBuildInfo(); ok && e.Version == "" {
 		return info.Main.Version

@@ -22,8 +22,8 @@ import (
 // writesLog is the annotation of a command whose errors belong to a log.
 const writesLog = "log"
 
-// sayError says how a command failed, unless it has said so itself: in its log, or to
-// the person who typed it.
+// sayError writes the error of a command, unless the command has logged it: to the log,
+// or for the person who typed the command.
 func sayError(e *Env, cmd *cobra.Command, err error) {
 	if err == nil || errors.Is(err, errUnread) || errors.Is(err, errSaid) {
 		return
@@ -35,8 +35,8 @@ func sayError(e *Env, cmd *cobra.Command, err error) {
 	e.log.Log(context.Background(), level, describe(err))
 }
 
-// cell is a host's name or another value from outside as a line shows it: one word,
-// or in quotes. A name that is stored in quotes has them already.
+// cell quotes a host's name or another value from outside for a line, unless it is one
+// word. A name that is stored in quotes stays as it is.
 func cell(s string) string {
 	shown := report.Cell(s)
 	if strings.ContainsAny(shown, ` "`) && !inQuotes(shown) {
@@ -45,7 +45,7 @@ func cell(s string) string {
 	return shown
 }
 
-// inQuotes reports whether a text is one that visible.Quote has written.
+// inQuotes reports whether visible.Quote wrote a text.
 func inQuotes(s string) bool {
 	raw := store.RawName(s)
 	return raw != s && visible.Quote(raw) == s
@@ -56,19 +56,19 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// describe adds the way out to errors that have one.
+// describe returns the text of an error, with the way out if there is one.
 func describe(err error) string {
 	text := strings.TrimSuffix(err.Error(), "\n")
 	var denied *fs.PathError
 	switch {
 	case errors.Is(err, store.ErrCorrupt):
-		text += "; `cis490-fleet-health rebuild` with the flags of the pass moves it aside and reads the index and the journal anew"
+		text += "; `cis490-fleet-health rebuild` with the flags of the pass moves it aside and reads the index and the journal again"
 	case errors.Is(err, store.ErrForeign):
 		text += "; name another file with --db"
 	case errors.Is(err, store.ErrFull) || errors.Is(err, syscall.ENOSPC):
 		text += "; make room, and run it again: a pass goes on from where the last one stopped"
 	case errors.Is(err, store.ErrDisk) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EROFS):
-		text += "; `df` and `dmesg` tell what the disk has; what was stored before is not lost, and the next pass goes on from there"
+		text += "; see `df` and `dmesg`; nothing stored is lost, and the next pass goes on from there"
 	case errors.Is(err, store.ErrLocked):
 		text += "; end the sqlite3 session that wrote to it (use sqlite3 -readonly); the next pass reads what this one missed"
 	case errors.Is(err, ingest.ErrUnread) && errors.As(err, &denied) && errors.Is(denied, fs.ErrPermission):

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// zone is that in which times are taken and shown. Go takes a TZ that it does
-// not understand for UTC, and says nothing.
+// zone returns the time zone in which times are read and shown. It refuses a TZ that Go
+// would silently take for UTC.
 func (r *reading) zone(e *Env) (*time.Location, error) {
 	if !r.local {
 		return time.UTC, nil
@@ -22,14 +22,14 @@ func (r *reading) zone(e *Env) (*time.Location, error) {
 	}
 	zone, ok := zoneOf(tz)
 	if !ok {
-		return nil, fmt.Errorf("%w: --local: TZ=%s is no time zone that this machine knows: set TZ to a name like Europe/Berlin or a rule like CET-1CEST,M3.5.0,M10.5.0/3, or unset it",
+		return nil, fmt.Errorf("%w: --local: TZ=%s is not a time zone that this machine knows: set TZ to a name like Europe/Berlin or a rule like CET-1CEST,M3.5.0,M10.5.0/3, or unset it",
 			errUsage, cell(tz))
 	}
 	return zone, nil
 }
 
-// zoneOf is the zone that TZ names: a file, with or without a colon before its
-// name, or else a POSIX rule.
+// zoneOf returns the zone that TZ names: a file, with or without a colon before its name,
+// or a POSIX rule.
 func zoneOf(tz string) (zone *time.Location, ok bool) {
 	name := strings.TrimPrefix(tz, ":")
 	if filepath.IsAbs(name) {
@@ -45,12 +45,11 @@ func zoneOf(tz string) (zone *time.Location, ok bool) {
 	return posixZone(tz)
 }
 
-// aRule has a name for standard time and its offset; Go reads what follows.
+// aRule matches the start of a POSIX rule, a name and an offset. Go checks the rest.
 var aRule = regexp.MustCompile(`^([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d[A-Za-z0-9<>+:,./-]*$`)
 
-// posixZone reads a rule like CET-1CEST,M3.5.0,M10.5.0/3. Go reads them where a
-// zone's file ends with one; so it is given such a file, without any transition
-// of its own.
+// posixZone parses a rule like CET-1CEST,M3.5.0,M10.5.0/3. Go only parses a rule at the
+// end of a zone's file, so it gets a file with nothing else in it.
 func posixZone(rule string) (zone *time.Location, ok bool) {
 	const unread = "?" // the name of the file's own type of time, which counts if the rule cannot be read
 	if !aRule.MatchString(rule) {
