@@ -10,9 +10,9 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestABacklogIsNotPrunedBeforeItIsRead: while the journal had more than a pass
-// reads, pruning by size moved the horizon past the time that was read, and the rest
-// of the hour counted as pruned.
+// TestABacklogIsNotPrunedBeforeItIsRead: the journal had more than a pass reads, and
+// pruning by size moved the horizon past the time that was read. The rest of the hour
+// then counted as pruned.
 func TestABacklogIsNotPrunedBeforeItIsRead(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC).UnixMicro()
@@ -59,7 +59,7 @@ func TestABacklogIsNotPrunedBeforeItIsRead(t *testing.T) {
 			if saved := save(half, half+store.Hour); saved.Puts != 360 || saved.Expired != 0 {
 				t.Errorf("of the 360 PUTs that were still to be read %d were stored, and %d taken for pruned\n%s", saved.Puts, saved.Expired, &stderr)
 			}
-			// What was read goes all the same.
+			// Rows that were read are pruned all the same.
 			if !strings.Contains(stderr.String(), "pruned 360 row(s)") {
 				t.Errorf("it says\n%s", &stderr)
 			}

@@ -22,8 +22,8 @@ type clockFleet struct {
 	entries int
 }
 
-// ships appends rows to the index, and puts failed PUTs to the journal: n of
-// them, a second after one another, the last one at a time.
+// ships appends n rows to the index, and puts n failed PUTs to the journal. Each is a
+// second after the one before; the last one is at the given time.
 func (f *clockFleet) ships(host string, n int, last time.Time) {
 	for i := range n {
 		f.index.WriteString(fleettest.Ship(host, last.Add(time.Duration(i-n+1)*time.Second)))
@@ -38,7 +38,7 @@ func (f *clockFleet) puts(host string, n int, last time.Time) {
 	}
 }
 
-// pass does a pass by a clock, and returns what it has said.
+// pass runs a pass with a clock, and returns its log.
 func (f *clockFleet) pass(clock time.Time) string {
 	f.Helper()
 	writeIndex(f.T, f.dir, f.index.String())
@@ -54,17 +54,17 @@ func (f *clockFleet) pass(clock time.Time) string {
 	return stderr.String()
 }
 
-// TestOneSourcesFutureStampsDoNotHoldBackTheOther: a ship that a pass with a
-// clock two hours ahead had taken held back all detectors for two hours, and
-// nothing but a line in the log said so.
+// TestOneSourcesFutureStampsDoNotHoldBackTheOther: the clock of a pass was two hours
+// ahead, and a ship that it stored held back all detectors for two hours. Only a line in
+// the log said so.
 func TestOneSourcesFutureStampsDoNotHoldBackTheOther(t *testing.T) {
 	t.Parallel()
 	right := fleettest.Now
 	ahead := right.Add(2 * time.Hour)
 	for _, c := range []struct {
 		name   string
-		before func(f *clockFleet) // read by a clock that is two hours ahead
-		now    func(f *clockFleet) // and by one that is right
+		before func(f *clockFleet) // facts that are read while the clock is two hours ahead
+		now    func(f *clockFleet) // facts that are read when it is right
 		alerts string
 		held   string
 	}{
@@ -110,7 +110,7 @@ func TestOneSourcesFutureStampsDoNotHoldBackTheOther(t *testing.T) {
 			}
 			f.monitored(right, 0, c.held)
 			f.monitored(right, 31*time.Minute, c.held)
-			// Later facts agree with the clock: nothing is held back any more, whatever is ahead.
+			// Later facts agree with the clock: nothing is held back any more.
 			f.ships("c", 500, right.Add(10*time.Minute))
 			f.puts("c", 500, right.Add(10*time.Minute))
 			f.pass(right.Add(10 * time.Minute))
@@ -119,8 +119,8 @@ func TestOneSourcesFutureStampsDoNotHoldBackTheOther(t *testing.T) {
 	}
 }
 
-// monitored asks status --check some time after a pass: a detector that does not
-// judge for half an hour is trouble.
+// monitored runs status --check some time after a pass: a detector that is held back for
+// half an hour is a problem.
 func (f *clockFleet) monitored(pass time.Time, later time.Duration, held string) {
 	f.Helper()
 	var stdout, stderr bytes.Buffer

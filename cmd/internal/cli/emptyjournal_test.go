@@ -13,8 +13,8 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// TestAJournalThatNeverHadTheUnit: with a wrong unit from the first pass on, hosts
-// were healthy and their PUTs 0; later only beside a file that was damaged long ago.
+// TestAJournalThatNeverHadTheUnit: the unit was wrong from the first pass on, and hosts
+// were healthy with 0 PUTs. Later this happened only beside a file damaged long ago.
 func TestAJournalThatNeverHadTheUnit(t *testing.T) {
 	t.Parallel()
 	t.Run("an empty one", func(t *testing.T) { neverHadTheUnit(t, false) })
@@ -69,8 +69,8 @@ func neverHadTheUnit(t *testing.T, damaged bool) {
 	}
 }
 
-// TestAnOldDamagedJournalFileStopsNoDetector: what an unclean shutdown had left
-// months ago held back the detectors of the journal in each pass, for good.
+// TestAnOldDamagedJournalFileStopsNoDetector: a file damaged by an unclean shutdown
+// months ago held back the detectors of the journal for good.
 func TestAnOldDamagedJournalFileStopsNoDetector(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, fleettest.JournalRemote)

@@ -22,7 +22,7 @@ func still(now time.Time, stderr io.Writer) *Env {
 	return e
 }
 
-// TestExitCodes has the errors that are hard to bring about from outside.
+// TestExitCodes tests errors that are hard to cause from outside.
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -14,8 +14,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// fleetOfTimes makes a database in which so many hosts have shipped at each of
-// some times, in microseconds.
+// fleetOfTimes makes a database in which a number of hosts shipped at each of the times,
+// in microseconds.
 func fleetOfTimes(t *testing.T, hosts int, ats ...int64) (db string) {
 	t.Helper()
 	db = filepath.Join(t.TempDir(), "fleet.db")
@@ -41,9 +41,9 @@ func fleetOfTimes(t *testing.T, hosts int, ats ...int64) (db string) {
 	return db
 }
 
-// TestEveryWindowIsAnsweredAtOnce: a clock that was at 1970 for a moment made of
-// a search backward one of 490,000 hours a host, and a --now of 9999 one of 70
-// million; and a window of no length divided by zero.
+// TestEveryWindowIsAnsweredAtOnce: after a clock had been at 1970 for a moment, a query
+// searched 490,000 hours a host, and with a --now of 9999 70 million. A window without
+// length divided by zero.
 func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	now := fleettest.Now.UnixMicro()
@@ -66,7 +66,7 @@ func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, q := range saved { // the others look at no time before their window
+	for _, q := range saved { // the others read no time before their window
 		if q.Name != "around" && q.Name != "commits" && q.Name != "silences" {
 			continue
 		}
@@ -82,7 +82,7 @@ func TestEveryWindowIsAnsweredAtOnce(t *testing.T) {
 			t.Parallel()
 			for _, command := range commands {
 				if name == "no row" && len(command) == 2 && command[0] == "report" {
-					continue // it knows no host
+					continue // its SQL has no host
 				}
 				for _, window := range windows {
 					args := append(append([]string{}, command...), append(window, "--db", db)...)

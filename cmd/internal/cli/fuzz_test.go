@@ -8,9 +8,9 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// FuzzTime reads arbitrary text as the time that a person gives. What is taken
-// lies in what the database holds, and as RFC 3339 it is taken as the same; a
-// length counts back from now, whatever stands before it.
+// FuzzTime parses arbitrary text as a typed time. An accepted time is one that the
+// database can hold, and parses to the same time as RFC 3339. A length of time counts
+// back from now.
 func FuzzTime(f *testing.F) {
 	for _, seed := range []string{"now", "90m", "1d12h", "999999999w", "2026-05-01", "2026-05-01 06:37", "2026-05-01T06:37:53Z", "2026-10-25 02:30:00", "0s", "9999-12-31T23:59:59-12:00", "\u0775"} {
 		f.Add(seed)

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestRootWritesForNobodyElse: a rebuild that was typed without `sudo -u` left a
-// database of root, and each pass of the timer failed until somebody looked.
+// TestRootWritesForNobodyElse: a rebuild without `sudo -u` left a database that belonged
+// to root, and each pass of the timer failed until somebody looked.
 func TestRootWritesForNobodyElse(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -34,7 +34,7 @@ func TestRootWritesForNobodyElse(t *testing.T) {
 			"demo DIR",
 		} {
 			dir := t.TempDir()
-			if command != "demo DIR" { // that takes an empty one
+			if command != "demo DIR" { // demo takes an empty directory
 				if code, said := aPass(t, t.Context(), dir); code != cli.ExitOK {
 					t.Fatalf("exit %d\n%s", code, said)
 				}
@@ -55,8 +55,8 @@ func TestRootWritesForNobodyElse(t *testing.T) {
 	}
 }
 
-// TestRootWritesWhereOnlyRootMay: in a directory of root's that a group could write
-// to, its members swapped what root was writing.
+// TestRootWritesWhereOnlyRootMay: a group could write to root's directory, and its
+// members swapped the file that root was writing.
 func TestRootWritesWhereOnlyRootMay(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -78,7 +78,7 @@ func TestRootWritesWhereOnlyRootMay(t *testing.T) {
 	}
 }
 
-// listed are the files of a directory, with their sizes and when they were written.
+// listed returns the files of a directory with their sizes and modification times.
 func listed(t *testing.T, dir string) (list string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -95,8 +95,8 @@ func listed(t *testing.T, dir string) (list string) {
 	return list
 }
 
-// TestRootWorksNowhereBelowAnotherUser, who could rename a directory of root's on the
-// way, and put a link in its place.
+// TestRootWorksNowhereBelowAnotherUser: that user could rename a directory of root's on
+// the way, and put a link in its place.
 func TestRootWorksNowhereBelowAnotherUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -143,7 +143,7 @@ func TestRootWorksNowhereBelowAnotherUser(t *testing.T) {
 	}
 }
 
-// TestTheLockIsTheOwnersAlone: the group could read it, and so take it.
+// TestTheLockIsTheOwnersAlone: the group could read the file, and so take the lock.
 func TestTheLockIsTheOwnersAlone(t *testing.T) {
 	t.Parallel()
 	for _, before := range []os.FileMode{0, 0o640, 0o644, 0o666} {
@@ -164,7 +164,7 @@ func TestTheLockIsTheOwnersAlone(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoLockIsRefused, and what a link leads to keeps its mode.
+// TestWhatIsNoLockIsRefused tests also that the target of a link keeps its mode.
 func TestWhatIsNoLockIsRefused(t *testing.T) {
 	t.Parallel()
 	for what, put := range map[string]func(path string) error{
@@ -198,15 +198,15 @@ func TestWhatIsNoLockIsRefused(t *testing.T) {
 	}
 }
 
-// TestAPassThatIsKeptOutForLongFails: whatever held the lock, each pass left it the
-// work and said that all was well.
+// TestAPassThatIsKeptOutForLongFails: whatever process held the lock, each pass left the
+// work to it and succeeded.
 func TestAPassThatIsKeptOutForLongFails(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
 	for _, c := range []struct {
 		name                 string
 		database, wal, taken time.Duration // how long ago they were written or taken
-		since                time.Duration // how long ago the last sign of a pass is said to be, 0 if that is not said
+		since                time.Duration // how long ago the log puts the last sign of a pass, 0 if it says nothing
 	}{
 		{"a pass ended a while ago", 14 * minute, 14 * minute, 14 * minute, 0},
 		{"a backlog is being stored", 40 * minute, minute, 40 * minute, 0},
@@ -243,7 +243,7 @@ func TestAPassThatIsKeptOutForLongFails(t *testing.T) {
 	}
 }
 
-// onWrite is a standard error that does something at the first line.
+// onWrite is a standard error that calls a function at its first line.
 type onWrite struct {
 	said strings.Builder
 	do   func()
@@ -256,8 +256,8 @@ func (w *onWrite) Write(p []byte) (int, error) {
 	return w.said.Write(p)
 }
 
-// TestACommandWaitsForThePass that runs: prune, rebuild and alerts export failed at
-// once, and had to be typed again.
+// TestACommandWaitsForThePass: prune, rebuild and alerts export failed at once while a
+// pass was running, and had to be typed again.
 func TestACommandWaitsForThePass(t *testing.T) {
 	t.Parallel()
 	for command, kept := range map[string]string{

@@ -2,7 +2,7 @@ package cli
 
 import "testing"
 
-// TestTheHolderIsFound among the locks of other kinds and files.
+// TestTheHolderIsFound tests lines with locks of other kinds and of other files.
 func TestTheHolderIsFound(t *testing.T) {
 	t.Parallel()
 	const file = "08:01:77"

@@ -18,7 +18,7 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// aPass is a pass on a fleet of one host, in a directory of its own.
+// aPass runs a pass in a directory on a fleet of one host.
 func aPass(t *testing.T, ctx context.Context, dir string) (code int, said string) {
 	t.Helper()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -33,7 +33,7 @@ func writeIndex(t *testing.T, dir, content string) {
 	}
 }
 
-// passAt is a pass in a directory, by a clock.
+// passAt runs a pass in a directory, with a clock that stands at now.
 func passAt(ctx context.Context, dir string, now time.Time) (code int, said string) {
 	var stderr bytes.Buffer
 	code = cli.Run(ctx, []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", filepath.Join(dir, "index.jsonl"),
@@ -41,8 +41,8 @@ func passAt(ctx context.Context, dir string, now time.Time) (code int, said stri
 	return code, stderr.String()
 }
 
-// TestTheDetectorsWaitForTheClock while it is behind the newest fact, or in 1970:
-// a host that was alerted in this hour would be alerted in the one before, too.
+// TestTheDetectorsWaitForTheClock: while it is behind the newest fact, or in 1970, a host
+// with an alert of this hour would get one of the hour before, too.
 func TestTheDetectorsWaitForTheClock(t *testing.T) {
 	t.Parallel()
 	newest := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -81,7 +81,7 @@ func TestTheDetectorsWaitForTheClock(t *testing.T) {
 	}
 }
 
-// TestALineWithoutItsEndIsSaidAfterAnHour: who writes it has died.
+// TestALineWithoutItsEndIsSaidAfterAnHour: its writer must have died.
 func TestALineWithoutItsEndIsSaidAfterAnHour(t *testing.T) {
 	t.Parallel()
 	dir, now := t.TempDir(), time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -144,8 +144,8 @@ func TestALargeLogIsSaid(t *testing.T) {
 	}
 }
 
-// TestASignalStopsAPassCleanly: one that came while the database was opened
-// and checked failed the unit.
+// TestASignalStopsAPassCleanly: the unit failed after a signal that came while the
+// database was opened and checked.
 func TestASignalStopsAPassCleanly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -160,8 +160,8 @@ func TestASignalStopsAPassCleanly(t *testing.T) {
 	}
 }
 
-// passOfADump is a pass of its own process, without an index, that reads a dump
-// from its standard input.
+// passOfADump returns a pass in a process of its own that reads a dump from its standard
+// input, and an empty index.
 func passOfADump(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
 	writeIndex(t, dir, "")
@@ -170,14 +170,14 @@ func passOfADump(t *testing.T, dir string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program)
-	// The test's own program is this one too, under its name.
+	// The test's own program is the fleet's if it runs under that name.
 	cmd.Args = []string{"cis490-fleet-health", "pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", filepath.Join(dir, "index.jsonl"),
 		"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal-export", "-"}
 	return cmd
 }
 
-// TestSIGTERMStopsAPassBetweenTwoBatches of a dump that goes on and on: the pass
-// has worked, says so, and the next one reads the rest.
+// TestSIGTERMStopsAPassBetweenTwoBatches tests a dump without end: the pass stores what it
+// has read, says so, and succeeds.
 func TestSIGTERMStopsAPassBetweenTwoBatches(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

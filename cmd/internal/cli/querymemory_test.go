@@ -17,14 +17,14 @@ import (
 	"github.com/cis490/fleet-health/report"
 )
 
-// numbers begins a query that counts up to n.
+// numbers returns the start of a query that counts up to n.
 func numbers(n int) string {
 	return fmt.Sprintf("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d) ", n)
 }
 
 // TestWhatAnAnswerTakes: a table was held and padded as a whole, so that one long
-// value among many rows took gigabytes. An answer of any length takes a constant
-// amount of memory, and one of long values what --help says, or is refused.
+// value among many rows took gigabytes. An answer of any length takes a constant amount
+// of memory. One with long values takes as much as --help says, or is refused.
 func TestWhatAnAnswerTakes(t *testing.T) {
 	t.Parallel()
 	if fleettest.RaceDetector {
@@ -60,8 +60,8 @@ func TestWhatAnAnswerTakes(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatNobodyReads: a pager that is left open held the read
-// transaction, whatever --timeout said.
+// TestAnAnswerThatNobodyReads: an open pager held the read transaction, whatever
+// --timeout said.
 func TestAnAnswerThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	db := fleetOfTimes(t, 1, fleettest.Now.UnixMicro())
@@ -89,7 +89,7 @@ func TestAnAnswerThatNobodyReads(t *testing.T) {
 	}
 }
 
-// TestAnAnswerEndsWithASignal: it waited for its reader, too.
+// TestAnAnswerEndsWithASignal: after a signal it waited for its reader, too.
 func TestAnAnswerEndsWithASignal(t *testing.T) {
 	t.Parallel()
 	db := fleetOfTimes(t, 1, fleettest.Now.UnixMicro())
@@ -110,7 +110,7 @@ func TestAnAnswerEndsWithASignal(t *testing.T) {
 	}
 }
 
-// cancelling is a pipe that is full from the second write on, when a signal comes.
+// cancelling is a pipe that is full from the second write on. A signal comes then.
 type cancelling struct {
 	w      io.Writer
 	cancel func()

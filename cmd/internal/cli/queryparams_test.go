@@ -11,7 +11,7 @@ func TestNumbersAreWrittenAsSQLiteWritesThem(t *testing.T) {
 			t.Errorf("%q is %v (%T), want %v (%T)", text, got, got, want, want)
 		}
 	}
-	// As a number, each of these would be written otherwise.
+	// Each of these would be written otherwise as a number.
 	for _, text := range []string{"", "007", "+1", "1.50", "1e5", "0x10", "-0", "1_000", " 1", ".5", "5.", "Inf", "NaN", "9223372036854775808",
 		"10.0.0.1", "2026-05-01", "1٠"} {
 		if got := number(text); got != text {

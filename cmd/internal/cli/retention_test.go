@@ -14,8 +14,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestOnlyATrustedClockPrunes: a clock that is years ahead for a while, as it may
-// be without a battery, must not throw the history away.
+// TestOnlyATrustedClockPrunes: a clock without a battery may be years ahead for a while,
+// and must not delete the history.
 func TestOnlyATrustedClockPrunes(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -23,12 +23,12 @@ func TestOnlyATrustedClockPrunes(t *testing.T) {
 	ahead := right.Add(4 * 365 * day)
 	for _, c := range []struct {
 		name         string
-		passes       int       // that have been made
-		asOf         time.Time // as of this time
+		passes       int       // passes before
+		asOf         time.Time // their time
 		clock, fact  time.Time // of this pass, and of the newest ship
 		arguments    []string
-		wantOld      bool // is a ship of 200 days ago still there?
-		wantOfTheDay bool // and that of the day before?
+		wantOld      bool // a ship of 200 days ago is still there
+		wantOfTheDay bool // and one of the day before
 	}{
 		{"a right clock prunes what is old", 99, right, right, right, nil, false, true},
 		{"a database that is hardly used does not know what is right", 98, right, right, right, nil, true, true},
@@ -62,7 +62,7 @@ func TestOnlyATrustedClockPrunes(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// The receiver's stamps have been read by the clock of that time.
+			// The stamps were read while the clock agreed with them.
 			if _, err := s.Save(t.Context(), &store.Batch{Source: mustSource(t, s), Now: c.fact.UnixMicro(), Series: []store.Series{{Host: "b"}},
 				Ships: []store.Ship{{ReceivedAt: c.fact.UnixMicro()}}}); err != nil {
 				t.Fatal(err)
@@ -101,7 +101,7 @@ func mustSource(t *testing.T, s *store.Store) int64 {
 	return source
 }
 
-// hostHours are the hours that are counted of host a.
+// hostHours returns the hourly counts of host a.
 func hostHours(t *testing.T, s *store.Store) (hours []string) {
 	t.Helper()
 	err := s.Update(t.Context(), func(tx *store.Tx) error {
@@ -113,7 +113,7 @@ func hostHours(t *testing.T, s *store.Store) (hours []string) {
 	return hours
 }
 
-// TestASignalBeforeAPruneStopsIt with nothing pruned.
+// TestASignalBeforeAPruneStopsIt: nothing is pruned.
 func TestASignalBeforeAPruneStopsIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -130,8 +130,8 @@ func TestASignalBeforeAPruneStopsIt(t *testing.T) {
 	}
 }
 
-// TestAPassPrunesNoLongerThanItMay: by a clock that stands still the time is up
-// after one step, which each pass does; the next ones go on.
+// TestAPassPrunesNoLongerThanItMay: with a clock that stands still the time is up after
+// the one step that each pass takes, and the next passes go on.
 func TestAPassPrunesNoLongerThanItMay(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -14,8 +14,8 @@ import (
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 )
 
-// TestAPassKeepsTheDatabaseWithinItsSize: only age had bounded it. Rows of hours
-// that went come back neither with the next pass nor from the index.
+// TestAPassKeepsTheDatabaseWithinItsSize: only age limited it. Pruned rows must not come
+// back, neither with the next pass nor from the index.
 func TestAPassKeepsTheDatabaseWithinItsSize(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -38,7 +38,7 @@ func TestAPassKeepsTheDatabaseWithinItsSize(t *testing.T) {
 	pass := func(size string) (said string, bytesUsed int64) {
 		t.Helper()
 		var stderr bytes.Buffer
-		e := fleettest.Env(now, &stderr) // whose clock stands still: no step is left to the next pass
+		e := fleettest.Env(now, &stderr) // the clock stands still, so the time is never up
 		code := cli.Run(t.Context(), []string{"pass", "--db", filepath.Join(dir, "fleet.db"), "--index-path", index,
 			"--alerts-path", filepath.Join(dir, "alerts.jsonl"), "--journal", "none", "--now", now.Format(time.RFC3339), "--max-database-size", size}, e)
 		info, err := os.Stat(filepath.Join(dir, "fleet.db"))

@@ -6,8 +6,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestWhenNoPutIsUnderstood decides from the facts of a pass at minute 120, with
-// detectors that look back 30 minutes.
+// TestWhenNoPutIsUnderstood decides at minute 120, with detectors that look back 30
+// minutes.
 func TestWhenNoPutIsUnderstood(t *testing.T) {
 	t.Parallel()
 	const m = store.Minute
@@ -20,8 +20,8 @@ func TestWhenNoPutIsUnderstood(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		facts putFacts
-		ships int   // since then, of which at most ten are counted
-		since int64 // from when on there is no PUT
+		ships int   // since then; at most ten are counted
+		since int64 // start of the time without a PUT
 		none  bool
 		few   bool
 	}{

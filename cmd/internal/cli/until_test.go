@@ -12,8 +12,8 @@ import (
 	"github.com/cis490/fleet-health/store/sandbox"
 )
 
-// TestTheReadEndsWithTheTime: what is left of a query that nobody reads holds no
-// state of the database, and no write-ahead log with it.
+// TestTheReadEndsWithTheTime: after a query that nobody read, no read transaction may keep
+// the write-ahead log large.
 func TestTheReadEndsWithTheTime(t *testing.T) {
 	t.Parallel()
 	db := filepath.Join(t.TempDir(), "fleet.db")

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// TestTimeZonesAreReadOrRefused: Go took each TZ that it did not understand for UTC.
+// TestTimeZonesAreReadOrRefused: Go takes a TZ that it does not understand for UTC.
 func TestTimeZonesAreReadOrRefused(t *testing.T) {
 	t.Parallel()
-	for tz, want := range map[string]string{ // what clocks show on 2026-01-15 and 2026-07-15 at noon, UTC
+	for tz, want := range map[string]string{ // the clocks' times on 2026-01-15 and 2026-07-15 at noon, UTC
 		"Europe/Berlin":                        "13:00 CET, 14:00 CEST",
 		":Europe/Berlin":                       "13:00 CET, 14:00 CEST",
 		"/usr/share/zoneinfo/Europe/Berlin":    "13:00 CET, 14:00 CEST",
@@ -64,7 +64,8 @@ func TestTimeZonesAreReadOrRefused(t *testing.T) {
 	}
 }
 
-// TestATimeInAZoneIsTheFirstSuch: one that the clocks leave out is where they go on.
+// TestATimeInAZoneIsTheFirstSuch tests also times that the clocks skip: they are the time
+// at which the clocks go on.
 func TestATimeInAZoneIsTheFirstSuch(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/usr/share/zoneinfo"); err != nil {
@@ -98,7 +99,7 @@ func TestATimeInAZoneIsTheFirstSuch(t *testing.T) {
 	}
 }
 
-// TestTimesAreThoseOfJournalctl: what its man page, systemd.time(7), has.
+// TestTimesAreThoseOfJournalctl tests the forms of its man page, systemd.time(7).
 func TestTimesAreThoseOfJournalctl(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
