@@ -2,6 +2,9 @@ package ingest_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,11 +14,29 @@ import (
 
 const (
 	xzMagic = "\xfd7zXZ\x00"
-	// skippable is a frame that zstd passes over.
+	// skippable is a zstd frame without content.
 	skippable = "\x5a\x2a\x4d\x18\x03\x00\x00\x00abc"
 )
 
-// longZstd is what zstd --long=N makes of a stream whose length it does not know.
+func compressed(t testing.TB, ext, content string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if ext == ".gz" {
+		w := gzip.NewWriter(&b)
+		w.Write([]byte(content))
+		w.Close()
+		return b.String()
+	}
+	w, err := zstd.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write([]byte(content))
+	w.Close()
+	return b.String()
+}
+
+// longZstd compresses like zstd --long=N does with a stream of unknown length.
 func longZstd(t testing.TB, window int, content string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -30,9 +51,9 @@ func longZstd(t testing.TB, window int, content string) string {
 	return b.String()
 }
 
-// TestACompressedFileIsToldByItsFirstBytes: by its name, it was read as text, or
-// not at all.
-func TestACompressedFileIsToldByItsFirstBytes(t *testing.T) {
+// TestCompressionIsToldByTheFirstBytes: once, the name decided, and the pass read such
+// files as text or not at all.
+func TestCompressionIsToldByTheFirstBytes(t *testing.T) {
 	t.Parallel()
 	old := ship(1) + ship(2) + ship(3)
 	gz, zst := compressed(t, ".gz", old), compressed(t, ".zst", old)
@@ -54,7 +75,7 @@ func TestACompressedFileIsToldByItsFirstBytes(t *testing.T) {
 		"index.jsonl.1.padded.gz":         {gz + strings.Repeat("\x00", 70_000), whole},
 		"index.jsonl.1.padded-between.gz": {compressed(t, ".gz", ship(1)+ship(2)) + strings.Repeat("\x00", 511) + compressed(t, ".gz", ship(3)), whole},
 		"index.jsonl.1.frames":            {compressed(t, ".zst", ship(1)) + compressed(t, ".zst", ship(2)+ship(3)), whole},
-		// What follows may be a member that is damaged.
+		// The bytes after the content may be a damaged member.
 		"index.jsonl.1.followed.gz": {gz + ship(8), whole + "rotated-away"},
 		"index.jsonl.1.cut":         {gz[:len(gz)-6], whole + "rotated-away"},
 		"index.jsonl.1.cut.zst":     {zst[:len(zst)-2], whole + "rotated-away"},
@@ -70,40 +91,32 @@ func TestACompressedFileIsToldByItsFirstBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newIndexDir(t)
-			d.write("index.jsonl", ship(1), ship(2))
-			d.read()
-			d.rename("index.jsonl", "away")
-			d.write(name, test.content)
-			later := time.Now().Add(time.Second)
-			d.written(name, later)
+			d := newReadIndex(t, ship(1), ship(2))
+			d.compress(name, test.content)
+			d.age(name, -time.Second)
 			d.write("index.jsonl", ship(4))
-			expect(t, "then", d.read(), test.want)
-			expect(t, "once more", d.read(), test.want)
+			expect(t, "after the rotation", d.read(), test.want)
+			expect(t, "after another pass", d.read(), test.want)
 			expect(t, "quarantine", strings.Join(rows(t, d.s, "SELECT reason FROM quarantine_log"), " "), "")
 		})
 	}
 }
 
-// TestAWindowOfZstd: one of more than 32 MiB was refused. 128 MiB is what
-// zstd --long=27 makes, and what zstd(1) takes without a word.
-func TestAWindowOfZstd(t *testing.T) {
+// TestZstdWindows: zstd --long=27 makes windows of 128 MiB, and zstd(1) reads them by
+// default. Once, the limit was 32 MiB.
+func TestZstdWindows(t *testing.T) {
 	t.Parallel()
 	for window, want := range map[int]string{64 << 20: "h1 h2 h3|", 128 << 20: "h1 h2 h3|", 256 << 20: "h1 h3|rotated-away"} {
-		d := newIndexDir(t)
-		d.write("index.jsonl", ship(1))
-		d.read()
-		d.rename("index.jsonl", "away")
-		d.write("index.jsonl.1.zst", longZstd(t, window, ship(1)+strings.TrimSuffix(ship(2), "\n")))
-		later := time.Now().Add(time.Second)
-		d.written("index.jsonl.1.zst", later)
+		d := newReadIndex(t, ship(1))
+		d.compress("index.jsonl.1.zst", longZstd(t, window, ship(1)+strings.TrimSuffix(ship(2), "\n")))
+		d.age("index.jsonl.1.zst", -time.Second)
 		d.write("index.jsonl", ship(3))
-		expect(t, "then", d.read(), want)
+		expect(t, fmt.Sprint("window of ", window, " bytes"), d.read(), want)
 	}
 }
 
-// TestTheIndexItselfIsText, whatever it begins with: what the receiver adds to it
-// is read.
+// TestTheIndexItselfIsText: the receiver appends text to the index, even if its first
+// bytes are those of a compressed file.
 func TestTheIndexItselfIsText(t *testing.T) {
 	t.Parallel()
 	d := newIndexDir(t)
@@ -111,14 +124,43 @@ func TestTheIndexItselfIsText(t *testing.T) {
 	expect(t, "ships", d.read(), "h2|")
 }
 
-// TestAFileThatIsBeingCompressedUnderAnotherName: its lines are all there, and a
-// gap said that some may be missing; but of a copy that has less, nothing is said.
+// TestAFileThatIsBeingCompressed: the plain file still holds all lines. Once, the pass
+// recorded a gap.
+func TestAFileThatIsBeingCompressed(t *testing.T) {
+	t.Parallel()
+	d := newReadIndex(t, ship(1))
+	d.append("index.jsonl", ship(2))
+	d.rotate("index.jsonl.1", ship(3))
+	whole := compressed(t, ".gz", ship(1)+ship(2))
+	d.write("index.jsonl.1.gz", whole[:len(whole)-9])
+	expect(t, "during the compression", d.read(), "h1 h2 h3|")
+	d.write("index.jsonl.1.gz", whole)
+	d.must(os.Remove(d.path("index.jsonl.1")))
+	expect(t, "after the compression", d.read(), "h1 h2 h3|")
+}
+
+// TestATornCompressedFileBesideACopy: once, an operator's copy passed for the file being
+// compressed, and there was no gap.
+func TestATornCompressedFileBesideACopy(t *testing.T) {
+	t.Parallel()
+	d := newReadIndex(t, ship(1))
+	d.append("index.jsonl", ship(2), ship(3))
+	d.write("index.jsonl.copy", ship(1), ship(2), ship(3), ship(3))
+	d.age("index.jsonl.copy", time.Hour)
+	whole := compressed(t, ".gz", ship(1)+ship(2)+ship(3))
+	d.compress("index.jsonl.1.gz", whole[:len(whole)-9])
+	d.write("index.jsonl", ship(4))
+	if got := d.read(); !strings.HasSuffix(got, "h4|rotated-away") {
+		t.Errorf("got %q, want a gap", got)
+	}
+}
+
+// TestAFileThatIsBeingCompressedUnderAnotherName: the plain file may have any name of a
+// rotated file. A copy with fewer lines, or a file that no pass reads, must leave a gap.
 func TestAFileThatIsBeingCompressedUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{3, 15, 0} {
-		d := newIndexDir(t)
-		d.write("index.jsonl", ship(1))
-		d.read()
+		d := newReadIndex(t, ship(1))
 		d.append("index.jsonl", ship(2), ship(3))
 		d.rotate("index.jsonl.1", ship(4))
 		whole := compressed(t, ".gz", ship(1)+ship(2)+ship(3))
@@ -129,25 +171,18 @@ func TestAFileThatIsBeingCompressedUnderAnotherName(t *testing.T) {
 		d.write(name, whole[:size])
 		expect(t, name, d.read(), "h1 h2 h3 h4|")
 	}
-	d := newIndexDir(t)
-	d.write("index.jsonl", ship(1))
-	d.read()
-	d.rename("index.jsonl", "away")
+	d := newReadIndex(t, ship(1))
 	d.write("index.jsonl.copy", ship(1))
-	d.written("index.jsonl.copy", time.Now().Add(-time.Hour))
+	d.age("index.jsonl.copy", time.Hour)
 	whole := compressed(t, ".gz", ship(1)+ship(2))
-	d.write("index.jsonl.packed", whole[:len(whole)-9])
+	d.compress("index.jsonl.packed", whole[:len(whole)-9])
 	d.write("index.jsonl", ship(4))
 	expect(t, "beside a copy", d.read(), "h1 h2 h4|rotated-away")
-	// Nor of one that is not read itself, however much it has: lines were lost so.
 	for _, name := range []string{"index-copy.txt", "indexes", "index"} {
-		d := newIndexDir(t)
-		d.write("index.jsonl", ship(1))
-		d.read()
-		d.rename("index.jsonl", "away")
+		d := newReadIndex(t, ship(1))
 		d.write(name, ship(1), ship(2), ship(3))
 		whole := compressed(t, ".gz", ship(1)+ship(2)+ship(3))
-		d.write("index.jsonl.1.gz", whole[:len(whole)-9])
+		d.compress("index.jsonl.1.gz", whole[:len(whole)-9])
 		d.write("index.jsonl", ship(4))
 		if got := d.read(); !strings.HasSuffix(got, "|rotated-away") {
 			t.Errorf("beside %s: %s, want a gap", name, got)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// factsOf is a pass at time 1000 over an index of inode 2, when another one of
-// inode 1 was read up to byte 100 at time 500.
+// factsOf returns the facts of a pass at time 1000 over an index with inode 2. At time
+// 500, a pass read an index with inode 1 up to byte 100.
 func factsOf(change ...func(*indexFacts)) indexFacts {
 	f := indexFacts{stored: true, newest: 400, now: 1000, own: -1,
 		cursor:  indexCursor{fileCursor: fileCursor{identity: identity{Inode: 1, Born: 10}, Offset: 100, ModTime: 500}},
@@ -18,7 +18,7 @@ func factsOf(change ...func(*indexFacts)) indexFacts {
 	return f
 }
 
-// String shows a plan in one line.
+// String returns the plan as one line: PATH@OFFSET of each file, then the gap.
 func (p indexPlan) String() string {
 	var parts []string
 	for _, s := range p.steps {
@@ -40,6 +40,17 @@ func TestPlanIndex(t *testing.T) {
 	add := func(files ...sibling) func(*indexFacts) {
 		return func(f *indexFacts) { f.beside = append(f.beside, files...) }
 	}
+	holds := func(f *indexFacts) { f.holds = true }
+	empty := func(f *indexFacts) { f.cursor.Offset = 0 }
+	clockBack := func(f *indexFacts) { f.current.modTime = 450 }
+	resized := func(size int64) func(*indexFacts) {
+		return func(f *indexFacts) { f.holds, f.current.size = false, size }
+	}
+	remember := func(i int) func(*indexFacts) {
+		return func(f *indexFacts) {
+			f.cursor.Rotated = []fileCursor{{identity: f.beside[i].identity, Offset: f.beside[i].size, ModTime: f.beside[i].modTime}}
+		}
+	}
 	own := func(i int) func(*indexFacts) { return func(f *indexFacts) { f.own = i } }
 	file := func(path string, inode uint64, size, modTime int64) sibling {
 		return sibling{path: path, identity: identity{Inode: inode, Born: int64(inode) * 300}, size: size, modTime: modTime, rotated: true}
@@ -58,42 +69,44 @@ func TestPlanIndex(t *testing.T) {
 		reason indexReason
 		want   string
 	}{
-		{"the first pass reads the index alone", factsOf(func(f *indexFacts) { f.stored, f.cursor = false, indexCursor{} }, add(read)), neverRead, "index@0"},
-		{"a rebuild reads all that was rotated away, oldest first", factsOf(func(f *indexFacts) { f.stored, f.rebuild, f.cursor = false, true, indexCursor{} },
+		{"the first pass reads only the index", factsOf(func(f *indexFacts) { f.stored, f.cursor = false, indexCursor{} }, add(read)), neverRead, "index@0"},
+		{"a rebuild reads all rotated files, oldest first", factsOf(func(f *indexFacts) { f.stored, f.rebuild, f.cursor = false, true, indexCursor{} },
 			add(file("2", 3, 9, 1), other(file("notes", 4, 9, 2)), read)), isRebuild, "2@0 1@0 index@0"},
 		{"an index that has grown goes on", factsOf(same, add(file("1", 3, 9, 900))), goesOn, "index@100"},
-		{"a copy that holds what was read goes on, too", factsOf(func(f *indexFacts) { f.holds = true }), goesOn, "index@100"},
+		{"a copy with the bytes read before goes on, too", factsOf(func(f *indexFacts) { f.holds = true }), goesOn, "index@100"},
 
-		{"the file that was read was renamed: its end is read first", factsOf(add(read), own(0)), isAnother, "1@100 index@0"},
-		{"it was renamed twice: so is the file between", factsOf(add(read, file("0", 3, 9, 850)), own(0)), isAnother, "1@100 0@0 index@0"},
-		{"a file that was read before is not read again", factsOf(add(before, read), own(1)), isAnother, "1@100 index@0"},
-		{"one that the cursor remembers is not, either", factsOf(add(file("2", 3, 9, 700), read), own(1), func(f *indexFacts) {
-			f.cursor.Rotated = []fileCursor{{identity: f.beside[0].identity, Offset: 9, ModTime: 700}}
-		}), isAnother, "1@100 index@0"},
-		{"one that the cursor remembers is, if it has grown", factsOf(add(file("2", 3, 19, 700), read), own(1), func(f *indexFacts) {
-			f.cursor.Rotated = []fileCursor{{identity: f.beside[0].identity, Offset: 9, ModTime: 700}}
-		}), isAnother, "1@100 2@0 index@0"},
-		{"a file of another name is not one of the index", factsOf(add(read, other(file("notes", 3, 9, 850))), own(0)), isAnother, "1@100 index@0"},
-		{"one that was made since is read, though its time is earlier", factsOf(add(file("2", 3, 9, 100), read), own(1)), isAnother, "1@100 2@0 index@0"},
-		{"of a compressed one, the birth tells nothing", factsOf(add(packed(file("2", 3, 9, 100)), read), own(1)), isAnother, "1@100 index@0"},
-		{"by a clock that went back, times tell nothing", factsOf(add(packed(file("2", 3, 9, 100)), read), own(1), func(f *indexFacts) { f.current.modTime = 450 }), isAnother, "1@100 2@0 index@0"},
-		{"the file that was read is compressed", factsOf(add(packed(file("1.gz", 3, 30, 850))), own(0)), isAnother, "1.gz@100 index@0"},
+		{"the end of a renamed index is read first", factsOf(add(read), own(0)), isAnother, "1@100 index@0"},
+		{"after two renames, the file between is read as well", factsOf(add(read, file("0", 3, 9, 850)), own(0)), isAnother, "1@100 0@0 index@0"},
+		{"the renamed index is read first even if it was written to last", factsOf(add(file("0", 3, 9, 750), read), own(1)), isAnother, "1@100 0@0 index@0"},
+		{"files older than the last pass are not read", factsOf(add(before, read), own(1)), isAnother, "1@100 index@0"},
+		{"a remembered file is not read again", factsOf(add(file("2", 3, 9, 700), read), own(1), remember(0)), isAnother, "1@100 index@0"},
+		{"a remembered file that has grown is read", factsOf(add(file("2", 3, 19, 700), read), own(1), remember(0), func(f *indexFacts) { f.cursor.Rotated[0].Offset = 9 }),
+			isAnother, "1@100 2@0 index@0"},
+		{"a file with an unrelated name is not read", factsOf(add(read, other(file("notes", 3, 9, 850))), own(0)), isAnother, "1@100 index@0"},
+		{"a file created since the last pass is read, even with an earlier time", factsOf(add(file("2", 3, 9, 100), read), own(1)), isAnother, "1@100 2@0 index@0"},
+		{"the creation of a compressed file says nothing about its lines", factsOf(add(packed(file("2", 3, 9, 100)), read), own(1)), isAnother, "1@100 index@0"},
+		{"after a clock step back, times do not matter", factsOf(clockBack, add(packed(file("2", 3, 9, 100)), before, read), own(2)), isAnother, "1@100 2@0 3@0 index@0"},
+		{"the end of a compressed index is read first", factsOf(add(packed(file("1.gz", 3, 30, 850))), own(0)), isAnother, "1.gz@100 index@0"},
 
-		{"it is gone", factsOf(), isAnother, "index@0 rotated-away"},
-		{"it is gone, and another one was rotated since", factsOf(add(file("1", 3, 9, 850))), isAnother, "1@0 index@0 rotated-away"},
-		{"the index was cut", factsOf(same, func(f *indexFacts) { f.holds, f.current.size = false, 40 }), isAnother, "index@0 truncated"},
-		{"it was cut, and a copy was made before", factsOf(same, func(f *indexFacts) { f.holds, f.current.size = false, 40 }, add(file("1", 3, 120, 850)), own(0)),
-			isAnother, "1@100 index@0 truncated with a copy"},
-		{"it was cut, and has grown past what was read", factsOf(same, func(f *indexFacts) { f.holds, f.current.size = false, 140 }), isAnother, "index@0 rewritten"},
-		{"it was cut, and renamed", factsOf(add(cut)), isAnother, "1@0 index@0 truncated"},
-		{"it was rewritten, and renamed", factsOf(add(read)), isAnother, "1@0 index@0 rewritten"},
+		{"an index that is gone leaves a gap", factsOf(), isAnother, "index@0 rotated-away"},
+		{"an index that is gone leaves a gap beside another rotated file", factsOf(add(file("1", 3, 9, 850))), isAnother, "1@0 index@0 rotated-away"},
+		{"so does one that became an unreadable compressed file", factsOf(add(packed(file("1.xz", 3, 30, 850)))), isAnother, "1.xz@0 index@0 rotated-away"},
+		{"a truncated index leaves a gap", factsOf(same, resized(40)), isAnother, "index@0 truncated"},
+		{"a copy of a truncated index is read", factsOf(same, resized(40), add(file("1", 3, 120, 850)), own(0)), isAnother, "1@100 index@0 truncated with a copy"},
+		{"an index that was truncated and has grown past the cursor is rewritten", factsOf(same, resized(140)), isAnother, "index@0 rewritten"},
+		{"a truncated and renamed index is read from its start", factsOf(add(cut)), isAnother, "1@0 index@0 truncated"},
+		{"a rewritten and renamed index is read from its start", factsOf(add(read)), isAnother, "1@0 index@0 rewritten"},
+		{"so is a truncated and renamed index after its copy", factsOf(add(file("2", 3, 120, 700), cut), own(0)), isAnother, "2@100 1@0 index@0 truncated with a copy"},
 
-		{"the index was empty, and is the same", factsOf(same, func(f *indexFacts) { f.cursor.Offset = 0 }), wasEmpty, "index@0"},
-		{"the index was empty: a file written since may be a copy of it", factsOf(same, func(f *indexFacts) { f.cursor.Offset = 0 },
+		{"an empty index goes on", factsOf(same, empty), wasEmpty, "index@0"},
+		{"a file written since may be a copy of the empty index", factsOf(same, empty,
 			add(file("2", 3, 9, 500), file("1", 4, 9, 501), other(file("notes", 5, 9, 600)))), wasEmpty, "1@0 index@0"},
-		{"the index was empty, and is another one now", factsOf(func(f *indexFacts) { f.cursor.Offset, f.holds = 0, true }), isAnother, "index@0 rotated-away"},
-		{"the empty index was renamed", factsOf(func(f *indexFacts) { f.cursor.Offset, f.holds = 0, true }, add(read), own(0)), isAnother, "1@0 index@0"},
-		{"the empty index became one of the compressed files", factsOf(func(f *indexFacts) { f.cursor.Offset, f.holds = 0, true }, add(packed(file("1.gz", 3, 9, 850)))), isAnother, "1.gz@0 index@0"},
+		{"after a clock step back, any file may be a copy of the empty index", factsOf(same, empty, clockBack, add(file("1", 4, 9, 400))), wasEmpty, "1@0 index@0"},
+		{"a remembered file is not a copy of the empty index", factsOf(same, empty, add(file("1", 4, 9, 600)), remember(0)), wasEmpty, "index@0"},
+		{"an empty index that is gone leaves a gap", factsOf(empty, holds), isAnother, "index@0 rotated-away"},
+		{"an empty index that was renamed is read", factsOf(empty, holds, add(read), own(0)), isAnother, "1@0 index@0"},
+		{"an empty index that was renamed is read before its copy", factsOf(empty, holds, add(file("2", 3, 0, 800), read), own(1)), isAnother, "1@0 2@0 index@0"},
+		{"an empty index may have become any new compressed file", factsOf(empty, holds, add(packed(file("1.gz", 3, 9, 850)))), isAnother, "1.gz@0 index@0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -104,8 +117,8 @@ func TestPlanIndex(t *testing.T) {
 	}
 }
 
-// TestEachPlanReadsTheIndexOnce: whatever the facts, the index is read last and
-// once, no other file twice, and what was not found where it was is a gap.
+// TestEachPlanReadsTheIndexOnce tries all combinations of facts. A plan reads the index
+// last, and no file twice. It has a gap if the bytes read before are nowhere.
 func TestEachPlanReadsTheIndexOnce(t *testing.T) {
 	t.Parallel()
 	for bits := range 1 << 12 {
@@ -141,10 +154,10 @@ func TestEachPlanReadsTheIndexOnce(t *testing.T) {
 		}
 		found := f.goesOn() || f.own >= 0 && f.changed() == nil
 		if f.stored && !found && p.gap == nil && f.cursor.Offset > 0 {
-			t.Fatalf("no gap, though what was read is not there: %+v: %s", f, p)
+			t.Fatalf("no gap, although the bytes read before are nowhere: %+v: %s", f, p)
 		}
 		if f.goesOn() && p.gap != nil {
-			t.Fatalf("a gap, though the index goes on: %+v: %s", f, p)
+			t.Fatalf("a gap, although the index goes on: %+v: %s", f, p)
 		}
 	}
 }
@@ -163,11 +176,11 @@ func TestPlanLate(t *testing.T) {
 		path   string
 		want   lateReason
 	}{
-		{"a file that was read to its end is left alone", at(100, 500), "", "", lateUnchanged},
-		{"one with more bytes is read on", at(120, 500), "", "1", lateGrown},
-		{"one that was touched is looked at", at(100, 501), "", "1", lateGrown},
-		{"one that was compressed is read there", nil, "1.gz", "1.gz", lateCopied},
-		{"one that is nowhere is forgotten", nil, "", "", lateGone},
+		{"an unchanged file is not read", at(100, 500), "", "", lateUnchanged},
+		{"a longer file is read", at(120, 500), "", "1", lateGrown},
+		{"a file with another time is read", at(100, 501), "", "1", lateGrown},
+		{"a copy of a file that is gone is read", nil, "1.gz", "1.gz", lateCopied},
+		{"a file that is gone is forgotten", nil, "", "", lateGone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -175,5 +188,26 @@ func TestPlanLate(t *testing.T) {
 				t.Errorf("got %q and %q, want %q and %q", path, got, test.path, test.want)
 			}
 		})
+	}
+}
+
+func TestIsRotated(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"index.jsonl.1":        true,
+		"index.jsonl.1.gz":     true,
+		"index.jsonl-20260501": true,
+		"index.jsonl.bak":      true,
+		"index-20260501.jsonl": true,
+		"index.1.jsonl.zst":    true,
+		"index-other.jsonl":    false,
+		"index-20260501":       false,
+		"index":                false,
+		"indexes.jsonl":        false,
+		"other.jsonl":          false,
+	} {
+		if got := isRotated("index.jsonl", name); got != want {
+			t.Errorf("isRotated(%q) = %v, want %v", name, got, want)
+		}
 	}
 }

@@ -193,5 +193,5 @@ func isRotated(base, name string) bool {
 	ext := filepath.Ext(base)
 	rest, ours := strings.CutPrefix(name, strings.TrimSuffix(base, ext))
 	number, _, extended := strings.Cut(rest, ext)
-	return strings.HasPrefix(name, base) || ours && extended && strings.Trim(number, "0123456789-._") == ""
+	return ours && extended && strings.Trim(number, "0123456789-._") == ""
 }
