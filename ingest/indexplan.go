@@ -158,7 +158,7 @@ func (f indexFacts) missing(since int64) *store.Gap {
 		return nil
 	default:
 		g.Reason = store.GapRotated
-		g.Detail = fmt.Sprintf("another index is in cursor, and the one read up to byte %d was not found beside it", read.Offset)
+		g.Detail = fmt.Sprintf("another index is in place, and the one read up to byte %d was not found beside it", read.Offset)
 	}
 	if f.own >= 0 {
 		g.Detail += "; a copy of it was found and read to its end"

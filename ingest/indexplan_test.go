@@ -211,3 +211,13 @@ func TestIsRotated(t *testing.T) {
 		}
 	}
 }
+
+// TestTheGapOfAnotherIndexSaysSo: a renamed variable once took a word of the sentence
+// with it, and no test read that sentence.
+func TestTheGapOfAnotherIndexSaysSo(t *testing.T) {
+	t.Parallel()
+	const want = "another index is in place, and the one read up to byte "
+	if p := planIndex(factsOf()); p.gap == nil || !strings.HasPrefix(p.gap.Detail, want) {
+		t.Errorf("the gap is %+v, want a detail that begins with %q", p.gap, want)
+	}
+}
