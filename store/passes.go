@@ -11,7 +11,7 @@ import (
 // Outcomes of a pass. A pass that was killed has none.
 const (
 	OutcomeOK          = "ok"
-	OutcomeUnread      = "unread"      // a source could not be read, or alerts.jsonl not be written; the rest was done
+	OutcomeUnread      = "unread"      // a source could not be read, or alerts.jsonl could not be written; the rest was done
 	OutcomeInterrupted = "interrupted" // stopped by a signal, at a batch boundary
 	OutcomeFailed      = "failed"
 )

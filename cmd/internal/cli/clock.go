@@ -10,8 +10,8 @@ import (
 )
 
 // judgeClock holds back the detectors of each source whose facts contradict the clock.
-// The other sources forget the facts ahead of the clock that a pass with a wrong clock
-// took. A time from --now is right, unless it is before detect.EarliestClock.
+// For the other sources, a fact that an earlier, wrong clock accepted no longer counts as
+// the newest if it is ahead of the clock. A time from --now is right, unless it is before detect.EarliestClock.
 func (p *pass) judgeClock(tx *store.Tx) error {
 	now := p.o.now
 	if p.o.nowGiven && now >= detect.EarliestClock {

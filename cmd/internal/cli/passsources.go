@@ -27,8 +27,7 @@ func (p *pass) readIndex(ctx context.Context) error {
 	return err
 }
 
-// readJournal reads the journal or a dump of it, and says what the detectors may make
-// of it. The other steps follow even if it cannot be read.
+// readJournal reads the journal or a dump of it, and decides whether its detectors run. The other steps follow even if it cannot be read.
 func (p *pass) readJournal(ctx context.Context) error {
 	if p.o.journal == "none" {
 		p.read.Journal.Off = true
@@ -82,8 +81,8 @@ func (p *pass) missedIsOld(r ingest.Result) bool {
 	return r.MissedTo > 0 && r.MissedTo < p.o.now-int64(p.o.recentMin)*store.Minute-store.FutureTolerance
 }
 
-// sayUnusable says that a source could not be read, or alerts.jsonl not be written, and
-// lets the pass go on.
+// sayUnusable says that a source could not be read, or that alerts.jsonl could not be
+// written, and lets the pass go on.
 func (p *pass) sayUnusable(err error) {
 	p.unread = append(p.unread, err)
 	p.e.log.Error(describe(err))
