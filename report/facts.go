@@ -2,6 +2,7 @@ package report
 
 import (
 	"database/sql"
+	"fmt"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -14,7 +15,7 @@ type factCount struct {
 }
 
 // eachCount runs a query and calls each for every row. The query has the columns of
-// factCount, and none of them is NULL.
+// factCount.
 //
 // A report over 90 days reads millions of rows. Scan is fast into an any, but uses
 // reflection to convert into an int64.
@@ -28,12 +29,20 @@ func eachCount(tx *store.Tx, query string, params map[string]any, each func(fact
 		return err
 	}
 	defer rows.Close()
-	var of, kind, n any
+	var row [3]any
 	for rows.Next() {
-		if err := rows.Scan(&of, &kind, &n); err != nil {
+		if err := rows.Scan(&row[0], &row[1], &row[2]); err != nil {
 			return err
 		}
-		each(factCount{of.(int64), kind.(int64), n.(int64)})
+		var c [3]int64
+		for i, value := range row {
+			n, ok := value.(int64)
+			if !ok { // the database is damaged
+				return fmt.Errorf("a count of facts has %T instead of an integer", value)
+			}
+			c[i] = n
+		}
+		each(factCount{c[0], c[1], c[2]})
 	}
 	return rows.Err()
 }
