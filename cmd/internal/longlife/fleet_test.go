@@ -29,6 +29,9 @@ type life struct {
 	torn  func()   // writes the rest of a torn line; nil if there is none
 	dump  []logged // at least the last day of the journal
 
+	cut            bool  // the index was truncated, and no pass is known to have found it
+	cutMin, cutMax int64 // bounds of the time of the pass that found it
+
 	alertsDays int  // days between two rotations of alerts.jsonl
 	alertsDue  bool // a rotation is due
 
@@ -268,6 +271,7 @@ func (l *life) rotate() bool {
 	l.check(err)
 	l.write("index.jsonl.1", string(content))
 	l.check(os.Truncate(l.path("index.jsonl"), 0))
+	l.cut, l.cutMin = true, 0
 	return true
 }
 

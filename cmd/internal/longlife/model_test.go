@@ -1,6 +1,7 @@
 package longlife
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -36,9 +37,13 @@ func (l *life) expect() {
 	if l.fault == databaseLocked {
 		return
 	}
+	sure := l.fault != passKilled && l.fault != passCancelled
+	if l.cut && l.fault != indexMissing {
+		l.cut, l.cutMin, l.cutMax = !sure, cmp.Or(l.cutMin, l.now.UnixMicro()), l.now.UnixMicro()
+	}
 	for _, h := range l.hosts {
 		for symptom, found := range map[string]bool{
-			"silent":     l.fault != indexMissing && l.silent(h),
+			"silent":     l.fault != indexMissing && l.silent(h, l.cutMin),
 			"fatal-only": l.fault != dumpTorn && l.fatalOnly(h),
 			"unstamped":  l.fault != dumpTorn && len(recent(&h.unstamped, l.now.UnixMicro())) >= 10,
 		} {
@@ -47,16 +52,20 @@ func (l *life) expect() {
 			}
 			key := detect.Key(h.name, symptom, l.now.UnixMicro())
 			l.maybe[key] = symptom
-			if l.fault != passKilled && l.fault != passCancelled {
+			if sure && (symptom != "silent" || l.silent(h, l.cutMax)) {
 				l.surely[key] = symptom
 			}
 		}
 	}
 }
 
-func (l *life) silent(h *labHost) bool {
-	since := l.now.UnixMicro() - h.lastShip
-	return since <= 24*store.Hour && since > 30*store.Minute
+// silent reports whether a host is silent. A line may be lost while the index is copied and
+// truncated, so the threshold of a host that shipped last before the pass that found this
+// counts from that pass.
+func (l *life) silent(h *labHost, cut int64) bool {
+	now := l.now.UnixMicro()
+	since := now - h.lastShip
+	return since <= 24*store.Hour && since > 30*store.Minute && (h.lastShip > cut || now-cut > 30*store.Minute)
 }
 
 func (l *life) fatalOnly(h *labHost) bool {
