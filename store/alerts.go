@@ -33,8 +33,12 @@ func AlertKey(host, symptom string, at int64) string {
 
 // Alert returns the alert with a dedup key, or nil if there is none.
 func (tx *Tx) Alert(dedupKey string) (*Alert, error) {
+	find, err := tx.once("SELECT * FROM alerts WHERE dedup_key = ?")
+	if err != nil {
+		return nil, err
+	}
 	var a Alert
-	err := tx.Get(&a, "SELECT * FROM alerts WHERE dedup_key = ?", dedupKey)
+	err = find.Get(&a, dedupKey)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -61,7 +65,10 @@ func (tx *Tx) AddAlert(a Alert) (added bool, err error) {
 
 // FoundAgain records that the symptom of an alert was found once more.
 func (tx *Tx) FoundAgain(id, now int64) error {
-	_, err := tx.Exec("UPDATE alerts SET last_found_at = ? WHERE id = ?", now, id)
+	update, err := tx.once("UPDATE alerts SET last_found_at = ? WHERE id = ?")
+	if err == nil {
+		_, err = update.Exec(now, id)
+	}
 	return err
 }
 

@@ -133,7 +133,11 @@ func (tx *Tx) ofMinute(query string, minute int64) (map[subjectKind]int64, error
 		Reason  string `db:"reason"`
 		N       int64  `db:"n"`
 	}
-	if err := tx.Select(&rows, query, minute); err != nil {
+	of, err := tx.once(query)
+	if err == nil {
+		err = of.Select(&rows, minute)
+	}
+	if err != nil {
 		return nil, err
 	}
 	found := map[subjectKind]int64{}

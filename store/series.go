@@ -47,8 +47,11 @@ func (tx *Tx) resolveSeries(source int64, named Series) (*series, error) {
 	key := seriesKey{source, h.ID, commit}
 	row, ok := tx.s.series[key]
 	if !ok {
-		err = tx.QueryRow("SELECT id, last_day, named FROM series WHERE source_id = ? AND host_id = ? AND code_commit_id = ?",
-			source, h.ID, commit).Scan(&row.ID, &row.LastDay, &row.Named)
+		find, err := tx.once("SELECT id, last_day, named FROM series WHERE source_id = ? AND host_id = ? AND code_commit_id = ?")
+		if err != nil {
+			return nil, err
+		}
+		err = find.QueryRow(source, h.ID, commit).Scan(&row.ID, &row.LastDay, &row.Named)
 		if errors.Is(err, sql.ErrNoRows) {
 			row.ID, err = tx.add("INSERT INTO series (source_id, host_id, code_commit_id) VALUES (?, ?, ?)", source, h.ID, commit)
 		}

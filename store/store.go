@@ -248,8 +248,26 @@ func (s *Store) Checkpoint(ctx context.Context) (walBytes int64, err error) {
 // Tx is a transaction of Update or View.
 type Tx struct {
 	*sqlx.Tx
-	s   *Store
-	now int64 // the clock of the batch that is being saved
+	s        *Store
+	now      int64                 // the clock of the batch that is being saved
+	prepared map[string]*sqlx.Stmt // by their SQL; the transaction closes them
+}
+
+// once returns a statement that the transaction prepares once. It is for SQL that runs for
+// each host or finding: SQLite takes longer to parse such a statement than to run it.
+func (tx *Tx) once(query string) (*sqlx.Stmt, error) {
+	if statement := tx.prepared[query]; statement != nil {
+		return statement, nil
+	}
+	statement, err := tx.Preparex(query)
+	if err != nil {
+		return nil, err
+	}
+	if tx.prepared == nil {
+		tx.prepared = map[string]*sqlx.Stmt{}
+	}
+	tx.prepared[query] = statement
+	return statement, nil
 }
 
 // Update runs fn in a write transaction, and commits it if fn returns nil. After a
