@@ -2,7 +2,7 @@ package ingest
 
 import "testing"
 
-func TestTheAddressOfAnAccessLine(t *testing.T) {
+func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	const put = `"PUT /v1/episodes/a/e HTTP/1.1" 200 OK`
 	for before, want := range map[string]string{

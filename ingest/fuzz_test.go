@@ -19,8 +19,7 @@ import (
 	"github.com/cis490/fleet-health/store/visible"
 )
 
-// FuzzIndexRow compares the reader of index lines with encoding/json and
-// package time.
+// FuzzIndexRow compares parseIndexRow with encoding/json and package time.
 func FuzzIndexRow(f *testing.F) {
 	for _, seed := range []string{
 		`{"host_id":"a","received_at_wall":"2026-05-01T06:37:53.830599+00:00","code_commit":"c"}`,
@@ -97,15 +96,14 @@ func FuzzIndexRow(f *testing.F) {
 	})
 }
 
-// standard tells whether a time that package time accepts is one that Python's
-// fromisoformat accepts too: package time takes an hour of one digit, and
-// offsets of a day and more.
+// standard reports whether Python's fromisoformat accepts a time that package time
+// accepts. package time also accepts an hour of one digit and offsets over a day.
 func standard(at string) bool {
 	return regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`).MatchString(at)
 }
 
-// FuzzAccessLine holds the reader of access lines to what a regular expression
-// makes of the form that nobody can forge: uvicorn's, with a target without blanks.
+// FuzzAccessLine compares accessLine with a regular expression for the one form that a
+// client cannot forge: uvicorn's, with a target without spaces.
 func FuzzAccessLine(f *testing.F) {
 	for _, seed := range []string{
 		`INFO:     10.0.0.1:5 - "PUT /v1/episodes/lab-1/ep.tar.zst HTTP/1.1" 200 OK`,
@@ -137,8 +135,8 @@ func FuzzAccessLine(f *testing.F) {
 	})
 }
 
-// FuzzMessage compares the search for a missing commit header with one that
-// folds the whole line, and holds a rejection's message to its bound.
+// FuzzMessage compares saysMissing with a search in the lower-case line. It also checks
+// the bound of a rejection's message.
 func FuzzMessage(f *testing.F) {
 	for _, seed := range []string{
 		"WARNING host=a, missing X-Cis490-Code-Commit", "MISSING x-cIS490-CODE-COMMIT host= host=b",
@@ -171,8 +169,8 @@ func asciiLower(text []byte) []byte {
 	}, text)
 }
 
-// FuzzExportStream reads a stream whole, byte by byte, and again from behind
-// each entry: all three must give the same.
+// FuzzExportStream reads a stream whole, byte by byte, and again after each entry. All
+// three must give the same entries.
 func FuzzExportStream(f *testing.F) {
 	for _, seed := range []string{
 		"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1\nMESSAGE=x\n\n__REALTIME_TIMESTAMP=2\nMESSAGE\n\x03\x00\x00\x00\x00\x00\x00\x00a\nb\n\n",
@@ -192,13 +190,13 @@ func FuzzExportStream(f *testing.F) {
 			}
 			rest, _, restErr := readEntries(bytes.NewReader(stream[end:]), end)
 			if fmt.Sprint(rest, restErr) != fmt.Sprint(entries[i+1:], err) {
-				t.Fatalf("behind entry %d: %q, %v; want %q, %v", i, rest, restErr, entries[i+1:], err)
+				t.Fatalf("after entry %d: %q, %v; want %q, %v", i, rest, restErr, entries[i+1:], err)
 			}
 		}
 	})
 }
 
-// readEntries returns what next gives, rendered, and the offset behind each entry.
+// readEntries returns the entries as text, and the offset after each entry.
 func readEntries(r io.Reader, offset int64) (entries []string, ends []int64, err error) {
 	stream := newExportReader(r, offset)
 	for {
@@ -214,16 +212,15 @@ func readEntries(r io.Reader, offset int64) (entries []string, ends []int64, err
 	}
 }
 
-// FuzzLines compares the cutter of lines, fed whole and byte by byte and from
-// behind each line, with Python's universal newlines. A NUL stands for 20,000
-// bytes, so that lines can be too long.
+// FuzzLines compares lineReader with Python's universal newlines: on whole input, byte by
+// byte, and after each line. A NUL becomes 20,000 bytes, so that lines can be too long.
 func FuzzLines(f *testing.F) {
 	for _, seed := range []string{"", "a", "a\n", "\n\nb\nc", "\x00\x00\x00\x00\na\n", "a\n\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\nb", "\x00\x00\x00\x00",
 		"a\rb\rc", "a\r\nb\r\n", "a\r\r\nb\n\rc\r", "\x00\x00\x00\x00\r\na\r", "a\r\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\rb", "\r\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, short []byte) {
-		// The fuzzer ends a process that takes 10 s for one input, on a busy machine, too.
+		// The fuzzer kills a process that needs 10 s for one input, even on a busy machine.
 		if len(short) > 200 || bytes.Count(short, []byte{0}) > 20 {
 			return
 		}
@@ -243,8 +240,8 @@ func FuzzLines(f *testing.F) {
 // span is a line of a text, without its end.
 type span struct{ from, to int }
 
-// splitLines cuts a text at LF, CR and CR LF. torn reports whether it ends in
-// the middle of a line.
+// splitLines splits a text at LF, CR and CR LF. torn reports whether the last line has no
+// end.
 func splitLines(content []byte) (lines []span, torn bool) {
 	from := 0
 	for _, end := range regexp.MustCompile("\r\n|\r|\n").FindAllIndex(content, -1) {
@@ -254,7 +251,7 @@ func splitLines(content []byte) (lines []span, torn bool) {
 	return lines, from < len(content)
 }
 
-// checkLines reads all that lines gives: want, each with what stands before it.
+// checkLines compares the lines read, and the bytes before each, with want.
 func checkLines(t *testing.T, lines *lineReader, content []byte, want []span, torn bool) {
 	t.Helper()
 	for i, at := range want {
@@ -266,8 +263,8 @@ func checkLines(t *testing.T, lines *lineReader, content []byte, want []span, to
 		if got.long && got.hash != xxhash.Sum64(whole) || !got.long && len(got.head) != len(whole) {
 			t.Fatalf("line %d: %d of %d bytes, hash %x", i, len(got.head), len(whole), got.hash)
 		}
-		if behind := content[max(0, lines.offset-tailBytes):lines.offset]; lines.offset != int64(at.to+1) || !bytes.Equal(behind, lines.tail()) {
-			t.Fatalf("behind line %d, at %d, stand %.40q, want %.40q", i, lines.offset, lines.tail(), behind)
+		if before := content[max(0, lines.offset-tailBytes):lines.offset]; lines.offset != int64(at.to+1) || !bytes.Equal(before, lines.tail()) {
+			t.Fatalf("before byte %[2]d, after line %[1]d, are %.40[3]q, want %.40[4]q", i, lines.offset, lines.tail(), before)
 		}
 	}
 	if got, err := lines.next(); !errors.Is(err, io.EOF) || lines.torn() != torn {
@@ -278,9 +275,9 @@ func checkLines(t *testing.T, lines *lineReader, content []byte, want []span, to
 	}
 }
 
-// FuzzCursorState reads arbitrary text as the cursor of a file. What is taken is
-// written and read again as the same, and matches no file but one that holds as
-// many bytes as were read, and the last of them.
+// FuzzCursorState parses arbitrary text as a file's cursor. An accepted cursor survives
+// writing and parsing. It matches only a file that contains as many bytes as were read,
+// and the last of them.
 func FuzzCursorState(f *testing.F) {
 	content := bytes.Repeat([]byte("0123456789abcde\n"), 100)
 	file := &indexFile{head: content[:headBytes], info: info(f)}
@@ -317,8 +314,8 @@ func info(f *testing.F) os.FileInfo {
 	return info
 }
 
-// FuzzJournalctlStderr cuts what journalctl says anywhere: the files that were left
-// out are the same, and no message makes up more of them than it has lines.
+// FuzzJournalctlStderr writes the messages of journalctl in two pieces. The left-out files
+// must not depend on the cut, and must not outnumber the lines.
 func FuzzJournalctlStderr(f *testing.F) {
 	for _, said := range []string{
 		"<31>Failed to open journal file j/system@b.journal: No data available\n<28>Journal file j/system@b.journal is truncated, ignoring file.\n",

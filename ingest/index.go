@@ -44,8 +44,8 @@ type Result struct {
 	TornAt      int64  // modification time of that file, in microseconds
 	Quiet       string // message for the operator if no entry came for a suspicious reason; "" otherwise
 	Capped      bool   // the pass stopped at MaxEntries; the next one continues
-	// MissedTo is the time up to which skipped journal files may hold entries, in
-	// microseconds. It is 0 unless journalctl skipped files and all others were read.
+	// MissedTo is the time up to which left-out journal files may hold entries, in
+	// microseconds. It is 0 unless journalctl left out files and all others were read.
 	MissedTo int64
 	ReadTo   int64 // time up to which a capped pass read the journal, in microseconds; otherwise 0
 	Heard    Heard // lines of the receiver in the journal

@@ -27,7 +27,7 @@ func mustOpen(t testing.TB) *store.Store {
 	return s
 }
 
-// dump returns what the tables say, by names, so that ids do not matter.
+// dump returns the rows of the tables with names instead of ids.
 func dump(t *testing.T, s *store.Store) string {
 	t.Helper()
 	var out strings.Builder
@@ -57,7 +57,7 @@ func dump(t *testing.T, s *store.Store) string {
 	return out.String()
 }
 
-// randomIndex makes index lines with odd ones among them.
+// randomIndex returns index lines, some of them bad.
 func randomIndex(r *rand.Rand, n int) []byte {
 	var b bytes.Buffer
 	at := now - 5*store.Hour
@@ -89,8 +89,8 @@ func index(t *testing.T, s *store.Store, path string) ingest.Result {
 	return result
 }
 
-// TestAnySplitGivesTheSameTables cuts an index anywhere, lines included, and
-// rotates, copies and truncates, or reads it twice, between passes.
+// TestAnySplitGivesTheSameTables lets an index grow in pieces that may end within lines.
+// Between passes it may be rotated or left unread. The tables must equal those of one pass.
 func TestAnySplitGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(25) {
@@ -169,7 +169,7 @@ func TestCopyTruncateLosesNothing(t *testing.T) {
 	}
 }
 
-// TestDumpIsReadOnce reads a journal dump in pieces.
+// TestDumpIsReadOnce reads a growing journal dump in several passes.
 func TestDumpIsReadOnce(t *testing.T) {
 	t.Parallel()
 	var dumpText bytes.Buffer

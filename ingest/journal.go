@@ -64,7 +64,7 @@ func Journal(ctx context.Context, s *store.Store, opts JournalOptions) (result R
 		return result, err
 	}
 	// The parsed part counts even if the rest could not be read. The gap stays open until
-	// a pass fills it. If journalctl only skipped files, no other gap stays open.
+	// a pass fills it. If journalctl only left out files, no other gap stays open.
 	onlyMissed := result.MissedTo > 0
 	if err != nil {
 		r.gap(r.unread(onlyMissed))
@@ -90,7 +90,7 @@ func (r *journalFollower) unread(onlyMissed bool) store.Gap {
 	return g
 }
 
-// read reads the new entries, then the files that journalctl skipped earlier.
+// read reads the new entries, then the files that journalctl left out earlier.
 func (r *journalFollower) read(ctx context.Context) error {
 	if err := r.readOn(ctx); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (r *journalFollower) readOn(ctx context.Context) error {
 }
 
 // readAll reads the whole journal, one boot at a time. Given all boots at once,
-// journalctl skips entries after a clock step, if it has printed later entries of
+// journalctl leaves out entries after a clock step, if it has printed later entries of
 // another boot. The position ends up at the boot with the latest entry.
 func (r *journalFollower) readAll(ctx context.Context) error {
 	boots, err := r.boots(ctx)
@@ -197,7 +197,7 @@ func (r *journalFollower) lookBack(ctx context.Context) error {
 		due, _ := r.at.bootsDue(boots)
 		r.due(0, due...)
 	}
-	r.stepNoted = r.stepNoted || r.at.Missed != nil // skipped files may hold entries of any time
+	r.stepNoted = r.stepNoted || r.at.Missed != nil // left-out files may hold entries of any time
 	if err := r.readStretches(ctx); err != nil || r.result.Capped {
 		return err
 	}

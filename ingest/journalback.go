@@ -93,7 +93,7 @@ func (r *journalFollower) keepReached() {
 	}
 }
 
-// noteLeft records the files that journalctl skipped and that may hold unread entries.
+// noteLeft records the files that journalctl left out and that may hold unread entries.
 func (r *journalFollower) noteLeft() {
 	r.left = r.stderr.leftOut()
 	since := r.readBefore() // earlier than Missed.Since if the clock went back
@@ -127,7 +127,7 @@ func (r *journalFollower) readBefore() int64 {
 	return min(r.begin.At, r.now, cmp.Or(r.begin.Clock, r.now))
 }
 
-// newlyLeft reports whether journalctl skipped a file that it read in the last pass.
+// newlyLeft reports whether journalctl left out a file that it read in the last pass.
 func (r *journalFollower) newlyLeft() bool {
 	for path := range r.at.Missed.files() {
 		if _, known := r.begin.Missed.files()[path]; !known {
@@ -137,12 +137,12 @@ func (r *journalFollower) newlyLeft() bool {
 	return false
 }
 
-// cursorLeftOut reports whether the cursor's entry may be in a skipped file.
+// cursorLeftOut reports whether the cursor's entry may be in a left-out file.
 func (r *journalFollower) cursorLeftOut() bool {
 	return r.newlyLeft() || len(r.at.Missed.files()) > 0 && r.at.Missed.Since >= r.readBefore()
 }
 
-// readMissed reads the files that journalctl skipped earlier and can read now.
+// readMissed reads the files that journalctl left out earlier and can read now.
 func (r *journalFollower) readMissed(ctx context.Context) error {
 	if r.at.Missed == nil {
 		return nil
@@ -158,7 +158,7 @@ func (r *journalFollower) readMissed(ctx context.Context) error {
 	if err := r.missedDue(ctx); err != nil || r.result.Capped {
 		return err
 	}
-	r.stepNoted = true // skipped files may hold entries of any time
+	r.stepNoted = true // left-out files may hold entries of any time
 	if err := r.readStretches(ctx); err != nil || r.result.Capped {
 		return err
 	}
@@ -171,7 +171,7 @@ func (r *journalFollower) readMissed(ctx context.Context) error {
 	return nil
 }
 
-// missedDue adds stretches for the files that journalctl skips no longer. It adds one
+// missedDue adds stretches for the files that journalctl leaves out no longer. It adds one
 // for each boot, for the reason given at readAll.
 func (r *journalFollower) missedDue(ctx context.Context) error {
 	m := r.at.Missed

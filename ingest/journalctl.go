@@ -50,7 +50,7 @@ func isBootID(id string) bool {
 
 // runJournalctl runs journalctl in its own process group and passes its output to read.
 // It kills the group when read returns early, when ctx ends, or when journalctl prints
-// nothing for the timeout. A failing journalctl gives ErrUnread. Skipped files are no
+// nothing for the timeout. A failing journalctl gives ErrUnread. Left-out files are no
 // failure; stderr holds them.
 func runJournalctl(parent context.Context, opts JournalOptions, args []string, stderr *journalctlStderr, read func(io.Reader) error) error {
 	args = append([]string{"--no-pager", "--quiet"}, args...)

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// exportOf is entries as journalctl gives them, cursors included.
+// exportOf returns entries as journalctl prints them, with cursors.
 func exportOf(entries ...logged) string {
 	var b strings.Builder
 	for _, e := range entries {
@@ -26,7 +26,7 @@ func exportOf(entries ...logged) string {
 	return b.String()
 }
 
-// fakeWithOutput is a journalctl with the given export stream in $dir/out.
+// fakeWithOutput returns a fake journalctl that finds an export stream in $dir/out.
 func fakeWithOutput(t testing.TB, script, output string) (command string) {
 	t.Helper()
 	command = fakeJournalctl(t, `case "$*" in *--field=*) echo `+bootID(0)+`; exit;; esac; `+script)
@@ -36,15 +36,15 @@ func fakeWithOutput(t testing.TB, script, output string) (command string) {
 	return command
 }
 
-// TestAFailingJournalctlLosesNothing: whatever becomes of journalctl, what it
-// gave as whole entries is stored, the rest is told as a gap, and the next
-// good pass has everything once.
+// TestAFailingJournalctlLosesNothing: a pass stores the whole entries that a failing
+// journalctl printed and records a gap. After the next good pass, the store holds every
+// entry once.
 func TestAFailingJournalctlLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, script string
 		timeout      time.Duration
-		stored       string // of the failing pass
+		stored       string // PUTs of the failing pass
 	}{
 		{name: "it hangs at once", script: `exec sleep 1000`, timeout: 50 * time.Millisecond},
 		{name: "it hangs after some entries", script: `head -c $half $dir/out; exec sleep 1000`, timeout: 3 * time.Second, stored: "b 200"},
@@ -92,7 +92,7 @@ func lastStoredCursor(t testing.TB, s *store.Store) string {
 	return rows(t, s, "SELECT state ->> 'cursor' FROM cursors WHERE state LIKE '{%cursor%'")[0]
 }
 
-func TestAMissingJournalctlIsSaid(t *testing.T) {
+func TestAMissingJournalctl(t *testing.T) {
 	t.Parallel()
 	s := mustOpen(t)
 	opts := ingest.JournalOptions{Unit: "u", Directory: "x", Now: now, Timeout: time.Minute, Command: "/nonexistent/journalctl"}
@@ -105,7 +105,7 @@ func TestAMissingJournalctlIsSaid(t *testing.T) {
 		"source-unread 2026-05-01T12:00:00.000000Z 2026-05-01T12:05:00.000000Z")
 }
 
-// TestEndlessOutputIsCapped: one pass reads so many entries, the next goes on.
+// TestEndlessOutputIsCapped: a pass stops at MaxEntries.
 func TestEndlessOutputIsCapped(t *testing.T) {
 	t.Parallel()
 	s := mustOpen(t)
@@ -117,7 +117,7 @@ func TestEndlessOutputIsCapped(t *testing.T) {
 	}
 }
 
-func TestACappedPassIsGoneOnWith(t *testing.T) {
+func TestTheNextPassContinuesACappedOne(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
 	var entries []logged
@@ -135,9 +135,9 @@ func TestACappedPassIsGoneOnWith(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "")
 }
 
-// TestALookBackUnderACapComesToItsEnd: it began anew in each pass, and what was
-// known in it did not count.
-func TestALookBackUnderACapComesToItsEnd(t *testing.T) {
+// TestACappedLookBackEnds: once, it started anew in each pass, and known
+// entries cost nothing.
+func TestACappedLookBackEnds(t *testing.T) {
 	t.Parallel()
 	const entries, most = 1000, 50
 	many := func(boot int, from int64) (list []logged) {
@@ -150,10 +150,10 @@ func TestALookBackUnderACapComesToItsEnd(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name  string
-		clock int64 // of the passes that look back
+		clock int64 // clock of the passes that look back
 		write func(j *journalFiles, s *store.Store)
 	}{
-		{"a boot met behind the cursor began a day before it", now, func(j *journalFiles, s *store.Store) {
+		{"a boot first met after the cursor started a day earlier", now, func(j *journalFiles, s *store.Store) {
 			j.write("one", put(now-9*store.Minute, 0, "a", 200))
 			j.follow(s)
 			late := put(now-store.Minute, 1, "b", 200)
@@ -193,7 +193,7 @@ func TestALookBackUnderACapComesToItsEnd(t *testing.T) {
 			test.write(j, s)
 			opts := j.options()
 			opts.MaxEntries, opts.Now = most, test.clock
-			// Twice, with what had been read before, and what the last pass reads.
+			// Twice the entries: those read before cost as well. One more pass reads the last.
 			passes, readTo := 1, int64(0)
 			for ; ; passes++ {
 				result := followWith(t, s, opts)
@@ -219,9 +219,9 @@ func TestALookBackUnderACapComesToItsEnd(t *testing.T) {
 	}
 }
 
-// TestAnEntryOfThisMomentIsNoClockStep: one that is logged while a pass runs made
+// TestAnEntryLoggedDuringThePassIsNoClockStep: once, an entry that was logged during a pass made
 // the next pass read a day again.
-func TestAnEntryOfThisMomentIsNoClockStep(t *testing.T) {
+func TestAnEntryLoggedDuringThePassIsNoClockStep(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []int64{1, store.Second, store.FutureTolerance} {
 		t.Run(fmt.Sprint(ahead, " microseconds"), func(t *testing.T) {
@@ -245,9 +245,9 @@ func TestAnEntryOfThisMomentIsNoClockStep(t *testing.T) {
 	}
 }
 
-// TestACappedPassGetsPastEntriesOfTheFuture: they do not move the position, but
-// must not hold the passes up for ever.
-func TestACappedPassGetsPastEntriesOfTheFuture(t *testing.T) {
+// TestACappedPassGetsPastFutureEntries: entries ahead of the clock must not stop the
+// passes for ever.
+func TestACappedPassGetsPastFutureEntries(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
 	j.write("one", put(now-store.Minute, 0, "a", 200))
@@ -265,14 +265,14 @@ func TestACappedPassGetsPastEntriesOfTheFuture(t *testing.T) {
 	expect(t, "PUTs of z", strings.Join(rows(t, s, "SELECT host FROM put_log WHERE host = 'z'"), ", "), "z")
 }
 
-// TestCancelledWhileReading: the pass gets the context's error, and the next
-// one has everything once.
+// TestCancelledWhileReading: the pass returns the context's error. After the next pass, the
+// store holds every entry once.
 func TestCancelledWhileReading(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
-		"while journalctl hangs":                   `cat $dir/out; echo ready >$dir/fifo; exec sleep 1000`,
-		"while a child of it, elsewhere, does":     `cat $dir/out; (setsid sleep 3 &); echo ready >$dir/fifo`,
-		"while it goes on giving what it has read": `echo ready >$dir/fifo; while cat $dir/out; do :; done 2>/dev/null`,
+		"while journalctl hangs":                               `cat $dir/out; echo ready >$dir/fifo; exec sleep 1000`,
+		"while a grandchild in another session holds the pipe": `cat $dir/out; (setsid sleep 3 &); echo ready >$dir/fifo`,
+		"while it prints without end":                          `echo ready >$dir/fifo; while cat $dir/out; do :; done 2>/dev/null`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -299,15 +299,15 @@ func TestCancelledWhileReading(t *testing.T) {
 	}
 }
 
-// TestSlowStoringDoesNotKillJournalctl: the timeout ran on while the pass was
-// waiting for the database, and killed a healthy journalctl.
+// TestSlowStoringDoesNotKillJournalctl: once, the timeout included the wait for the
+// database, and a pass killed a healthy journalctl.
 func TestSlowStoringDoesNotKillJournalctl(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		expired := false
 		w := ingest.NewWatchedReader(strings.NewReader("xy"), time.Second, func() { expired = true })
 		w.Read(make([]byte, 1))
-		time.Sleep(time.Minute) // of synctest's clock
+		time.Sleep(time.Minute) // by the clock of synctest
 		w.Read(make([]byte, 1))
 		if expired {
 			t.Error("the time between two reads was counted")
@@ -315,9 +315,9 @@ func TestSlowStoringDoesNotKillJournalctl(t *testing.T) {
 	})
 }
 
-// TestAnotherUsersJournalIsNotTakenForTheSystems: to a user without permission
-// who has a journal of their own, journalctl says nothing and exits with 0.
-func TestAnotherUsersJournalIsNotTakenForTheSystems(t *testing.T) {
+// TestAnotherUsersJournalIsNotTheSystems: journalctl prints nothing and exits with 0
+// if the user may read only a journal of their own.
+func TestAnotherUsersJournalIsNotTheSystems(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for path := dir; path != os.TempDir() && path != "/"; path = filepath.Dir(path) {
@@ -350,7 +350,7 @@ func TestAnotherUsersJournalIsNotTakenForTheSystems(t *testing.T) {
 		denied bool
 	}{
 		{"its files cannot be read", []string{"denied"}, true},
-		{"nor can those rotated away", []string{"rotated", "missing"}, true},
+		{"its rotated files cannot be read", []string{"rotated", "missing"}, true},
 		{"its directory cannot be entered", []string{"closed/x"}, true},
 		{"one of two directories can be read", []string{"denied", "volatile"}, false},
 		{"the journal is volatile only", []string{"missing", "volatile"}, false},
@@ -378,15 +378,14 @@ func TestAnotherUsersJournalIsNotTakenForTheSystems(t *testing.T) {
 	}
 }
 
-// asNobody runs f with the file permissions of another user, if it has those
-// of root.
+// asNobody runs f with the file permissions of another user if this process is root.
 func asNobody(f func() error) error {
 	if os.Geteuid() != 0 {
 		return f()
 	}
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		if err := unix.Setfsuid(65534); err != nil {
 			done <- err
 			return
@@ -396,8 +395,8 @@ func asNobody(f func() error) error {
 	return <-done
 }
 
-// TestAUnitWithoutEntriesIsSaid: it is not an error, and not a quiet fleet.
-func TestAUnitWithoutEntriesIsSaid(t *testing.T) {
+// TestAUnitWithoutEntriesIsReported: it is neither an error nor a quiet fleet.
+func TestAUnitWithoutEntriesIsReported(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
 	for range 2 {
@@ -419,8 +418,8 @@ func TestAUnitWithoutEntriesIsSaid(t *testing.T) {
 	}
 }
 
-// TestDamagedJournalFiles: journalctl leaves entries of a damaged file out, or
-// stops at it. What it gives is stored; nothing is made up.
+// TestDamagedJournalFiles: journalctl leaves out entries of a damaged file, or stops there.
+// A pass stores every entry that journalctl prints, and no other.
 func TestDamagedJournalFiles(t *testing.T) {
 	t.Parallel()
 	needJournal(t)
@@ -465,7 +464,7 @@ func TestDamagedJournalFiles(t *testing.T) {
 
 func damage(seed uint64, whole []byte) []byte {
 	b := append([]byte{}, whole...)
-	// The data of small journals lies in the first hundred KiB of the file.
+	// A small journal has its data in the first hundred KiB of the file.
 	used := min(len(b), 120<<10)
 	switch seed % 3 {
 	case 0:

@@ -16,9 +16,9 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestMain lets the test binary stand in for journalctl: called by this name,
-// it runs the shell script beside the link it was called by. (A script written
-// by a test and run at once is sometimes "text file busy".)
+// TestMain lets the test binary stand in for journalctl. Called by that name, it runs the
+// shell script beside the link. A script that is written and run at once may fail with
+// "text file busy".
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == fakeName {
 		script := filepath.Join(filepath.Dir(os.Args[0]), "script")
@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 
 const fakeName = "fake-journalctl"
 
-// fakeJournalctl returns a command that runs a shell script. $dir in it is a
-// directory of its own.
+// fakeJournalctl returns a command that runs a shell script. In the script, $dir is a
+// directory for this fake.
 func fakeJournalctl(t testing.TB, script string) (command string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,7 +56,7 @@ func rewriteFake(t testing.TB, command, script string) {
 	}
 }
 
-// need skips a test for want of a part of the system, except in CI.
+// need skips a test if a part of the system is missing. In CI it fails the test.
 func need(t testing.TB, ok bool, what string) {
 	t.Helper()
 	switch {
@@ -78,7 +78,7 @@ func needJournal(t testing.TB) {
 	need(t, err == nil, "journalctl")
 }
 
-// logged is a journal entry. Zero fields are left out, but for the boot.
+// logged is a journal entry. export leaves out zero fields except boot.
 type logged struct {
 	at, monotonic int64 // microseconds
 	boot          int
@@ -86,12 +86,12 @@ type logged struct {
 	pid           int
 	priority      int
 	message       string
-	fields        []string // NAME=value; a value may hold anything
+	fields        []string // NAME=value; the value may contain any bytes
 }
 
 const unit = "cis490-receiver.service"
 
-// put is an access line. Its monotonic time is that since 08:00.
+// put returns an entry with an access line. Its monotonic clock started at 08:00.
 func put(at int64, boot int, host string, status int) logged {
 	return logged{at: at, monotonic: at - now + 4*store.Hour, boot: boot, unit: unit, pid: 77, priority: 6,
 		message: fmt.Sprintf(`10.0.0.1:4711 - "PUT /v1/episodes/%s/e%d HTTP/1.1" %d`, host, at, status)}
@@ -139,7 +139,7 @@ func newJournalFiles(t testing.TB) *journalFiles {
 
 func (j *journalFiles) path(name string) string { return filepath.Join(j.dir, name+".journal") }
 
-// write appends entries to a file, which has a sequence of numbers of its own.
+// write appends entries to a file. Each file numbers its entries independently.
 func (j *journalFiles) write(name string, entries ...logged) {
 	j.t.Helper()
 	var b bytes.Buffer
@@ -174,7 +174,7 @@ func (j *journalFiles) options() ingest.JournalOptions {
 	return ingest.JournalOptions{Unit: "cis490-receiver", Directory: j.dir, Now: now, Timeout: time.Minute}
 }
 
-// follow does one pass, which must succeed.
+// follow runs a pass, which must succeed.
 func (j *journalFiles) follow(s *store.Store) ingest.Result {
 	j.t.Helper()
 	return followWith(j.t, s, j.options())
@@ -198,14 +198,13 @@ func rows(t testing.TB, s *store.Store, query string, args ...any) (list []strin
 	return list
 }
 
-// putsOf returns the PUTs that are stored, as "host status", by time.
+// putsOf returns the stored PUTs as "host status", by time.
 func putsOf(t testing.TB, s *store.Store) string {
 	t.Helper()
 	return strings.Join(rows(t, s, "SELECT host || ' ' || status FROM put_log ORDER BY at, host"), ", ")
 }
 
-// gapsOf returns the reasons of the gaps that are stored; those that were
-// recovered are in parentheses.
+// gapsOf returns the reasons of the stored gaps. Recovered gaps are in parentheses.
 func gapsOf(t testing.TB, s *store.Store) string {
 	t.Helper()
 	return strings.Join(rows(t, s, `
@@ -214,7 +213,7 @@ func gapsOf(t testing.TB, s *store.Store) string {
 		ORDER BY from_at, reason`), ", ")
 }
 
-// expect compares what a test asks of the store.
+// expect compares a result with the wanted text.
 func expect(t testing.TB, what, got, want string) {
 	t.Helper()
 	if got != want {
@@ -222,7 +221,7 @@ func expect(t testing.TB, what, got, want string) {
 	}
 }
 
-// journalErr does a pass that is expected to fail.
+// journalErr runs a pass and returns its error.
 func journalErr(t testing.TB, s *store.Store, opts ingest.JournalOptions) (ingest.Result, error) {
 	t.Helper()
 	return ingest.Journal(t.Context(), s, opts)
@@ -237,7 +236,7 @@ func dumpJournal(t testing.TB, s *store.Store, export []byte) ingest.Result {
 	return result
 }
 
-// setJournalState overwrites the stored position.
+// setJournalState overwrites the stored cursor.
 func setJournalState(t testing.TB, s *store.Store, state string) {
 	t.Helper()
 	err := s.Update(t.Context(), func(tx *store.Tx) error {

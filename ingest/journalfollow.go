@@ -20,13 +20,13 @@ type journalFollower struct {
 	latest    int64         // modeFirst: time of the latest entry
 	ahead     bool          // an entry is ahead of the clock, which may have gone back
 	stepNoted bool          // the gap of a clock step is recorded, or none is due
-	vacuumed  *store.Gap    // gap to record unless the cursor's entry may be in a skipped file
+	vacuumed  *store.Gap    // gap to record unless the cursor's entry may be in a left-out file
 
 	stretch *stretch // the stretch being read; nil while reading after the cursor
 	reached []byte   // cursor of the first entry with the time of the last one read in the stretch
 
 	stderr *journalctlStderr // messages of the current journalctl
-	left   map[string]string // files that the last journalctl skipped, with reasons
+	left   map[string]string // files that the last journalctl left out, with reasons
 }
 
 // follow reads entries from a starting point to the end of the journal. journalctl
@@ -107,7 +107,7 @@ func (r *journalFollower) followFrom(ctx context.Context, first *entry, seek ...
 	return cut, err
 }
 
-// settle records the files that journalctl skipped so far. Then it decides whether a
+// settle records the files that journalctl left out so far. Then it decides whether a
 // missing cursor's entry was vacuumed.
 func (r *journalFollower) settle() {
 	r.noteLeft()

@@ -16,16 +16,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// history writes a random journal as a machine would: files that are rotated,
-// vacuumed once they have been read, a clock that steps, and reboots.
+// history writes a random journal as a machine would. It rotates files, vacuums them after
+// a pass has read them, steps the clock and reboots.
 type history struct {
 	*journalFiles
-	away            string // where the files are that are hidden
+	away            string // directory of the hidden files
 	r               *rand.Rand
-	clock           int64 // of the machine, microseconds
+	clock           int64 // of the machine, in microseconds
 	monotonic       int64
 	boot, file      int
-	unread, reading []string // files with entries that no pass has read, and all others but the current
+	unread, reading []string // files with unread entries, and all others except the current one
 	all             bytes.Buffer
 }
 
@@ -59,7 +59,7 @@ func (h *history) grow() {
 
 func (h *history) name() string { return fmt.Sprintf("%03d", h.file) }
 
-// rotate begins another file, with a sequence of its own.
+// rotate starts another file, which numbers its entries independently.
 func (h *history) rotate() {
 	if _, err := os.Stat(h.path(h.name())); err == nil {
 		h.unread = append(h.unread, h.name())
@@ -72,10 +72,10 @@ func (h *history) reboot() {
 	h.monotonic = store.Second
 }
 
-// stepClock moves the clock by up to three hours, more often back.
+// stepClock moves the clock by up to three hours, mostly back.
 func (h *history) stepClock() { h.clock += h.r.Int64N(5*store.Hour) - 3*store.Hour }
 
-// vacuum deletes files that have been read, after taking a copy of what they hold.
+// vacuum deletes files that were read, after copying their entries.
 func (h *history) vacuum() {
 	h.showAll()
 	for _, name := range h.reading {
@@ -83,15 +83,14 @@ func (h *history) vacuum() {
 			h.keep(name)
 			h.remove(name)
 		} else {
-			h.unread = append(h.unread, name) // not now
+			h.unread = append(h.unread, name) // kept until another vacuum
 		}
 	}
 	h.reading = nil
 }
 
-// keep copies a file's entries to the export of everything. Each file is read
-// alone: from several files, journalctl itself may leave entries out when their
-// clocks do not agree.
+// keep adds a file's entries to the export of all entries. It reads each file alone, because
+// journalctl itself may leave out entries of several files whose clocks disagree.
 func (h *history) keep(name string) {
 	one := &journalFiles{t: h.t, dir: h.t.TempDir()}
 	if err := os.Link(h.path(name), one.path(name)); err != nil {
@@ -100,8 +99,7 @@ func (h *history) keep(name string) {
 	h.all.Write(one.ctl("--output=export", "--all"))
 }
 
-// hide cuts some files short, so that journalctl leaves them out, or makes them
-// whole again.
+// hide truncates some files, so that journalctl leaves them out, and restores others.
 func (h *history) hide() {
 	names, err := filepath.Glob(h.path("*"))
 	mustDo(h.t, err)
@@ -124,7 +122,7 @@ func (h *history) show(path string) {
 	}
 }
 
-// showAll makes all files whole.
+// showAll restores all files.
 func (h *history) showAll() {
 	names, err := os.ReadDir(h.away)
 	mustDo(h.t, err)
@@ -155,9 +153,9 @@ func (h *history) pass(s *store.Store) {
 	}
 }
 
-// TestAnyHistoryOfTheJournalGivesTheSameTables: a journal that is read while
-// it is written, rotated, vacuumed, and while its clock steps, gives what an
-// export of all of it gives at once.
+// TestAnyHistoryOfTheJournalGivesTheSameTables reads a journal while it is written, rotated
+// and vacuumed, and while its clock steps. The tables must equal those of one export of all
+// entries.
 func TestAnyHistoryOfTheJournalGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(30) {
@@ -188,7 +186,7 @@ func TestAnyHistoryOfTheJournalGivesTheSameTables(t *testing.T) {
 					h.hide()
 					h.pass(s)
 				default:
-					if h.hidden() { // journald would not write on to a broken file
+					if h.hidden() { // journald would not append to a broken file
 						h.rotate()
 					}
 					h.grow()

@@ -34,7 +34,7 @@ func mustDo(t testing.TB, err error) {
 	}
 }
 
-// move renames a file of the journal, into a directory of a machine if need be.
+// move renames a journal file. It creates the directory of the machine if necessary.
 func (j *journalFiles) move(name, to string) {
 	j.t.Helper()
 	to = filepath.Join(j.dir, to)
@@ -42,28 +42,28 @@ func (j *journalFiles) move(name, to string) {
 	mustDo(j.t, os.Rename(j.path(name), to))
 }
 
-// asNobodyScript runs journalctl as a user who may not read everything.
+// asNobodyScript runs journalctl as a user without permission for some files.
 const asNobodyScript = `exec setpriv --reuid 65534 --regid 65534 --clear-groups journalctl "$@"`
 
-// TestALeftOutFileIsReadLater: journalctl ends with 0 although it left a file
-// out, and the cursor moved past what was in it.
+// TestALeftOutFileIsReadLater: journalctl exits with 0 even if it leaves out a file. Once,
+// the cursor moved past the entries of that file.
 func TestALeftOutFileIsReadLater(t *testing.T) {
 	t.Parallel()
 	inMachine := strings.Repeat("c", 32) + "/system.journal"
 	for _, test := range []struct {
-		name, file string // the file that is left out, "late.journal" if empty
-		script     string // of journalctl, while it is left out
+		name, file string // the file that is left out; "" means late.journal
+		script     string // script of journalctl while the file is left out
 		hide       func(t *testing.T, path string)
 		said       string
 	}{
 		{name: "it is truncated", said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
 		{name: "it is empty", said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 0)) }},
 		{name: "it lost its end", said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 300_000)) }},
-		{name: "it is of a newer systemd", said: "uses an unsupported feature", hide: func(t *testing.T, path string) { patch(t, path, 12, "\xff\xff\xff\x7f") }},
-		{name: "it is no journal", said: "is corrupted", hide: func(t *testing.T, path string) { patch(t, path, 0, "garbage!") }},
-		{name: "it is what an unclean shutdown left", file: "system@0006.journal~", said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
+		{name: "a newer systemd wrote it", said: "uses an unsupported feature", hide: func(t *testing.T, path string) { patch(t, path, 12, "\xff\xff\xff\x7f") }},
+		{name: "it is not a journal", said: "is corrupted", hide: func(t *testing.T, path string) { patch(t, path, 0, "garbage!") }},
+		{name: "an unclean shutdown left it", file: "system@0006.journal~", said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
 		{name: "it is in the directory of a machine", file: inMachine, said: "is truncated", hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
-		{name: "its name holds what a terminal obeys", file: "x\x1b[2J.journal", said: `x\x1b[2J.journal`, hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
+		{name: "its name contains a terminal sequence", file: "x\x1b[2J.journal", said: `x\x1b[2J.journal`, hide: func(t *testing.T, path string) { mustDo(t, os.Truncate(path, 100)) }},
 		{name: "it may not be opened", said: "Permission denied", script: asNobodyScript, hide: func(t *testing.T, path string) { mustDo(t, os.Chmod(path, 0o600)) }},
 		{name: "it may not be opened, in the directory of a machine", file: inMachine, said: "Permission denied", script: asNobodyScript,
 			hide: func(t *testing.T, path string) { mustDo(t, os.Chmod(path, 0o600)) }},
@@ -129,7 +129,7 @@ func TestALeftOutFileIsReadLater(t *testing.T) {
 	}
 }
 
-// TestOneOfTwoLeftOutFilesComesBack: journalctl's warning names one of them.
+// TestOneOfTwoLeftOutFilesComesBack: the warnings of journalctl name only one of them.
 func TestOneOfTwoLeftOutFilesComesBack(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][]string{{"x", "y"}, {"y", "x"}} {
@@ -165,7 +165,7 @@ func TestOneOfTwoLeftOutFilesComesBack(t *testing.T) {
 	}
 }
 
-// TestAFileLeftOutForAMoment is one that journald is just making: no gap.
+// TestAFileLeftOutForAMoment: journald is still creating the file, so there is no gap.
 func TestAFileLeftOutForAMoment(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -182,14 +182,14 @@ func TestAFileLeftOutForAMoment(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "")
 }
 
-// TestALeftOutFileIsNotForgotten: not by a journalctl that then fails, nor by a
-// cursor that is lost, nor by a pass that may read but a few entries.
+// TestALeftOutFileIsNotForgotten combines a left-out file with a failing journalctl, a
+// refused cursor and a capped pass.
 func TestALeftOutFileIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
 		"journalctl fails":        `journalctl "$@"; exit 1`,
 		"journalctl is killed":    `journalctl "$@"; kill -9 $$`,
-		"the cursor is not taken": `case "$*" in *--cursor=*) exit 1;; esac; exec journalctl "$@"`,
+		"the cursor is refused":   `case "$*" in *--cursor=*) exit 1;; esac; exec journalctl "$@"`,
 		"nothing else goes wrong": `exec journalctl "$@"`,
 	} {
 		for _, most := range []int{0, 1} {
@@ -224,7 +224,7 @@ func TestALeftOutFileIsNotForgotten(t *testing.T) {
 	}
 }
 
-// TestALeftOutFileThatIsDeleted: what was in it is lost, and no pass waits for it.
+// TestALeftOutFileThatIsDeleted: its entries are lost, and no pass waits for them.
 func TestALeftOutFileThatIsDeleted(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -241,8 +241,7 @@ func TestALeftOutFileThatIsDeleted(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "(source-unread), vacuumed")
 }
 
-// TestAFileThatHoldsNothingNewMayBeLeftOut: it was last written before the
-// position.
+// TestAFileThatHoldsNothingNewMayBeLeftOut: the file was last written before the cursor.
 func TestAFileThatHoldsNothingNewMayBeLeftOut(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -257,7 +256,7 @@ func TestAFileThatHoldsNothingNewMayBeLeftOut(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "")
 }
 
-// TestTheCursorsFileIsLeftOut: it was taken for one that was deleted.
+// TestTheCursorsFileIsLeftOut: once, it counted as deleted.
 func TestTheCursorsFileIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, quiet := range []bool{false, true} {
@@ -285,8 +284,8 @@ func TestTheCursorsFileIsLeftOut(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoLoss: journalctl says more than that it has left something out.
-func TestWhatIsNoLoss(t *testing.T) {
+// TestHarmlessMessagesOfJournalctl: journalctl also prints messages that do not mean a left-out file.
+func TestHarmlessMessagesOfJournalctl(t *testing.T) {
 	t.Parallel()
 	for _, said := range []string{
 		"Hint: You are currently not seeing messages from other users and the system.",
@@ -310,7 +309,7 @@ func TestWhatIsNoLoss(t *testing.T) {
 	}
 }
 
-// TestTheNewestEntryBesideALeftOutFile: it is told, and so is the file.
+// TestTheNewestEntryBesideALeftOutFile: NewestEntry returns both the time and the file.
 func TestTheNewestEntryBesideALeftOutFile(t *testing.T) {
 	t.Parallel()
 	j := newJournalFiles(t)
@@ -323,18 +322,18 @@ func TestTheNewestEntryBesideALeftOutFile(t *testing.T) {
 	}
 }
 
-// TestAnOldDamagedFileIsToldFromNewEntries: on a first reading, each file that is
-// left out may hold what was not read; it says up to when.
-func TestAnOldDamagedFileIsToldFromNewEntries(t *testing.T) {
+// TestTheGapOfALeftOutFileEndsAtItsLastWrite: on a first reading, each left-out file may hold
+// unread entries, but none later than its last write.
+func TestTheGapOfALeftOutFileEndsAtItsLastWrite(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		written []int64 // when the files that are left out were last written
+		written []int64 // when the left-out files were last written
 		want    int64
 	}{
-		"two months ago":      {[]int64{now - 60*24*store.Hour}, now - 60*24*store.Hour},
-		"one of them lately":  {[]int64{now - 60*24*store.Hour, now - store.Minute}, now - store.Minute},
-		"in a time to come":   {[]int64{now + store.Hour}, now},
-		"nothing is left out": {nil, 0},
+		"two months ago":           {[]int64{now - 60*24*store.Hour}, now - 60*24*store.Hour},
+		"one of them a minute ago": {[]int64{now - 60*24*store.Hour, now - store.Minute}, now - store.Minute},
+		"in the future":            {[]int64{now + store.Hour}, now},
+		"nothing is left out":      {nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -359,10 +358,10 @@ func TestAnOldDamagedFileIsToldFromNewEntries(t *testing.T) {
 	}
 }
 
-// TestADamagedFileIsReadUpToItsSpotOnce: journalctl notices the spot when it comes
-// to it, which a short look does not. The file was taken for whole again, and all
-// from a day before it was read by each pass.
-func TestADamagedFileIsReadUpToItsSpotOnce(t *testing.T) {
+// TestADamagedFileIsReadOnce: journalctl notices the damage only when it reads
+// that far. Once, a short look took the file for whole. Then each pass read everything from
+// a day before it again.
+func TestADamagedFileIsReadOnce(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
 	j.write("one", put(now-230*store.Minute, 0, "a", 200))
@@ -393,26 +392,26 @@ func TestADamagedFileIsReadUpToItsSpotOnce(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "(source-unread), vacuumed")
 }
 
-// TestADamagedEntryDoesNotStopTheJournal: journalctl ended within it in each pass,
-// and what came after was never read. Later, its neighbours of a second were lost.
+// TestADamagedEntryDoesNotStopTheJournal: once, journalctl exited at that entry in each pass,
+// and later entries were never read. Later, entries of the same second were lost.
 func TestADamagedEntryDoesNotStopTheJournal(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		first   bool
 		apart   int64 // microseconds between two entries
-		damaged []int // entries of a hundred
-		most    int   // entries that a pass reads
+		damaged []int // indexes of the damaged entries, of a hundred
+		most    int   // entries that a pass reads; 0 for all
 	}{
-		"on a first reading":          {first: true, apart: store.Second, damaged: []int{30}},
-		"behind a position":           {apart: store.Second, damaged: []int{22}},
-		"in two places":               {apart: store.Second, damaged: []int{22, 70}},
-		"the first one":               {first: true, apart: store.Second, damaged: []int{0}},
-		"the last one":                {apart: store.Second, damaged: []int{99}},
-		"several in a row":            {apart: store.Second, damaged: []int{40, 41, 42, 43}},
-		"among others of one moment":  {apart: 0, damaged: []int{30, 50}},
-		"a microsecond from others":   {apart: 1, damaged: []int{30, 50}},
-		"by passes that read a few":   {apart: 1, damaged: []int{30, 31, 50}, most: 7},
-		"of one moment, a few a pass": {apart: 0, damaged: []int{0, 50, 99}, most: 7},
+		"on a first reading":                 {first: true, apart: store.Second, damaged: []int{30}},
+		"after a cursor":                     {apart: store.Second, damaged: []int{22}},
+		"in two places":                      {apart: store.Second, damaged: []int{22, 70}},
+		"the first entry":                    {first: true, apart: store.Second, damaged: []int{0}},
+		"the last entry":                     {apart: store.Second, damaged: []int{99}},
+		"several in a row":                   {apart: store.Second, damaged: []int{40, 41, 42, 43}},
+		"among entries of the same time":     {apart: 0, damaged: []int{30, 50}},
+		"a microsecond from its neighbours":  {apart: 1, damaged: []int{30, 50}},
+		"in capped passes":                   {apart: 1, damaged: []int{30, 31, 50}, most: 7},
+		"of the same time, in capped passes": {apart: 0, damaged: []int{0, 50, 99}, most: 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -454,9 +453,8 @@ func TestADamagedEntryDoesNotStopTheJournal(t *testing.T) {
 	}
 }
 
-// TestTheCursorsFileIsDeletedWhileAnotherIsLeftOut: its entry might have been in the
-// file that was left out. When that came back without it, nothing was said of what
-// had been deleted.
+// TestTheCursorsFileIsDeletedWhileAnotherIsLeftOut: the cursor's entry might be in the
+// left-out file. Once, there was no gap if that file came back without the entry.
 func TestTheCursorsFileIsDeletedWhileAnotherIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, inLate := range []bool{false, true} {
@@ -491,8 +489,8 @@ func TestTheCursorsFileIsDeletedWhileAnotherIsLeftOut(t *testing.T) {
 	}
 }
 
-// TestAnOutageBesideAFileThatIsLeftOut: the gap of a file that was damaged months
-// ago grew over the outage, and never ended.
+// TestAnOutageBesideAFileThatIsLeftOut: once, the gap of a file damaged months ago grew
+// over the outage and never ended.
 func TestAnOutageBesideAFileThatIsLeftOut(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)

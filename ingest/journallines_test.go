@@ -14,9 +14,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestWhatCountsAsALineOfTheReceiver reads entries as they stand in a real
-// journal, one for each case.
-func TestWhatCountsAsALineOfTheReceiver(t *testing.T) {
+// TestLinesOfTheReceiver reads one entry of a real journal for each case.
+func TestLinesOfTheReceiver(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 48<<10)
 	access := func(path, version string) string { return fmt.Sprintf(`1.2.3.4:5 - "PUT %s %s" 200 OK`, path, version) }
@@ -25,39 +24,39 @@ func TestWhatCountsAsALineOfTheReceiver(t *testing.T) {
 		puts  string
 		other string // rejections, as "host reason"
 	}{
-		"an access line":                        {entry: logged{message: access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
-		"one of HTTP/1.0":                       {entry: logged{message: access("/v1/episodes/a/e", "HTTP/1.0")}, puts: "a 200"},
-		"one of HTTP/2":                         {entry: logged{message: access("/v1/episodes/a/e", "HTTP/2")}, puts: "a 200"},
-		"one with a query":                      {entry: logged{message: access("/v1/episodes/a/e?x=1&y=%20", "HTTP/1.1")}, puts: "a 200"},
-		"a host that is quoted":                 {entry: logged{message: access("/v1/episodes/lab%20a/e", "HTTP/1.1")}, puts: "lab a 200"},
-		"a host that is quoted twice":           {entry: logged{message: access("/v1/episodes/a%2520b/e", "HTTP/1.1")}, puts: "a%20b 200"},
-		"a host quoted wrongly":                 {entry: logged{message: access("/v1/episodes/a%zz/e", "HTTP/1.1")}, puts: "a%zz 200"},
-		"a host with a quoted slash":            {entry: logged{message: access("/v1/episodes/a%2Fb/e", "HTTP/1.1")}, puts: "(invalid) 200"},
-		"a host with a quoted ESC":              {entry: logged{message: access("/v1/episodes/a%1b/e", "HTTP/1.1")}, puts: "(invalid) 200"},
-		"colours":                               {entry: logged{message: "\x1b[32mINFO\x1b[0m: 1.2.3.4:5 - \"\x1b[1mPUT /v1/episodes/a/e HTTP/1.1\x1b[0m\" \x1b[31m412 Precondition Failed\x1b[0m"}, puts: "a 412"},
-		"an escape that is no colour":           {entry: logged{message: "\x1b]0;x\x07" + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
-		"bytes that are no UTF-8":               {entry: logged{message: "\xff\xfe " + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
-		"a host that is no UTF-8":               {entry: logged{message: access("/v1/episodes/\xff/e", "HTTP/1.1")}, puts: "(invalid) 200"},
-		"two lines in one message":              {entry: logged{message: access("/v1/episodes/a/e", "HTTP/1.1") + "\n" + access("/v1/episodes/b/e", "HTTP/1.1")}, puts: "a 200, b 200"},
-		"no message":                            {entry: logged{fields: []string{"SYSLOG_IDENTIFIER=x"}}},
-		"an empty message":                      {entry: logged{fields: []string{"MESSAGE="}}},
-		"two messages: the first counts":        {entry: logged{fields: []string{"MESSAGE=" + access("/v1/episodes/a/e", "HTTP/1.1"), "MESSAGE=" + access("/v1/episodes/b/e", "HTTP/1.1")}}, puts: "a 200"},
-		"48 KiB before the line":                {entry: logged{message: long + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
-		"a line that ends at 48 KiB":            {entry: logged{message: access("/v1/episodes/a/"+long, "HTTP/1.1")[:48<<10]}},
-		"no status":                             {entry: logged{message: `"PUT /v1/episodes/a/e HTTP/1.1" -`}},
-		"no host":                               {entry: logged{message: access("/v1/episodes//e", "HTTP/1.1")}},
-		"another method":                        {entry: logged{message: `1.2.3.4:5 - "GET /v1/episodes/a/e HTTP/1.1" 200`}},
-		"a warning":                             {entry: logged{priority: 4, message: "refused host=a, no space"}, other: "a other"},
-		"a warning of a colourful logger":       {entry: logged{message: "\x1b[33mWARNING\x1b[0m refused host=a"}, other: "a other"},
-		"a warning for want of the commit":      {entry: logged{message: "host=a missing X-CIS490-Code-Commit"}, other: "a unstamped"},
-		"a notice that names a host":            {entry: logged{priority: 5, message: "hello host=a"}},
-		"a message of PID 1":                    {entry: logged{pid: 1, unit: "init.scope", fields: []string{"UNIT=" + unit}, message: access("/v1/episodes/a/e", "HTTP/1.1")}},
-		"a message of PID 1 without a unit":     {entry: logged{pid: 1, unit: "-", fields: []string{"UNIT=" + unit}, message: "Failed with result host=a", priority: 4}},
-		"another unit's":                        {entry: logged{unit: "other.service", message: access("/v1/episodes/a/e", "HTTP/1.1")}},
-		"another unit's about this one":         {entry: logged{unit: "other.service", fields: []string{"_UID=0", "OBJECT_SYSTEMD_UNIT=" + unit}, message: access("/v1/episodes/a/e", "HTTP/1.1")}},
-		"a field of which nothing is known":     {entry: logged{fields: []string{"X=" + long + "\n\n__CURSOR=fake\n"}, message: access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
-		"a message like an export stream":       {entry: logged{message: "x\n\n__CURSOR=fake\n__REALTIME_TIMESTAMP=1\nMESSAGE=x\n\n" + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
-		"a line of bytes that look like a host": {entry: logged{priority: 4, message: "host=\x00\x01"}, other: "(invalid) other"},
+		"an access line":                           {entry: logged{message: access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
+		"an access line of HTTP/1.0":               {entry: logged{message: access("/v1/episodes/a/e", "HTTP/1.0")}, puts: "a 200"},
+		"an access line of HTTP/2":                 {entry: logged{message: access("/v1/episodes/a/e", "HTTP/2")}, puts: "a 200"},
+		"an access line with a query":              {entry: logged{message: access("/v1/episodes/a/e?x=1&y=%20", "HTTP/1.1")}, puts: "a 200"},
+		"a percent-encoded host":                   {entry: logged{message: access("/v1/episodes/lab%20a/e", "HTTP/1.1")}, puts: "lab a 200"},
+		"a host encoded twice":                     {entry: logged{message: access("/v1/episodes/a%2520b/e", "HTTP/1.1")}, puts: "a%20b 200"},
+		"a host encoded wrongly":                   {entry: logged{message: access("/v1/episodes/a%zz/e", "HTTP/1.1")}, puts: "a%zz 200"},
+		"a host with an encoded slash":             {entry: logged{message: access("/v1/episodes/a%2Fb/e", "HTTP/1.1")}, puts: "(invalid) 200"},
+		"a host with an encoded ESC":               {entry: logged{message: access("/v1/episodes/a%1b/e", "HTTP/1.1")}, puts: "(invalid) 200"},
+		"colours":                                  {entry: logged{message: "\x1b[32mINFO\x1b[0m: 1.2.3.4:5 - \"\x1b[1mPUT /v1/episodes/a/e HTTP/1.1\x1b[0m\" \x1b[31m412 Precondition Failed\x1b[0m"}, puts: "a 412"},
+		"a terminal sequence that is not a colour": {entry: logged{message: "\x1b]0;x\x07" + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
+		"bytes that are not UTF-8":                 {entry: logged{message: "\xff\xfe " + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
+		"a host that is not UTF-8":                 {entry: logged{message: access("/v1/episodes/\xff/e", "HTTP/1.1")}, puts: "(invalid) 200"},
+		"two lines in one message":                 {entry: logged{message: access("/v1/episodes/a/e", "HTTP/1.1") + "\n" + access("/v1/episodes/b/e", "HTTP/1.1")}, puts: "a 200, b 200"},
+		"no message":                               {entry: logged{fields: []string{"SYSLOG_IDENTIFIER=x"}}},
+		"an empty message":                         {entry: logged{fields: []string{"MESSAGE="}}},
+		"two messages: the first counts":           {entry: logged{fields: []string{"MESSAGE=" + access("/v1/episodes/a/e", "HTTP/1.1"), "MESSAGE=" + access("/v1/episodes/b/e", "HTTP/1.1")}}, puts: "a 200"},
+		"48 KiB before the line":                   {entry: logged{message: long + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
+		"a line that ends at 48 KiB":               {entry: logged{message: access("/v1/episodes/a/"+long, "HTTP/1.1")[:48<<10]}},
+		"no status":                                {entry: logged{message: `"PUT /v1/episodes/a/e HTTP/1.1" -`}},
+		"no host":                                  {entry: logged{message: access("/v1/episodes//e", "HTTP/1.1")}},
+		"another method":                           {entry: logged{message: `1.2.3.4:5 - "GET /v1/episodes/a/e HTTP/1.1" 200`}},
+		"a warning":                                {entry: logged{priority: 4, message: "refused host=a, no space"}, other: "a other"},
+		"a warning of a colourful logger":          {entry: logged{message: "\x1b[33mWARNING\x1b[0m refused host=a"}, other: "a other"},
+		"a warning about a missing commit":         {entry: logged{message: "host=a missing X-CIS490-Code-Commit"}, other: "a unstamped"},
+		"a notice that names a host":               {entry: logged{priority: 5, message: "hello host=a"}},
+		"a message of PID 1":                       {entry: logged{pid: 1, unit: "init.scope", fields: []string{"UNIT=" + unit}, message: access("/v1/episodes/a/e", "HTTP/1.1")}},
+		"a message of PID 1 without a unit":        {entry: logged{pid: 1, unit: "-", fields: []string{"UNIT=" + unit}, message: "Failed with result host=a", priority: 4}},
+		"a line of another unit":                   {entry: logged{unit: "other.service", message: access("/v1/episodes/a/e", "HTTP/1.1")}},
+		"a line of another unit about this one":    {entry: logged{unit: "other.service", fields: []string{"_UID=0", "OBJECT_SYSTEMD_UNIT=" + unit}, message: access("/v1/episodes/a/e", "HTTP/1.1")}},
+		"an unknown field":                         {entry: logged{fields: []string{"X=" + long + "\n\n__CURSOR=fake\n"}, message: access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
+		"a message like an export stream":          {entry: logged{message: "x\n\n__CURSOR=fake\n__REALTIME_TIMESTAMP=1\nMESSAGE=x\n\n" + access("/v1/episodes/a/e", "HTTP/1.1")}, puts: "a 200"},
+		"a host of control characters":             {entry: logged{priority: 4, message: "host=\x00\x01"}, other: "(invalid) other"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,8 +80,7 @@ func TestWhatCountsAsALineOfTheReceiver(t *testing.T) {
 	}
 }
 
-// TestRejectionsKeepAShortMessage: it is shown to people, and comes from
-// machines that are not trusted.
+// TestRejectionsKeepAShortMessage: people read the message, and untrusted machines write it.
 func TestRejectionsKeepAShortMessage(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -93,8 +91,8 @@ func TestRejectionsKeepAShortMessage(t *testing.T) {
 	}
 }
 
-// droppedNotice is what journald 252 writes when it has thrown entries away,
-// seen on a live journald: TestALiveJournaldSaysWhatItDropped.
+// droppedNotice returns the message of journald 252 about dropped entries.
+// TestALiveJournaldReportsDroppedEntries shows that a live journald writes one.
 func droppedNotice(at int64, of string) logged {
 	return logged{at: at, monotonic: at - now + 4*store.Hour, pid: 19638, priority: 6,
 		message: "Suppressed 23 messages from " + of,
@@ -120,10 +118,9 @@ func TestRateLimitedEntriesAreAGap(t *testing.T) {
 	expect(t, "gaps of a dump", gaps(dumped), want)
 }
 
-// liveJournald starts a real journald that writes to a directory of its own, with
-// some lines of configuration. stream opens a stream as systemd does for a service;
-// what is written to it are lines of the unit. Once in a while journald does not
-// take the unit from a stream: then another one is started.
+// liveJournald starts a real journald with a configuration, which writes to its own
+// directory. stream opens a stream as systemd does for a service, for lines of the unit.
+// journald sometimes does not learn the unit of a stream. Then liveJournald starts another.
 func liveJournald(t *testing.T, config string) (j *journalFiles, stream func() net.Conn) {
 	t.Helper()
 	needJournal(t)
@@ -178,15 +175,15 @@ func startJournald(t *testing.T, config string) (j *journalFiles, stream func() 
 		conn, err := net.Dial("unix", run+"/systemd/journal/stdout")
 		mustDo(t, err)
 		t.Cleanup(func() { conn.Close() })
-		// journald takes the unit from a stream of root's that is in no unit's
+		// journald accepts the unit's name on a stream of root's outside any unit's
 		// control group.
 		fmt.Fprintf(conn, "receiver\n%s\n6\n0\n0\n0\n0\n", unit)
 		return conn
 	}
 }
 
-// until reads the journal again and again until a condition holds. journald has
-// been seen to take more than 9 seconds before it read its stream.
+// until reads the journal until a condition holds. journald sometimes needs more than 9
+// seconds to read its stream.
 func (j *journalFiles) until(s *store.Store, holds func() bool) {
 	opts := j.options()
 	opts.Now = time.Now().UnixMicro()
@@ -198,9 +195,9 @@ func (j *journalFiles) until(s *store.Store, holds func() bool) {
 	}
 }
 
-// TestALiveJournaldSaysWhatItDropped floods a real journald, whose notice only
-// it can write.
-func TestALiveJournaldSaysWhatItDropped(t *testing.T) {
+// TestALiveJournaldReportsDroppedEntries floods a real journald, because no other program can
+// write its notice.
+func TestALiveJournaldReportsDroppedEntries(t *testing.T) {
 	t.Parallel()
 	j, open := liveJournald(t, `RateLimitBurst=5\nRateLimitIntervalSec=50ms\n`)
 	stream, s := open(), mustOpen(t)
@@ -220,16 +217,16 @@ func TestALiveJournaldSaysWhatItDropped(t *testing.T) {
 	}
 }
 
-// TestALiveJournaldsPiecesHideNothing: a request longer than 48 KiB, and a
-// traceback beside access lines, swallowed PUTs and rejections that came after.
-func TestALiveJournaldsPiecesHideNothing(t *testing.T) {
+// TestLongLinesOfALiveJournald: once, a request longer than 48 KiB, and a traceback
+// beside access lines, hid later PUTs and rejections.
+func TestLongLinesOfALiveJournald(t *testing.T) {
 	t.Parallel()
 	j, open := liveJournald(t, `RateLimitBurst=0\n`)
 	stdout, stderr, s := open(), open(), mustOpen(t)
 	const line = `INFO:     10.0.0.1:5 - "%s HTTP/1.1" %s` + "\n"
 	const rounds = 32
 	for i := range rounds {
-		// journald cuts behind the line, in the midst of the version, or between.
+		// journald cuts after the line, within the version, or between the two.
 		long := fmt.Sprintf(line, "GET /"+strings.Repeat("a", 48<<10-len(`INFO:     10.0.0.1:5 - "GET / HTTP/1.1"`)+i-15), "404 Not Found")
 		fmt.Fprint(stdout, long)
 		fmt.Fprint(stderr, "WARNING host=b missing X-Cis490-Code-Commit\nERROR: x\nTraceback (most recent call last):\n",

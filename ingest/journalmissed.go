@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// missed describes the files that journalctl skipped.
+// missed describes the files that journalctl left out.
 type missed struct {
 	Since int64             `json:"since"` // time up to which the journal had been read before, in microseconds; 0 for never
-	Files map[string]string `json:"files"` // skipped files, each with the reason
+	Files map[string]string `json:"files"` // left-out files, each with the reason
 	// Damaged holds the fingerprint of each damaged file. Until that changes, reading the
 	// file again stops at the same place.
 	Damaged map[string]string `json:"damaged,omitempty"`
@@ -38,7 +38,7 @@ func fingerprint(path string) string {
 	return fmt.Sprintf("%+v %d", id, info.Size())
 }
 
-// until returns the time up to which the skipped files may hold entries, in
+// until returns the time up to which the left-out files may hold entries, in
 // microseconds. journald touches a file with each entry that it writes.
 func (m *missed) until(now int64) (at int64) {
 	for path := range m.Files {
@@ -51,7 +51,7 @@ func (m *missed) until(now int64) (at int64) {
 	return min(at, now)
 }
 
-// files returns the skipped files. m may be nil.
+// files returns the left-out files. m may be nil.
 func (m *missed) files() map[string]string {
 	if m == nil {
 		return nil
@@ -59,8 +59,8 @@ func (m *missed) files() map[string]string {
 	return m.Files
 }
 
-// back returns the files that are skipped no longer, sorted. left holds the files that
-// journalctl skips now. A damaged file counts once it has changed.
+// back returns the files that are left out no longer, sorted. left holds the files that
+// journalctl leaves out now. A damaged file counts once it has changed.
 func (m *missed) back(left map[string]string) (paths []string) {
 	for path := range m.Files {
 		_, still := left[path]
@@ -83,7 +83,7 @@ func (m *missed) clone() *missed {
 	return &c
 }
 
-// mayHoldUnread reports whether a skipped file may hold entries written after since.
+// mayHoldUnread reports whether a left-out file may hold entries written after since.
 func mayHoldUnread(path string, since int64) bool {
 	info, err := os.Stat(path)
 	switch {
@@ -97,7 +97,7 @@ func mayHoldUnread(path string, since int64) bool {
 	return info.ModTime().UnixMicro() >= since-store.FutureTolerance
 }
 
-// String lists the skipped files with the reasons.
+// String lists the left-out files with the reasons.
 func (m *missed) String() string {
 	paths := slices.Sorted(maps.Keys(m.Files))
 	var names []string
@@ -110,7 +110,7 @@ func (m *missed) String() string {
 	return "journalctl left out " + strings.Join(names, ", ")
 }
 
-// err returns an error that says how to make the skipped files readable. It is
+// err returns an error that says how to make the left-out files readable. It is
 // ErrUnread, and fs.ErrPermission if this user may not read them.
 func (m *missed) err() error {
 	path := slices.Min(slices.Collect(maps.Keys(m.Files)))

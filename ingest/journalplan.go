@@ -31,7 +31,7 @@ const (
 	entryReached    verdict = "an earlier pass reached it in this stretch"
 	entrySameTime   verdict = "it is one of those read with the cursor's time"
 	entryKnown      verdict = "its boot was read past it"
-	entryPerhaps    verdict = "its boot was read past it, but it may have been skipped"
+	entryPerhaps    verdict = "its boot was read past it, but it may have been left out"
 	entryNew        verdict = "its boot was not read up to it"
 	entryNewOwnGone verdict = "its boot was not read up to it, and the cursor's own entry is gone"
 )

@@ -9,8 +9,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// TestVacuumedCursorLosesNothing: with --after-cursor, journalctl leaves out
-// the first entry behind a cursor whose own entry was deleted.
+// TestVacuumedCursorLosesNothing: with --after-cursor, journalctl leaves out the first entry
+// after a cursor whose own entry was deleted.
 func TestVacuumedCursorLosesNothing(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -48,17 +48,16 @@ func TestCursorWithItsEntryReadsNothingTwice(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "")
 }
 
-// TestAJournalThatWasFlushed: journald has copied it from /run to /var, where
-// the entries have other numbers. Those of the last time, or of the day that
-// is read again when the clock has gone back, doubled, and a gap said that some
-// may have been deleted.
-func TestAJournalThatWasFlushed(t *testing.T) {
+// TestAFlushedJournal: journald copied the journal from /run to /var and numbered the
+// entries anew. Once, the entries of the last time doubled, and so did a day of them after a
+// clock step. There was also a gap.
+func TestAFlushedJournal(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
 	var early []logged
 	for i, host := range []string{"a", "b", "c"} {
 		e := put(now-5*store.Minute, 0, host, 200)
-		e.at, e.monotonic = e.at+int64(i/2), e.monotonic+int64(i/2) // the first two at once
+		e.at, e.monotonic = e.at+int64(i/2), e.monotonic+int64(i/2) // the first two share one time
 		early = append(early, e)
 	}
 	j.write("run", early[:2]...)
@@ -80,15 +79,14 @@ func TestAJournalThatWasFlushed(t *testing.T) {
 	expect(t, "PUTs when the clock has gone back", putsOf(t, s), "a 200, b 200, c 200, d 200")
 }
 
-// TestEntriesWrittenAtOnce: journald gives one time to all that it has read from
-// the receiver at once. Each counts, in whatever pass it is read, and once when
-// it is read again.
+// TestEntriesWrittenAtOnce: journald gives one time to all entries that it reads from the
+// receiver at once. Each counts once, in whatever pass it is read and even if it is read again.
 func TestEntriesWrittenAtOnce(t *testing.T) {
 	t.Parallel()
 	const seconds = 3
 	var entries []logged
 	for i := range 4 * seconds {
-		// b a a b, the two each alike
+		// b a a b: the two entries of each host are alike.
 		e := put(now-store.Minute, 0, []string{"b", "a", "a", "b"}[i%4], 200)
 		e.at, e.monotonic = e.at+int64(i/4)*store.Second, e.monotonic+int64(i/4)*store.Second
 		e.message = fmt.Sprintf(`10.0.0.1:4711 - "PUT /v1/episodes/%s/e HTTP/1.1" 200`, []string{"b", "a", "a", "b"}[i%4])
@@ -116,9 +114,9 @@ func TestEntriesWrittenAtOnce(t *testing.T) {
 	}
 }
 
-// TestVacuumOfEverythingIsSaidWithTheNextEntry: nothing tells an empty journal
-// from a quiet one, until an entry comes that is not the cursor's.
-func TestVacuumOfEverythingIsSaidWithTheNextEntry(t *testing.T) {
+// TestAVacuumOfEverythingIsAGapAtTheNextEntry: an empty journal looks like a quiet one, until
+// another entry than the cursor's comes.
+func TestAVacuumOfEverythingIsAGapAtTheNextEntry(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
 	j.write("old", put(now-5*store.Minute, 0, "a", 200))
@@ -132,10 +130,9 @@ func TestVacuumOfEverythingIsSaidWithTheNextEntry(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "vacuumed")
 }
 
-// TestClockStepBack: the clock goes back, by more and by less than
-// store.FutureTolerance. In one boot the journal's
-// order does not follow the clock; a boot with other files is sorted in by its
-// times, before the cursor, and was lost until its clock had caught up.
+// TestClockStepBack steps the clock by more and by less than store.FutureTolerance. Within a
+// boot, journalctl prints entries in order. It sorts another boot with other files by time,
+// before the cursor. Once, those entries were lost until the clock had caught up.
 func TestClockStepBack(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -191,9 +188,9 @@ func TestClockStepBack(t *testing.T) {
 	}
 }
 
-// TestClockStepBackThatCaughtUpBetweenPasses: a machine starts with its clock
-// behind and has it set right, all between two passes. What it wrote before
-// stands before the cursor, what it wrote after stands behind it.
+// TestClockStepBackThatCaughtUpBetweenPasses: a machine starts with a slow clock, which is
+// corrected before the next pass. Entries from before the correction precede the cursor,
+// later ones follow it.
 func TestClockStepBackThatCaughtUpBetweenPasses(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -210,10 +207,10 @@ func TestClockStepBackThatCaughtUpBetweenPasses(t *testing.T) {
 	}
 }
 
-// TestAFirstPassBehindTheJournal: the machine has started with its clock behind
-// what an earlier boot wrote, the first pass comes, and then the clock is set
-// right. What was written between the two stands before the cursor.
-func TestAFirstPassBehindTheJournal(t *testing.T) {
+// TestAFirstPassWithASlowClock: the machine starts with a clock that is behind an earlier
+// boot's entries. The first pass runs, then the clock is corrected. Entries between the two
+// precede the cursor.
+func TestAFirstPassWithASlowClock(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
 	second := func(monotonic, at int64, host string) logged {
@@ -234,10 +231,9 @@ func TestAFirstPassBehindTheJournal(t *testing.T) {
 	}
 }
 
-// TestAFirstPassReadsEachBootWhole: the clock went back by days in one boot, and
-// another began before it was right again. journalctl, which orders a boot by its
-// monotonic time and boots by the clock, leaves some of that out; the first pass
-// did so, too. A pass that may read only a part leaves the rest to the next ones.
+// TestAFirstPassReadsEachBootWhole: the clock of one boot went back by days, and another boot
+// started before it was corrected. journalctl, and once the first pass, left out entries of
+// such a journal. A capped pass leaves the rest to the next ones.
 func TestAFirstPassReadsEachBootWhole(t *testing.T) {
 	t.Parallel()
 	const week = 7 * 24 * store.Hour
@@ -273,8 +269,8 @@ func TestAFirstPassReadsEachBootWhole(t *testing.T) {
 	}
 }
 
-// TestLookingBackSurvivesAKill: the boot behind the cursor was met and stored,
-// and the pass ended before it had looked at what that boot wrote before.
+// TestLookingBackSurvivesAKill: the pass ended after it had stored a new boot's entries after
+// the cursor, but before it read the boot's earlier entries.
 func TestLookingBackSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -296,8 +292,8 @@ func TestLookingBackSurvivesAKill(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "clock-step, (source-unread)")
 }
 
-// TestLostCursor: a cursor that journalctl refuses is one gap; the journal is
-// read again with overlap, and nothing is stored twice.
+// TestLostCursor: a cursor that journalctl refuses leaves one gap. The pass reads the overlap
+// again and stores nothing twice.
 func TestLostCursor(t *testing.T) {
 	t.Parallel()
 	for name, state := range map[string]string{
@@ -326,7 +322,7 @@ func TestLostCursor(t *testing.T) {
 	}
 }
 
-// TestLostCursorWithNothingInItsOverlap: the position must not stay lost.
+// TestLostCursorWithNothingInItsOverlap: the pass must store a usable cursor.
 func TestLostCursorWithNothingInItsOverlap(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -342,10 +338,10 @@ func TestLostCursorWithNothingInItsOverlap(t *testing.T) {
 	}
 }
 
-// TestAJournalThatFailsKeepsItsCursor: if journalctl fails without the cursor
-// too, or a signal has ended it, as when there is no memory left, the cursor is not
-// the reason. The second was taken for one that refuses it.
-func TestAJournalThatFailsKeepsItsCursor(t *testing.T) {
+// TestAFailingJournalctlKeepsTheCursor: the cursor is not the reason if journalctl also fails
+// without it, or if a signal ends journalctl, as when memory is short. Once, a signal counted
+// as a refusal of the cursor.
+func TestAFailingJournalctlKeepsTheCursor(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
 		"without the cursor, too": "exit 1",
@@ -369,8 +365,8 @@ func TestAJournalThatFailsKeepsItsCursor(t *testing.T) {
 	}
 }
 
-// TestALostCursorForgetsNoBoot: boots from before the day that is read again
-// were read anew by the next quiet pass, which said that the clock had gone back.
+// TestALostCursorForgetsNoBoot: once, the next quiet pass read boots older than the overlap
+// again and recorded a clock step.
 func TestALostCursorForgetsNoBoot(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -390,8 +386,7 @@ func TestALostCursorForgetsNoBoot(t *testing.T) {
 	}
 }
 
-// TestCursorAndDumpStoreNothingTwice reads the same entries with journalctl and
-// from a dump.
+// TestCursorAndDumpStoreNothingTwice reads the same entries with journalctl and from a dump.
 func TestCursorAndDumpStoreNothingTwice(t *testing.T) {
 	t.Parallel()
 	j, s := newJournalFiles(t), mustOpen(t)
@@ -408,7 +403,7 @@ func TestCursorAndDumpStoreNothingTwice(t *testing.T) {
 	expect(t, "gaps", gapsOf(t, s), "")
 }
 
-// entriesIn cuts an export stream without binary fields into entries.
+// entriesIn splits an export stream without binary fields into entries.
 func entriesIn(export []byte) (entries []string) {
 	for one := range bytes.SplitSeq(export, []byte("\n\n")) {
 		if len(bytes.TrimSpace(one)) > 0 {

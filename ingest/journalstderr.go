@@ -16,14 +16,14 @@ const (
 )
 
 // journalctlStderr parses the messages of journalctl. journalctl exits with 0 even if it
-// skips files. Its warnings name one file for each kind of error, and never a file
+// leaves out files. Its warnings name one file for each kind of error, and never a file
 // without read permission. Its debug messages name all of them, so runJournalctl turns
 // those on.
 type journalctlStderr struct {
 	mu   sync.Mutex
 	line []byte            // the unfinished line
 	kept []byte            // the first bytes of all messages except debug messages
-	left map[string]string // skipped files, each with the reason; "" stands for those without a known name
+	left map[string]string // left-out files, each with the reason; "" stands for those without a known name
 }
 
 // Write always succeeds, so that journalctl never waits for it.
@@ -67,7 +67,7 @@ func (s *journalctlStderr) take() {
 	}
 }
 
-// leftOut returns the files skipped so far, each with the reason.
+// leftOut returns the files left out so far, each with the reason.
 func (s *journalctlStderr) leftOut() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +87,7 @@ func (s *journalctlStderr) quoted() string {
 	return ""
 }
 
-// parseLeftOut returns the skipped file that a message names, and the reason. path is ""
+// parseLeftOut returns the left-out file that a message names, and the reason. path is ""
 // if the message does not name the file in a known form.
 func parseLeftOut(line string) (path, reason string, ok bool) {
 	for _, form := range [...]struct{ before, after, reason string }{

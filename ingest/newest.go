@@ -8,7 +8,7 @@ import (
 
 // NewestEntry returns the time of a unit's newest journal entry, in microseconds, or 0 if
 // there is none. A journal that this user may not read gives ErrUnread, as in Journal.
-// If journalctl skipped files, leftOut names them, and at covers only the others.
+// If journalctl left out files, leftOut names them, and at covers only the others.
 func NewestEntry(ctx context.Context, opts JournalOptions) (at int64, leftOut, err error) {
 	if opts.Directory == "" {
 		if err := systemJournalReadable(opts.SystemDirs); err != nil {
