@@ -25,15 +25,12 @@ const (
 // checkBeforeWriting checks an existing database through a read-only connection. current
 // is false for an older schema. checked reports whether the whole file was read.
 func checkBeforeWriting(ctx context.Context, path string, now int64) (current, checked bool, err error) {
-	// A connection creates the -shm. After the first pass there is one, and the look, which
-	// parses the schema once more, is saved.
-	if _, err := os.Lstat(path + "-shm"); err != nil {
-		if peeked := peek(ctx, path); errors.Is(peeked, ErrNewer) {
-			return false, false, peeked
-		}
+	peeked := peek(ctx, path)
+	if errors.Is(peeked, ErrNewer) {
+		return false, false, peeked
 	}
 	current, checked, err = check(ctx, path, now)
-	if isCode(err, sqlitelib.SQLITE_READONLY_ROLLBACK) && peek(ctx, path) == nil {
+	if isCode(err, sqlitelib.SQLITE_READONLY_ROLLBACK) && peeked == nil {
 		if err = rollBack(ctx, path); err == nil {
 			current, checked, err = check(ctx, path, now)
 		}
