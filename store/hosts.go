@@ -216,7 +216,7 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 
 // saveHosts writes the hosts that a batch has changed.
 func (tx *Tx) saveHosts(hosts []*host) error {
-	update, err := tx.Prepare(`
+	update, err := tx.once(`
 		UPDATE hosts
 		SET
 		  first_seen_at = ?,
@@ -229,7 +229,6 @@ func (tx *Tx) saveHosts(hosts []*host) error {
 	if err != nil {
 		return err
 	}
-	defer update.Close()
 	for _, h := range hosts {
 		if h == nil || !h.changed {
 			continue

@@ -112,14 +112,13 @@ func (m *messages) room(h *host, group messageGroup) (bool, error) {
 
 // save writes the additions of the batch. New messages get an id.
 func (m *messages) save() error {
-	insert, err := m.tx.Prepare(`
+	insert, err := m.tx.once(`
 		INSERT INTO messages (hour, host_id, reason, source_id, text, rejections, first_at, last_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
-	defer insert.Close()
-	update, err := m.tx.Prepare(`
+	update, err := m.tx.once(`
 		UPDATE messages
 		SET
 		  rejections = rejections + ?,
@@ -129,7 +128,6 @@ func (m *messages) save() error {
 	if err != nil {
 		return err
 	}
-	defer update.Close()
 	for _, one := range m.used {
 		if one.id != 0 {
 			if _, err := update.Exec(one.more, one.first, one.end, one.id); err != nil {

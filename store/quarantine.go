@@ -65,11 +65,10 @@ func (tx *Tx) saveQuarantine(source int64, q *Quarantine, now int64) (lines int,
 	if len(q.lines) == 0 {
 		return 0, nil
 	}
-	isNew, done, err := tx.newLines(source, q.Again, now)
+	isNew, err := tx.newLines(source, q.Again, now)
 	if err != nil {
 		return 0, err
 	}
-	defer done()
 	for i := range q.reasons {
 		q.reasons[i].fresh = 0
 	}
@@ -115,20 +114,20 @@ func (tx *Tx) keepSample(source int64, line Quarantined, now int64) error {
 }
 
 // newLines returns a function that reports whether a line is new, and stores its hash
-// unless there are too many. The caller must call done.
-func (tx *Tx) newLines(source int64, again bool, now int64) (isNew func(quarantineLine) (bool, error), done func() error, err error) {
+// unless there are too many.
+func (tx *Tx) newLines(source int64, again bool, now int64) (isNew func(quarantineLine) (bool, error), err error) {
 	var known int
 	err = tx.Get(&known, "SELECT COUNT(*) FROM quarantine_lines WHERE source_id = ?", source)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	insert, err := tx.Prepare(`
+	insert, err := tx.once(`
 		INSERT INTO quarantine_lines (source_id, line_hash, position, seen_at)
 		SELECT ?1, ?2, ?3, ?5
 		WHERE NOT (?4 AND EXISTS (SELECT 1 FROM quarantine_lines WHERE source_id = ?1 AND line_hash = ?2))
 		ON CONFLICT DO NOTHING`)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	return func(line quarantineLine) (bool, error) {
 		if known >= maxQuarantineLines {
@@ -141,5 +140,5 @@ func (tx *Tx) newLines(source int64, again bool, now int64) (isNew func(quaranti
 		n, err := result.RowsAffected()
 		known += int(n)
 		return n > 0, err
-	}, insert.Close, nil
+	}, nil
 }

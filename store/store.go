@@ -253,8 +253,8 @@ type Tx struct {
 	prepared map[string]*sqlx.Stmt // by their SQL; the transaction closes them
 }
 
-// once returns a statement that the transaction prepares once. It is for SQL that runs for
-// each host or finding: SQLite takes longer to parse such a statement than to run it.
+// once returns a statement that the transaction prepares only once. Use it for SQL that
+// runs in a loop: SQLite needs longer to parse a short statement than to run it.
 func (tx *Tx) once(query string) (*sqlx.Stmt, error) {
 	if statement := tx.prepared[query]; statement != nil {
 		return statement, nil
