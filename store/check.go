@@ -22,17 +22,28 @@ const (
 	smallDatabase = 4 << 20
 )
 
+// alone makes SQLite read only the database file, without its log and without a lock, so
+// that nothing is written, not even the -shm.
+const alone = "mode=ro&immutable=1"
+
 // checkBeforeWriting checks an existing database through a read-only connection. current
 // is false for an older schema. checked reports whether the whole file was read.
 func checkBeforeWriting(ctx context.Context, path string, now int64) (current, checked bool, err error) {
+	// A pass leaves an empty log, so most of the time one connection is enough. An error may
+	// come from a checkpoint that runs meanwhile. Below, SQLite waits for its end.
+	if !hasLog(path) {
+		if current, checked, err = check(ctx, path, alone, now); err == nil {
+			return current, checked, nil
+		}
+	}
 	peeked := peek(ctx, path)
 	if errors.Is(peeked, ErrNewer) {
 		return false, false, peeked
 	}
-	current, checked, err = check(ctx, path, now)
+	current, checked, err = check(ctx, path, "mode=ro", now)
 	if isCode(err, sqlitelib.SQLITE_READONLY_ROLLBACK) && peeked == nil {
 		if err = rollBack(ctx, path); err == nil {
-			current, checked, err = check(ctx, path, now)
+			current, checked, err = check(ctx, path, "mode=ro", now)
 		}
 	}
 	if err != nil {
@@ -50,11 +61,20 @@ func refused(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-// peek checks only the database file, without its log and without a lock, so that nothing
-// is written, not even the -shm. The result may be out of date, or wrong during a
-// checkpoint. But a version that is too new was really written.
+// hasLog reports whether a part of the database may be outside its file: in the write-ahead
+// log, or in a rollback journal.
+func hasLog(path string) bool {
+	if _, err := os.Lstat(path + "-journal"); !errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	wal, err := os.Stat(path + "-wal")
+	return err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && wal.Size() > 0
+}
+
+// peek checks the version in the file alone. The result may be out of date, or wrong during
+// a checkpoint. But a version that is too new was really written.
 func peek(ctx context.Context, path string) error {
-	db, err := connect(path, "mode=ro&immutable=1", busyTimeout)
+	db, err := connect(path, alone, busyTimeout)
 	if err == nil {
 		_, err = checkVersion(ctx, db)
 		db.Close()
@@ -65,8 +85,8 @@ func peek(ctx context.Context, path string) error {
 	return nil
 }
 
-func check(ctx context.Context, path string, now int64) (current, checked bool, err error) {
-	db, err := connect(path, "mode=ro", busyTimeout)
+func check(ctx context.Context, path, dsn string, now int64) (current, checked bool, err error) {
+	db, err := connect(path, dsn, busyTimeout)
 	if err != nil {
 		return false, false, err
 	}

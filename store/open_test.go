@@ -15,6 +15,7 @@ import (
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/google/go-cmp/cmp"
+	"github.com/jmoiron/sqlx"
 )
 
 const now = 1777636800 * store.Second // 2026-05-01T12:00:00Z
@@ -248,6 +249,58 @@ func TestReadersWhoMayNotWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	read("between passes")
+}
+
+// TestOpenReadsTheLogsOfACrash: a crash leaves changes of the database in its logs, where
+// a look at the file alone does not find them.
+func TestOpenReadsTheLogsOfACrash(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		script string
+		log    string // the end of the log's name
+		want   error
+	}{
+		"a newer version, committed to the write-ahead log": {
+			"PRAGMA journal_mode=WAL; INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, 1);", "-wal", store.ErrNewer},
+		"an older version, which the rollback journal undoes": {
+			`PRAGMA journal_mode=DELETE; PRAGMA cache_size=1; BEGIN; DELETE FROM goose_db_version WHERE version_id > 1;
+			 WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
+			 INSERT INTO goose_db_version (version_id, is_applied) SELECT 1, 1 FROM n;`, "-journal", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			running := filled(t)
+			db, err := sqlx.Open("sqlite", running)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			db.SetMaxOpenConns(1)
+			if _, err := db.ExecContext(t.Context(), c.script); err != nil {
+				t.Fatal(err)
+			}
+			crashed := filepath.Join(t.TempDir(), "fleet.db")
+			for _, end := range []string{"", c.log} {
+				content, err := os.ReadFile(running + end)
+				if err == nil {
+					err = os.WriteFile(crashed+end, content, 0o600)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := store.Open(t.Context(), crashed, store.Options{Now: now})
+			if !errors.Is(err, c.want) {
+				t.Fatalf("open gave %v, want %v", err, c.want)
+			}
+			if err == nil {
+				defer s.Close()
+				if m := s.Migrated(); m != (store.Migrated{}) {
+					t.Errorf("it was migrated: %+v", m)
+				}
+			}
+		})
+	}
 }
 
 // TestMutatedDatabases flips bytes in a database, or cuts it. Open does not touch a database
