@@ -16,19 +16,52 @@ type Thresholds struct {
 	Lookback, SilentThreshold, RecentWindow int64
 	FatalRatio                              float64
 	FatalMinCount                           int
+
+	NoRejected, NoOverdue, NoPartial bool  // turn a detector off
+	RejectedCount                    int   // 4xx that a rejected host has had
+	RejectedFor                      int64 // age of the first of them
+	OverdueFor                       int64 // least silence of an overdue host
+	FailingCount, FailingHosts       int   // 5xx of a failing receiver, and their hosts
+	FailingFor                       int64 // time between the first and the last of them
+	SilentFor                        int64 // silence of a silent receiver
+	SilentPuts                       int   // PUTs that should have come meanwhile
+	StuckPuts                        int   // PUTs that were accepted and not recorded
+	StuckFor                         int64 // time between the first and the last of them
+	GroupHosts                       int   // hosts of a group
+	Hold                             int64 // a shorter recovery does not end an incident
+}
+
+// DefaultThresholds returns the thresholds of a pass without flags.
+func DefaultThresholds() Thresholds {
+	return Thresholds{
+		Lookback: 24 * store.Hour, SilentThreshold: 30 * store.Minute, RecentWindow: 30 * store.Minute, FatalRatio: 0.95, FatalMinCount: 10,
+		RejectedCount: 5, RejectedFor: 10 * store.Minute, OverdueFor: 20 * store.Minute,
+		FailingCount: 10, FailingHosts: 3, FailingFor: 3 * store.Minute,
+		SilentFor: 10 * store.Minute, SilentPuts: 20, StuckPuts: 20, StuckFor: 5 * store.Minute,
+		GroupHosts: 3, Hold: 15 * store.Minute,
+	}
 }
 
 // params returns the parameters that the queries may use.
 func (t Thresholds) params(now int64) map[string]any {
 	return map[string]any{"now": now, "lookback": t.Lookback, "threshold": t.SilentThreshold,
-		"window": t.RecentWindow, "min_count": t.FatalMinCount, "ratio": t.FatalRatio}
+		"window": t.RecentWindow, "min_count": t.FatalMinCount, "ratio": t.FatalRatio,
+		"day": 24 * store.Hour, "hour": store.Hour, "least": leastQuiet,
+		"failing_count": t.FailingCount, "failing_hosts": t.FailingHosts, "failing_for": t.FailingFor,
+		"silent_for": t.SilentFor, "silent_puts": t.SilentPuts,
+		"stuck_puts": t.StuckPuts, "stuck_for": t.StuckFor, "group_hosts": t.GroupHosts}
 }
+
+// leastQuiet is the silence, in microseconds, below which no host is asked about.
+const leastQuiet = 10 * store.Minute
 
 // Source tells how far a source was read when the detectors run. The zero Source was
 // read up to the time of the pass.
 type Source struct {
 	Off  bool   // the operator did not ask for the source, so its detectors do not run
 	Held string // the reason why its detectors are held back, for people; "" if they run
+	// Unread means that the source could not be read to its end.
+	Unread bool
 	// ReadTo is the time up to which the source was read, in microseconds. The
 	// detectors judge as of that time. 0 means the time of the pass.
 	ReadTo int64

@@ -49,9 +49,10 @@ type host struct {
 	LastPut   int64  `db:"last_put_at"`
 	NextPut   int64  `db:"next_put_at"`
 	LastWord  int64  `db:"last_word_at"`
-	changed   bool
-	room      bool      // it counts against MaxNeverShipped
-	open      *shipHour // while ships are merged: its row of the current hour
+	answers
+	changed bool
+	room    bool      // it counts against MaxNeverShipped
+	open    *shipHour // while ships are merged: its row of the current hour
 }
 
 func (h *host) shipped() bool { return h.LastShip != 0 || h.NextShip != 0 }
@@ -109,7 +110,7 @@ SELECT
   COALESCE(next_ship_at, 0) AS next_ship_at,
   COALESCE(last_put_at, 0) AS last_put_at,
   COALESCE(next_put_at, 0) AS next_put_at,
-  COALESCE(last_word_at, 0) AS last_word_at
+  COALESCE(last_word_at, 0) AS last_word_at,` + selectAnswers + `
 FROM hosts`
 
 func (tx *Tx) hostCache() (*hostCache, error) {
@@ -224,7 +225,7 @@ func (tx *Tx) saveHosts(hosts []*host) error {
 		  next_ship_at = NULLIF(?, 0),
 		  last_put_at = NULLIF(?, 0),
 		  next_put_at = NULLIF(?, 0),
-		  last_word_at = ?
+		  last_word_at = ?,` + setAnswers + `
 		WHERE id = ?`)
 	if err != nil {
 		return err
@@ -233,7 +234,8 @@ func (tx *Tx) saveHosts(hosts []*host) error {
 		if h == nil || !h.changed {
 			continue
 		}
-		if _, err := update.Exec(h.FirstSeen, h.LastShip, h.NextShip, h.LastPut, h.NextPut, h.LastWord, h.ID); err != nil {
+		args := append([]any{h.FirstSeen, h.LastShip, h.NextShip, h.LastPut, h.NextPut, h.LastWord}, h.answers.values()...)
+		if _, err := update.Exec(append(args, h.ID)...); err != nil {
 			return err
 		}
 		h.changed = false
@@ -248,7 +250,8 @@ const catchUp = `
 UPDATE hosts
 SET
   last_%[1]s_at = MAX(COALESCE(last_%[1]s_at, 0), next_%[1]s_at, COALESCE(reached, 0)),
-  next_%[1]s_at = ahead
+  next_%[1]s_at = ahead,
+  unfolded = MAX(unfolded, '%[1]s' = 'put')
 FROM (
   SELECT
     h.id AS host_id,
@@ -304,6 +307,70 @@ func (tx *Tx) CatchUp(now int64) error {
 		}
 		tx.s.hosts = nil
 	}
+	return nil
+}
+
+// correctShips sets the last and next ship of the hosts whose last one is ahead of the
+// clock. The rollups of whole hours know the last ship before the hour of :now.
+const correctShips = `
+UPDATE hosts
+SET
+  last_ship_at = NULLIF((
+    SELECT MAX(at)
+    FROM (
+      SELECT MAX(last_at) AS at
+      FROM ship_hours
+      WHERE host_id = hosts.id AND hour < :now / 3600000000
+      UNION ALL
+      SELECT MAX(received_at)
+      FROM ships
+      JOIN series ON series.id = series_id
+      WHERE series.host_id = hosts.id AND received_at >= :now / 3600000000 * 3600000000 AND received_at <= :now
+    )
+  ), 0),
+  next_ship_at = COALESCE((
+    SELECT MIN(received_at)
+    FROM ships
+    JOIN series ON series.id = series_id
+    WHERE series.host_id = hosts.id AND received_at > :now
+  ), last_ship_at)
+WHERE last_ship_at > :now`
+
+// correctPuts does the same for PUTs. Of those before the hour of :now, only the hour is
+// known.
+const correctPuts = `
+UPDATE hosts
+SET
+  last_put_at = (
+    SELECT MAX(at)
+    FROM (
+      SELECT (MAX(hour) + 1) * 3600000000 - 1 AS at
+      FROM put_hours
+      WHERE host_id = hosts.id AND hour < :now / 3600000000
+      UNION ALL
+      SELECT MAX(at)
+      FROM puts
+      WHERE host_id = hosts.id AND at >= :now / 3600000000 * 3600000000 AND at <= :now
+    )
+  ),
+  next_put_at = COALESCE((SELECT MIN(at) FROM puts WHERE host_id = hosts.id AND at > :now), last_put_at),
+  unfolded = 1
+WHERE last_put_at > :now`
+
+// Correct moves the last ship and PUT of hosts back to the newest ones that are not after
+// now, in microseconds. They are ahead if the clock was ahead, or if now is in the past.
+func (tx *Tx) Correct(now int64) error {
+	var ahead bool
+	err := tx.Get(&ahead, "SELECT EXISTS (SELECT 1 FROM hosts WHERE last_ship_at > ?1 OR last_put_at > ?1)", now)
+	if err != nil || !ahead {
+		return err
+	}
+	for _, query := range []string{correctShips, correctPuts} {
+		if _, err := tx.Exec(query, named(map[string]any{"now": now})...); err != nil {
+			return err
+		}
+	}
+	tx.s.hosts = nil
 	return nil
 }
 

@@ -44,6 +44,7 @@ func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (added int, floo
 	if err != nil {
 		return 0, nil, err
 	}
+	tx.foldPuts(puts, fates, hosts)
 	rows := rowsOf(fates)
 	_, err = tx.insertMany(insertPuts, "", 5, len(rows), func(i int, values []driver.NamedValue) {
 		r := &puts[rows[i]]

@@ -21,6 +21,8 @@ const (
 	// levelProgress: on a terminal the next line takes its place; elsewhere it is
 	// one of slog.LevelInfo.
 	levelProgress = slog.LevelInfo + 1
+	// levelNotice: what is over. journalctl -p notice shows it with what needs a person.
+	levelNotice = slog.LevelInfo + 2
 	// levelAnswer: the error of a command that a person typed. It has no time.
 	levelAnswer = slog.LevelError + 1
 )
@@ -106,6 +108,8 @@ func syslogLevel(level slog.Level) (priority int, name string) {
 		return 3, "ERROR"
 	case level >= slog.LevelWarn:
 		return 4, "WARNING"
+	case level >= levelNotice:
+		return 5, "NOTICE"
 	case level >= slog.LevelInfo:
 		return 6, "INFO"
 	}

@@ -109,6 +109,7 @@ type pass struct {
 	heldBack       []string // streams whose detectors do not run, because of the clock
 	reached        int64    // time that age counts from, in microseconds; 0 if unknown, or if detectors are held back
 	readTo         int64    // all facts of the sources before this time are stored; microseconds, the greatest if none are left
+	lastEvent      int64    // the ID of the newest event of an incident before this pass judged
 	counts         struct{ ships, puts, rejections int }
 }
 

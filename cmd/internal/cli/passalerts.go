@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
@@ -35,14 +37,7 @@ func (p *pass) detect(ctx context.Context) error {
 		if err := p.judgeClock(tx); err != nil {
 			return err
 		}
-		if err := tx.CatchUp(p.o.now); err != nil {
-			return err
-		}
-		verdicts, err := detect.Find(tx, p.thresholds(), p.read, p.o.now)
-		if err != nil {
-			return err
-		}
-		if p.row.NewAlerts, err = detect.Raise(tx, verdicts, p.o.now, p.row.ID); err != nil || len(p.heldBack) > 0 {
+		if err := p.judge(tx); err != nil || len(p.heldBack) > 0 {
 			return err
 		}
 		if p.reached, err = p.reachedTime(tx); err != nil {
@@ -52,28 +47,89 @@ func (p *pass) detect(ctx context.Context) error {
 	})
 }
 
-// sayAlerts says the alerts that the detectors have stored just now.
-func (p *pass) sayAlerts(ctx context.Context) error {
-	if p.row.NewAlerts == 0 {
-		return nil
+// judge brings the state of the hosts up to now, and runs the detectors.
+func (p *pass) judge(tx *store.Tx) error {
+	for _, step := range []func(int64) error{tx.Correct, tx.CatchUp, tx.FoldPuts} {
+		if err := step(p.o.now); err != nil {
+			return err
+		}
 	}
+	t := p.thresholds()
+	judgments, err := detect.Find(tx, t, p.read, p.o.now)
+	if err != nil {
+		return err
+	}
+	raised, err := detect.Raise(tx, judgments, p.o.now, p.row.ID)
+	if err != nil {
+		return err
+	}
+	if p.lastEvent, err = tx.LastEvent(); err != nil {
+		return err
+	}
+	followed, err := detect.Follow(tx, t, p.read, judgments, p.o.now, p.row.ID)
+	p.row.NewAlerts = raised + followed
+	return err
+}
+
+// sayAlerts says the events of incidents that the detectors have stored just now.
+func (p *pass) sayAlerts(ctx context.Context) error {
 	return p.s.View(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		return tx.EachNotExported(func(a store.Alert) error {
-			if a.PassID.Int64 == p.row.ID {
-				p.e.log.Warn(fmt.Sprintf("ALERT host=%s symptom=%s: %s; suggested: %s", cell(a.Host), a.Symptom, a.Detail, a.SuggestedFix))
+		events, err := tx.EventsAfter(p.lastEvent)
+		for _, e := range events {
+			i, err := tx.Incident(e.IncidentID)
+			if err != nil {
+				return err
 			}
-			return nil
-		})
+			p.sayEvent(i, e)
+		}
+		return err
 	})
 }
 
+// sayEvent says an event of an incident, if people are told about it. What goes on is said
+// once an hour.
+func (p *pass) sayEvent(i store.Incident, e store.IncidentEvent) {
+	who := fmt.Sprintf("host=%s symptom=%s", cell(i.Subject), e.Symptom)
+	switch {
+	case e.Event == store.EventResolved && e.Said:
+		p.e.log.Log(context.Background(), levelNotice, fmt.Sprintf("RESOLVED %s: after %s", who, duration(i.LastFoundAt-i.BeganAt)))
+	case e.Event == store.EventLost && e.Said:
+		p.e.log.Warn(fmt.Sprintf("ALERT %s: lost: %s; suggested: %s", who, e.Detail, i.Fix))
+	case e.Event == store.EventRepeated, e.Event == store.EventOpened && e.Said:
+		p.e.log.Warn(fmt.Sprintf("ALERT %s: %s; suggested: %s", who, e.Detail, i.Fix))
+	}
+}
+
+// duration writes a length of time in microseconds for people: 1h35m.
+func duration(d int64) string {
+	text := (time.Duration(d) * time.Microsecond).Round(time.Minute).String()
+	return strings.TrimSuffix(text, "0s")
+}
+
 func (p *pass) thresholds() detect.Thresholds {
+	o := &p.o
+	minutes := func(n int) int64 { return int64(n) * store.Minute }
 	return detect.Thresholds{
-		Lookback:        int64(p.o.lookbackHours) * store.Hour,
-		SilentThreshold: int64(p.o.silentMin) * store.Minute,
-		RecentWindow:    int64(p.o.recentMin) * store.Minute,
-		FatalRatio:      p.o.fatalRatio,
-		FatalMinCount:   p.o.fatalMinCount,
+		Lookback:        int64(o.lookbackHours) * store.Hour,
+		SilentThreshold: minutes(o.silentMin),
+		RecentWindow:    minutes(o.recentMin),
+		FatalRatio:      o.fatalRatio,
+		FatalMinCount:   o.fatalMinCount,
+		NoRejected:      !o.rejected,
+		NoOverdue:       !o.overdue,
+		NoPartial:       !o.partial,
+		RejectedCount:   o.rejectedCount,
+		RejectedFor:     minutes(o.rejectedMin),
+		OverdueFor:      minutes(o.overdueMin),
+		FailingCount:    o.failingCount,
+		FailingHosts:    o.failingHosts,
+		FailingFor:      minutes(o.failingMin),
+		SilentFor:       minutes(o.receiverSilentMin),
+		SilentPuts:      o.receiverSilentPuts,
+		StuckPuts:       o.stuckPuts,
+		StuckFor:        minutes(o.stuckMin),
+		GroupHosts:      o.groupHosts,
+		Hold:            minutes(o.holdMin),
 	}
 }
 

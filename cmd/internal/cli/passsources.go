@@ -21,7 +21,7 @@ func (p *pass) readIndex(ctx context.Context) error {
 	p.sayOdd(result)
 	if errors.Is(err, ingest.ErrUnread) {
 		p.sayUnusable(err)
-		p.read.Index.Held = "the index could not be read to its end"
+		p.read.Index.Held, p.read.Index.Unread = "the index could not be read to its end", true
 		return nil
 	}
 	return err
@@ -44,7 +44,7 @@ func (p *pass) readJournal(ctx context.Context) error {
 	if err != nil {
 		p.sayUnusable(err)
 		if !p.missedIsOld(result) {
-			p.read.Journal.Held = "the journal could not be read to its end"
+			p.read.Journal.Held, p.read.Journal.Unread = "the journal could not be read to its end", true
 		}
 	}
 	if result.Capped {

@@ -1,0 +1,39 @@
+package detect
+
+import (
+	"fmt"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/shellword"
+)
+
+// fixOfStatus returns what to do about PUTs of a host that fail with a status.
+func fixOfStatus(host string, status int64) string {
+	name := shellword.InText(store.RawName(host))
+	switch {
+	case host == store.OverflowHost || host == store.InvalidHost:
+		return blockMakers
+	case status >= 500:
+		return "on the receiver, run `journalctl -u cis490-receiver -n 50` for its error and `df -h` for its disk; the host only meets it"
+	case status == 400:
+		return fmt.Sprintf("on %s, run `sudo /opt/cis490/scripts/install-lab-host.sh`, which stamps VERSION and restarts the orchestrator", name)
+	case status == 401 || status == 403:
+		return fmt.Sprintf("on %s, compare the shipper's credentials with those of the receiver; `journalctl -u cis490-shipper -n 50` has its answers", name)
+	case status == 404:
+		return fmt.Sprintf("on %s, compare the receiver's address in the shipper's configuration with the receiver's; `journalctl -u cis490-shipper -n 50` has its answers", name)
+	case status == 412:
+		return fmt.Sprintf("on %s, the code commit is refused, mostly for a diverged HEAD: FIXYOURSELF.md §B", name)
+	case status == 413:
+		return fmt.Sprintf("on %s, episodes are larger than the receiver takes: look at the largest with `journalctl -u cis490-shipper -n 50`", name)
+	case status == 429:
+		return fmt.Sprintf("on %s, the shipper sends faster than the receiver allows: `journalctl -u cis490-shipper -n 50` has its rate", name)
+	}
+	return fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '15 minutes ago'`", name)
+}
+
+// fixOfSilence returns what to do about a host that sends nothing.
+func fixOfSilence(host string) string {
+	name := shellword.InText(store.RawName(host))
+	return fmt.Sprintf("on %s, look at `systemctl status cis490-shipper cis490-orchestrator`; start what is stopped with "+
+		"`sudo systemctl start cis490-shipper cis490-orchestrator`", name)
+}

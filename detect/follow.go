@@ -1,0 +1,279 @@
+package detect
+
+import (
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
+)
+
+// Follow finds the causes and the hosts in trouble as of now, in microseconds, and opens,
+// continues and ends incidents. judgments are those of Find, which Raise has stored. pass is
+// the ID of the pass, 0 for none. It returns the number of new alerts.
+func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now, pass int64) (alerts int, err error) {
+	previous, _, err := tx.Threshold("now")
+	if err != nil {
+		return 0, err
+	}
+	for name, value := range t.params(now) {
+		if err := tx.SetThreshold(name, value); err != nil {
+			return 0, err
+		}
+	}
+	f := follower{tx: tx, t: t, read: read, now: now, pass: pass}
+	if err := f.load(); err != nil {
+		return 0, err
+	}
+	if f.s.causes, err = findCauses(tx, t, read, now); err != nil {
+		return 0, err
+	}
+	f.s.causes = append(f.s.causes, sourceTroubles(read, now)...)
+	if err := f.expect(int64(previous)); err != nil {
+		return 0, err
+	}
+	if f.s.index {
+		if err := Learn(tx, now); err != nil {
+			return 0, err
+		}
+	}
+	survey, err := surveyHosts(tx, t, read, judgments, now)
+	if err != nil {
+		return 0, err
+	}
+	f.s.hosts = survey.troubles()
+	early(f.s.hosts, survey)
+	if err := f.groups(); err != nil {
+		return 0, err
+	}
+	return f.store(plan(&f.s))
+}
+
+// follower reads the situation of a pass, and stores its plan.
+type follower struct {
+	tx        *store.Tx
+	t         Thresholds
+	read      Sources
+	now, pass int64
+	s         situation
+}
+
+// load reads the incidents.
+func (f *follower) load() error {
+	f.s = situation{now: f.now, hold: f.t.Hold, index: f.read.indexRead(), puts: f.read.journalRead()}
+	f.s.receiver = f.s.index && (f.read.Journal.Off || f.s.puts)
+	stored, err := f.tx.OpenIncidents()
+	if err != nil {
+		return err
+	}
+	byID := map[int64]*live{}
+	for _, i := range stored {
+		one := &live{Incident: i, alert: i.Symptom}
+		if !one.isHost() {
+			if one.hosts, err = f.tx.IncidentHosts(&i, store.MaxTime); err != nil {
+				return err
+			}
+		}
+		if i.Subject == store.SubjectGroup {
+			if one.returned, err = f.tx.Returned(i.ID, i.BeganAt+returnSlack, i.Symptom == GroupSilent); err != nil {
+				return err
+			}
+		}
+		byID[i.ID] = one
+		f.s.open = append(f.s.open, one)
+	}
+	for _, i := range f.s.open {
+		if i.ExplainedBy.Valid {
+			i.cause = byID[i.ExplainedBy.Int64]
+		}
+	}
+	if f.s.ended, err = f.tx.ResolvedIncidents(f.now - flapsWithin); err != nil {
+		return err
+	}
+	if f.s.retired, err = f.tx.RetiredHosts(); err != nil {
+		return err
+	}
+	f.s.muted, err = f.tx.MutedHosts(f.now)
+	return err
+}
+
+// returnSlack is how long after the start of a group, in microseconds, a host must ship to
+// be well again: the hosts stopped within this time.
+const returnSlack = 10 * store.Minute
+
+// expect makes silences start anew once the receiver is well again, after a time in which
+// nobody was heard, and when the clock has gone back.
+func (f *follower) expect(previous int64) error {
+	from := int64(0)
+	if previous > f.now+store.FutureTolerance {
+		from = f.now
+	}
+	if previous > 0 && f.now-previous > f.t.SilentFor+5*store.Minute && f.s.receiver {
+		end, err := f.hole(previous)
+		if err != nil {
+			return err
+		}
+		from = max(from, end)
+	}
+	for _, i := range f.s.open {
+		found := slices.ContainsFunc(f.s.causes, func(t trouble) bool { return t.symptom == i.Symptom })
+		if i.Subject == store.SubjectReceiver && outage(i.Symptom) && !found && !i.ClearAt.Valid && f.s.judged(i) {
+			from = f.now
+		}
+	}
+	if from == 0 {
+		return nil
+	}
+	return f.tx.ExpectFrom(from)
+}
+
+// hole returns the end of the last time after the pass before in which nobody was heard,
+// 0 for none.
+func (f *follower) hole(previous int64) (end int64, err error) {
+	params := f.t.params(f.now)
+	params["previous"] = previous
+	err = eachRow(f.tx, params, func(r struct {
+		EndedAt int64 `db:"ended_at"`
+	}) {
+		end = r.EndedAt
+	}, "holes.sql")
+	return end, err
+}
+
+// groupRow is a row of the query of a group.
+type groupRow struct {
+	Host      string `db:"host"`
+	Status    int64  `db:"status"`
+	BeganAt   int64  `db:"began_at"`
+	StoppedAt int64  `db:"stopped_at"`
+}
+
+// groups reads the groups that hosts with a new trouble may be part of.
+func (f *follower) groups() error {
+	quiet, refused := false, false
+	open := map[string]bool{}
+	for _, i := range f.s.open {
+		open[i.Subject] = true
+	}
+	for _, t := range f.s.hosts {
+		if !open[t.subject] {
+			quiet, refused = quiet || t.quiet, refused || t.status >= 400 && t.status < 500
+		}
+	}
+	if quiet && f.s.index {
+		if err := f.group(GroupSilent, "quiet_hosts.sql", "group_silent.sql"); err != nil {
+			return err
+		}
+	}
+	if refused && f.s.puts {
+		if err := f.group(GroupRejected, "group_rejected.sql"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *follower) group(symptom string, files ...string) error {
+	g := trouble{subject: store.SubjectGroup, symptom: symptom, query: files[len(files)-1]}
+	err := eachRow(f.tx, f.t.params(f.now), func(r groupRow) {
+		g.hosts = append(g.hosts, r.Host)
+		g.beganAt, g.status = max(r.BeganAt, r.StoppedAt), r.Status
+	}, files...)
+	if err != nil || len(g.hosts) == 0 {
+		return err
+	}
+	g.figure = int64(len(g.hosts))
+	if symptom == GroupSilent {
+		g.detail = fmt.Sprintf("%d hosts stopped at about %s: %s", len(g.hosts), isotime.Format(g.beganAt), someHosts(g.hosts))
+		g.fix = "look for what they have in common: their network, their power, their last update; then look at one of them"
+	} else {
+		g.detail = fmt.Sprintf("%d hosts are answered with %d since %s: %s", len(g.hosts), g.status, isotime.Format(g.beganAt), someHosts(g.hosts))
+		g.fix = "they have begun within an hour: look at their last release; " + fixOfStatus(g.hosts[0], g.status)
+	}
+	f.s.groups = append(f.s.groups, g)
+	return nil
+}
+
+// someHosts lists the first hosts for people.
+func someHosts(hosts []string) (text string) {
+	const most = 5
+	for n, host := range hosts {
+		if n == most {
+			return text + fmt.Sprintf(" and %d more", len(hosts)-most)
+		}
+		if n > 0 {
+			text += ", "
+		}
+		text += host
+	}
+	return text
+}
+
+// early makes a host that was rejected shortly before wait a little, while another gets the
+// same answer: they may become a group.
+func early(hosts []trouble, s *survey) {
+	alike := map[int64]int{} // hosts by their status
+	for _, h := range s.hosts {
+		if f := h.failing; f != nil && f.First4xx > s.now-store.Hour && f.ShipAt > 0 {
+			alike[f.Status]++
+		}
+	}
+	for n := range hosts {
+		t := &hosts[n]
+		t.early = t.status >= 400 && t.status < 500 && s.now-t.beganAt < earlyFor && alike[t.status] > 1
+	}
+}
+
+// store stores what the plan has changed, and the alerts of what is said.
+func (f *follower) store(incidents []*live) (alerts int, err error) {
+	for _, i := range incidents {
+		if !i.changed {
+			continue
+		}
+		i.ExplainedBy = sql.NullInt64{}
+		if i.cause != nil {
+			i.ExplainedBy = sql.NullInt64{Int64: i.cause.ID, Valid: true}
+		}
+		if err := f.tx.SaveIncident(&i.Incident); err != nil {
+			return 0, fmt.Errorf("store incident: %w", err)
+		}
+		for _, host := range i.hosts {
+			if err := f.tx.JoinIncident(i.ID, host, f.now); err != nil {
+				return 0, err
+			}
+		}
+		if i.Subject == store.SubjectGroup && i.ClearAt.Valid && i.ClearAt.Int64 == f.now {
+			if err := f.tx.ExpectHostsFrom(i.ID, f.now); err != nil {
+				return 0, err
+			}
+		}
+		for _, e := range i.events {
+			e.IncidentID, e.ExplainedBy = i.ID, i.ExplainedBy
+			if err := f.tx.AddEvent(e); err != nil {
+				return 0, err
+			}
+			added, err := f.alert(i, e)
+			if err != nil {
+				return 0, err
+			}
+			alerts += added
+		}
+	}
+	return alerts, nil
+}
+
+// alert stores an alert of what is said. Raise has done so for the first three symptoms.
+func (f *follower) alert(i *live, e store.IncidentEvent) (added int, err error) {
+	if !e.Said || e.Event != store.EventOpened && e.Event != store.EventRepeated || slices.Contains(Symptoms(), i.alert) {
+		return 0, nil
+	}
+	a := store.Alert{DedupKey: Key(i.Subject, i.alert, f.now), Host: i.Subject, Symptom: i.alert, Detail: i.Detail, SuggestedFix: i.Fix,
+		DetectedAt: f.now, LastFoundAt: f.now}
+	a.PassID = sql.NullInt64{Int64: f.pass, Valid: f.pass != 0}
+	isNew, err := f.tx.AddAlert(a)
+	if isNew {
+		added = 1
+	}
+	return added, err
+}

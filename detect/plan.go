@@ -1,0 +1,346 @@
+package detect
+
+import (
+	"cmp"
+	"database/sql"
+	"slices"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+const (
+	// flapsWithin is the time, in microseconds, within which the third incident of a host
+	// is one of a host that flaps.
+	flapsWithin = 6 * store.Hour
+	// flapsHold is how many hold times a host that flaps must be well for.
+	flapsHold = 6
+	// repeatAfter is the least time between two log lines of an incident.
+	repeatAfter = store.Hour
+	// earlyFor is how long a rejected host waits for others to make a group with it.
+	earlyFor = 30 * store.Minute
+)
+
+// live is an incident in a pass. Its ID is 0 until it is stored.
+type live struct {
+	store.Incident
+	cause    *live    // the incident that explains it; nil for none
+	hosts    []string // of a group or the receiver
+	returned int      // hosts of a group that are well again
+	found    bool     // in this pass
+	changed  bool
+	alert    string // the symptom in alerts.jsonl
+	events   []store.IncidentEvent
+}
+
+// situation is all that the plan depends on.
+type situation struct {
+	now      int64
+	hold     int64
+	open     []*live          // incidents that are open, oldest first
+	ended    []store.Incident // incidents that ended within flapsWithin
+	causes   []trouble        // of the receiver and the sources
+	hosts    []trouble
+	groups   []trouble // that the hosts may be part of
+	retired  map[string]bool
+	muted    map[string]bool
+	index    bool // the index could be judged
+	puts     bool // the PUTs could be judged
+	receiver bool // both could be
+	all      []*live
+	byHost   map[string]*live // open incidents of hosts
+	wide     []*live          // open incidents of the receiver and of groups
+}
+
+// plan decides what happens to the incidents: which open, go on, are explained, lost or
+// resolved, and which of this is said. It does no I/O. It returns all incidents that the
+// pass has touched, causes before the incidents that they explain.
+func plan(s *situation) []*live {
+	s.all, s.wide, s.byHost = nil, nil, map[string]*live{}
+	for _, i := range s.open {
+		s.add(i)
+	}
+	for _, t := range s.causes {
+		s.findCause(t)
+	}
+	for _, t := range s.hosts {
+		s.findHost(t)
+	}
+	s.findGroups()
+	for _, i := range s.all {
+		s.end(i)
+	}
+	for _, i := range s.all {
+		s.say(i)
+	}
+	// A cause is older than what it explains, or a group that was made for it.
+	slices.SortStableFunc(s.all, func(a, b *live) int { return cmp.Compare(rankOfSubject(a), rankOfSubject(b)) })
+	return s.all
+}
+
+func rankOfSubject(i *live) int {
+	switch i.Subject {
+	case store.SubjectReceiver:
+		return 0
+	case store.SubjectGroup:
+		return 1
+	}
+	return 2
+}
+
+// isOpen reports whether the incident is open, and not resolved in this pass.
+func (i *live) isOpen() bool { return !i.ResolvedAt.Valid }
+
+func (i *live) isHost() bool {
+	return i.Subject != store.SubjectReceiver && i.Subject != store.SubjectGroup
+}
+
+func (s *situation) add(i *live) {
+	s.all = append(s.all, i)
+	if i.isHost() {
+		s.byHost[i.Subject] = i
+	} else {
+		s.wide = append(s.wide, i)
+	}
+}
+
+// begin opens an incident.
+func (s *situation) begin(t trouble) *live {
+	i := &live{Incident: store.Incident{Subject: t.subject, Symptom: t.symptom, BeganAt: min(t.beganAt, s.now), OpenedAt: s.now,
+		WorstFigure: t.figure, WorstDetail: t.detail}}
+	s.add(i)
+	s.find(i, t)
+	i.event(s.now, store.EventOpened)
+	return i
+}
+
+// find records that the trouble of an incident was found.
+func (s *situation) find(i *live, t trouble) {
+	i.found, i.changed, i.alert = true, true, cmp.Or(t.alert, t.symptom)
+	i.LastFoundAt, i.ClearAt = s.now, sql.NullInt64{}
+	i.Detail, i.Figure, i.Fix, i.Query = t.detail, t.figure, t.fix, t.query
+	if t.figure > i.WorstFigure {
+		i.WorstFigure, i.WorstDetail = t.figure, t.detail
+	}
+	if i.Subject == store.SubjectReceiver {
+		i.hosts = t.hosts
+	}
+}
+
+func (i *live) event(at int64, event string) *store.IncidentEvent {
+	i.changed = true
+	i.events = append(i.events, store.IncidentEvent{At: at, Event: event, Symptom: i.Symptom, Detail: i.Detail})
+	return &i.events[len(i.events)-1]
+}
+
+func (s *situation) findCause(t trouble) {
+	var by *live
+	for _, other := range s.wide {
+		if other.Subject == t.subject && other.Symptom == t.symptom {
+			s.find(other, t)
+			return
+		}
+		if other.cause == nil && outage(other.Symptom) && outage(t.symptom) {
+			by = other
+		}
+	}
+	s.begin(t).cause = by
+}
+
+// outage reports whether a symptom means that the receiver takes no episodes.
+func outage(symptom string) bool {
+	return symptom == ReceiverFailing || symptom == ReceiverSilent || symptom == ReceiverDown || symptom == IndexStuck
+}
+
+func (s *situation) findHost(t trouble) {
+	i := s.byHost[t.subject]
+	if i != nil {
+		s.goOn(i, t)
+	} else {
+		explained := s.explain(t)
+		i = s.begin(t)
+		if i.cause = explained; explained == nil && s.flaps(t.subject) {
+			i.Symptom, i.alert = Flapping, Flapping
+			i.events[0].Symptom = Flapping
+		}
+	}
+	if i.cause != nil && i.cause.Subject == store.SubjectGroup && !slices.Contains(i.cause.hosts, t.subject) {
+		i.cause.hosts = append(i.cause.hosts, t.subject)
+		i.cause.changed = true
+	}
+	if t.lost && !i.LostAt.Valid {
+		i.LostAt = sql.NullInt64{Int64: s.now, Valid: true}
+		i.event(s.now, store.EventLost)
+	}
+	if t.early && i.cause == nil && !i.SaidAt.Valid {
+		i.alert = "" // it waits
+	}
+}
+
+// goOn records that the trouble of a host goes on, and may have become another one.
+func (s *situation) goOn(i *live, t trouble) {
+	if t.quiet && !s.puts && i.Symptom != Silent && i.Symptom != Flapping {
+		i.found = true // its PUTs may fail as before: they could not be read
+		return
+	}
+	s.find(i, t)
+	if i.Symptom != Flapping && (rank(t.symptom) < rank(i.Symptom) || t.quiet != (i.Symptom == Silent)) {
+		i.Symptom = t.symptom
+	}
+	if i.cause != nil && !i.cause.isOpen() {
+		i.cause = nil
+	}
+	if by := s.groupOf(t); i.cause == nil && by != nil && by != i {
+		i.cause = by
+	}
+}
+
+// rank orders the symptoms of a host, the most telling first.
+func rank(symptom string) int {
+	return slices.Index([]string{"unstamped", Rejected, "fatal-only", Partial, Silent}, symptom)
+}
+
+// explain returns the incident that explains a new trouble of a host, nil for none.
+func (s *situation) explain(t trouble) *live {
+	for _, i := range s.wide {
+		if i.Subject == store.SubjectReceiver && i.cause == nil && explains(i.Symptom, t) {
+			return i
+		}
+	}
+	return s.groupOf(t)
+}
+
+// groupOf returns the group that a trouble is part of. It opens the group if it is new.
+func (s *situation) groupOf(t trouble) *live {
+	for _, i := range s.wide {
+		if i.Subject == store.SubjectGroup && slices.Contains(i.hosts, t.subject) && (i.Symptom == GroupSilent) == t.quiet {
+			return i
+		}
+	}
+	for _, g := range s.groups {
+		if !slices.Contains(g.hosts, t.subject) || (g.symptom == GroupSilent) != t.quiet || g.status != t.status {
+			continue
+		}
+		for _, i := range s.wide { // it goes on, with one host more
+			if i.Subject == store.SubjectGroup && i.Symptom == g.symptom && shares(i.hosts, g.hosts) {
+				return i
+			}
+		}
+		i := s.begin(g)
+		i.hosts = g.hosts
+		return i
+	}
+	return nil
+}
+
+func shares(a, b []string) bool {
+	return slices.ContainsFunc(a, func(host string) bool { return slices.Contains(b, host) })
+}
+
+// flaps reports whether a host has had two incidents that ended shortly before.
+func (s *situation) flaps(host string) bool {
+	n := 0
+	for _, i := range s.ended {
+		if i.Subject == host && i.OpenedAt >= s.now-flapsWithin && !i.ExplainedBy.Valid && i.Resolution.String == store.ResolvedRecovered {
+			n++
+		}
+	}
+	return n >= 2
+}
+
+// findGroups finds the groups again whose hosts are still in trouble, for the most part.
+func (s *situation) findGroups() {
+	for _, i := range s.wide {
+		if i.Subject == store.SubjectGroup && s.judged(i) && !i.found && 2*i.returned < len(i.hosts) {
+			i.found, i.changed = true, true
+			i.LastFoundAt, i.ClearAt = s.now, sql.NullInt64{}
+		}
+	}
+}
+
+// judged reports whether the sources were read that could find the incident again.
+func (s *situation) judged(i *live) bool {
+	switch i.Symptom {
+	case IndexUnread, JournalUnread, Unreadable:
+		return true
+	case ReceiverFailing:
+		return s.puts
+	case ReceiverSilent, IndexStuck, ReceiverDown:
+		return s.receiver
+	case Silent, Flapping, GroupSilent:
+		return s.index
+	}
+	return s.puts
+}
+
+// end clears what was not found, and resolves what has been clear for the hold time.
+func (s *situation) end(i *live) {
+	if !i.isOpen() {
+		return
+	}
+	if s.retired[i.Subject] {
+		s.resolve(i, store.ResolvedRetired)
+		return
+	}
+	if i.found || !s.judged(i) {
+		return
+	}
+	i.changed = true
+	if !i.ClearAt.Valid {
+		i.ClearAt = sql.NullInt64{Int64: s.now, Valid: true}
+	}
+	i.ClearAt.Int64 = min(i.ClearAt.Int64, s.now) // the clock may have gone back
+	hold := s.hold
+	if i.Symptom == Flapping {
+		hold *= flapsHold
+	}
+	switch {
+	case i.cause != nil && i.isHost():
+		s.resolve(i, store.ResolvedExplained)
+	case s.now-i.ClearAt.Int64 >= hold:
+		s.resolve(i, store.ResolvedRecovered)
+	}
+}
+
+func (s *situation) resolve(i *live, resolution string) {
+	i.ResolvedAt = sql.NullInt64{Int64: s.now, Valid: true}
+	i.Resolution = sql.NullString{String: resolution, Valid: true}
+	i.event(s.now, store.EventResolved)
+}
+
+// say decides which events are said, and repeats what goes on.
+func (s *situation) say(i *live) {
+	if i.cause != nil && !i.cause.isOpen() && i.isOpen() {
+		i.cause, i.changed = nil, true // it is in trouble by itself
+	}
+	quiet := i.cause != nil || i.AckedAsOf(s.now) || s.muted[i.Subject]
+	told := func(e *store.IncidentEvent) {
+		e.Said = true
+		i.SaidAt, i.changed = sql.NullInt64{Int64: s.now, Valid: true}, true
+	}
+	for n := range i.events {
+		e := &i.events[n]
+		switch e.Event {
+		case store.EventResolved:
+			e.Said = i.SaidAt.Valid && !s.muted[i.Subject]
+		case store.EventOpened:
+			if !quiet && i.alert != "" && !i.LostAt.Valid && i.isOpen() {
+				told(e)
+			}
+		case store.EventLost:
+			if !quiet {
+				told(e)
+			}
+		}
+	}
+	if quiet || !i.found || !i.isOpen() || i.alert == "" {
+		return
+	}
+	last := max(i.SaidAt.Int64, i.RepeatedAt.Int64)
+	switch {
+	case !i.SaidAt.Valid:
+		told(i.event(s.now, store.EventRepeated))
+	case s.now-last >= repeatAfter && !i.LostAt.Valid:
+		i.event(s.now, store.EventRepeated)
+		i.RepeatedAt = sql.NullInt64{Int64: s.now, Valid: true}
+	}
+}

@@ -1,0 +1,40 @@
+-- receiver-failing: has the receiver answered nobody with a 2xx since some time, and several
+-- hosts with a 5xx?
+-- Parameters: :now, :day and :failing_for in microseconds; :failing_count PUTs of
+-- :failing_hosts hosts, or of all hosts that PUT, if there are fewer.
+WITH accepted AS MATERIALIZED (
+  SELECT COALESCE(MAX(last_accepted_at), 0) AS at
+  FROM hosts
+),
+-- The first thousand are enough to judge; an outage of a day has a million.
+failed AS MATERIALIZED (
+  SELECT
+    at,
+    host_id,
+    status
+  FROM puts
+  WHERE at > MAX((SELECT at FROM accepted), :now - :day)
+    AND at <= :now
+    AND status BETWEEN 500 AND 599
+  ORDER BY at
+  LIMIT 1000
+),
+newest AS (
+  SELECT MAX(last_failed_at) AS at
+  FROM hosts
+  WHERE failed_5xx > 0
+)
+SELECT
+  MIN(at) AS began_at,
+  COUNT(*) AS puts,
+  COUNT(DISTINCT host_id) AS hosts,
+  (SELECT at FROM newest) AS last_at,
+  MAX(status) AS status
+FROM failed
+HAVING COUNT(*) >= :failing_count
+  AND COUNT(DISTINCT host_id) >= MIN(
+    :failing_hosts,
+    MAX(2, (SELECT COUNT(*) FROM hosts WHERE last_put_at > :now - :day))
+  )
+  AND MAX(at) - MIN(at) >= :failing_for
+  AND (SELECT at FROM newest) >= :now - 900000000

@@ -1,0 +1,247 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/isotime"
+)
+
+// Symptoms of a host's incident beyond those of the first three detectors.
+const (
+	Silent   = "silent"
+	Rejected = "rejected"
+	Partial  = "partial"
+	Flapping = "flapping"
+	Overdue  = "overdue" // in alerts.jsonl: silent for longer than is normal for the host
+)
+
+// trouble is what is wrong with one subject as of one pass. Times are microseconds.
+type trouble struct {
+	subject, symptom string
+	alert            string // the symptom in alerts.jsonl if it differs
+	beganAt          int64
+	figure           int64 // how bad it is
+	detail, fix      string
+	query            string
+	hosts            []string // of a group or the receiver
+	quiet            bool     // the host sends nothing
+	server           bool     // it sends, and is answered with 5xx alone
+	status           int64    // the last status that it got; 0 if it is quiet
+	lost             bool     // it has been quiet for longer than the lookback
+	early            bool     // it may become one of a group: it is not said yet
+}
+
+// quietRow is a row of overdue.sql.
+type quietRow struct {
+	Host       string `db:"host"`
+	ShipAt     int64  `db:"ship_at"`
+	HeardAt    int64  `db:"heard_at"`
+	QuietFrom  int64  `db:"quiet_from"`
+	Waits      bool   `db:"waits"`
+	Limit      int64  `db:"silence_limit"` // 0 if its rhythm is not known
+	ShipWorth  int64  `db:"ship_worth"`
+	HeardWorth int64  `db:"heard_worth"`
+}
+
+// failingRow is a row of failing.sql.
+type failingRow struct {
+	Host         string `db:"host"`
+	ShipAt       int64  `db:"ship_at"`
+	AcceptedAt   int64  `db:"accepted_at"`
+	FailedAt     int64  `db:"failed_at"`
+	FailingSince int64  `db:"failing_since"`
+	First4xx     int64  `db:"first_4xx_at"`
+	Failed4xx    int64  `db:"failed_4xx"`
+	Failed5xx    int64  `db:"failed_5xx"`
+	Status       int64  `db:"status"`
+	Recent       int64  `db:"recent"`
+	ExpectedFrom int64  `db:"expected_from"`
+}
+
+// hostFacts is all that is known about a host which may be in trouble.
+type hostFacts struct {
+	host             string
+	quiet            *quietRow
+	failing          *failingRow
+	fatal, unstamped *Finding
+	silent           bool // found by the detector of silence
+}
+
+// survey collects the facts about the hosts that may be in trouble, by name.
+type survey struct {
+	t     Thresholds
+	now   int64
+	index bool // the index can be judged
+	puts  bool // the PUTs can be judged
+	hosts map[string]*hostFacts
+	names []string // in order
+}
+
+func (s *survey) host(name string) *hostFacts {
+	if s.hosts[name] == nil {
+		s.hosts[name] = &hostFacts{host: name}
+	}
+	return s.hosts[name]
+}
+
+// surveyHosts reads the facts about hosts that are quiet or failing.
+func surveyHosts(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now int64) (*survey, error) {
+	s := &survey{t: t, now: now, index: read.indexRead(), puts: read.journalRead(), hosts: map[string]*hostFacts{}}
+	if s.index {
+		if err := eachRow(tx, t.params(now), func(r quietRow) { s.host(r.Host).quiet = &r }, "quiet_hosts.sql", "overdue.sql"); err != nil {
+			return nil, err
+		}
+	}
+	if s.puts {
+		if err := eachRow(tx, t.params(now), func(r failingRow) { s.host(r.Host).failing = &r }, "failing.sql"); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range judgments {
+		for _, f := range v.Findings {
+			switch v.Symptom {
+			case "silent":
+				s.host(f.Host).silent = true
+			case "fatal-only":
+				s.host(f.Host).fatal = &f
+			case "unstamped":
+				s.host(f.Host).unstamped = &f
+			}
+		}
+	}
+	s.names = slices.Sorted(maps.Keys(s.hosts))
+	return s, nil
+}
+
+// eachRow runs the query that some files make together, and calls each with its rows.
+func eachRow[R any](tx *store.Tx, params map[string]any, each func(R), files ...string) error {
+	query, err := queryText(files...)
+	if err != nil {
+		return err
+	}
+	var row R
+	err = tx.EachNamed(&row, query, params, func() error {
+		each(row)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", files[len(files)-1], err)
+	}
+	return nil
+}
+
+// queryText joins the texts of some files.
+func queryText(files ...string) (text string, err error) {
+	for _, name := range files {
+		part, err := queries.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		text += string(part)
+	}
+	return text, nil
+}
+
+// troubles returns the trouble of each host that is in one, by name. The most telling
+// symptom of a host comes first.
+func (s *survey) troubles() (found []trouble) {
+	for _, name := range s.names {
+		h := s.hosts[name]
+		for _, judge := range []func(*hostFacts) (trouble, bool){s.unstamped, s.rejected, s.partial, s.silent} {
+			if t, ok := judge(h); ok {
+				t.subject = name
+				found = append(found, t)
+				break
+			}
+		}
+	}
+	return found
+}
+
+// overdue reports whether a silence that is worth some ships, since a time, is longer than is normal.
+func (s *survey) overdue(q *quietRow, worth, since int64) bool {
+	switch {
+	case q == nil || q.Waits:
+		return false
+	case q.Limit == 0 || s.t.NoOverdue:
+		return s.now-since > s.t.SilentThreshold
+	}
+	return worth > q.Limit && s.now-since > s.t.OverdueFor
+}
+
+func (s *survey) unstamped(h *hostFacts) (trouble, bool) {
+	f := h.unstamped
+	if f == nil || h.failing == nil || h.failing.AcceptedAt > h.failing.FailedAt {
+		return trouble{}, false
+	}
+	return trouble{symptom: "unstamped", beganAt: cmp.Or(h.failing.FailingSince, s.now), figure: h.failing.Failed4xx,
+		detail: fmt.Sprintf("%d PUTs since %s refused: they lack X-Cis490-Code-Commit", h.failing.Failed4xx, isotime.Format(h.failing.FailingSince)),
+		fix:    fixOfStatus(h.host, 400), query: "unstamped.sql", status: 400}, true
+}
+
+// rejected finds a host whose PUTs have failed since its last accepted one.
+func (s *survey) rejected(h *hostFacts) (trouble, bool) {
+	f := h.failing
+	if f == nil || f.FailedAt <= f.AcceptedAt {
+		return trouble{}, false
+	}
+	silent := h.quiet != nil && s.overdue(h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt)
+	often := f.Failed4xx >= int64(s.t.RejectedCount) && s.now-f.First4xx >= s.t.RejectedFor
+	vain := f.Failed4xx+f.Failed5xx >= 2 && f.FailedAt > f.ExpectedFrom && h.quiet != nil && s.overdue(h.quiet, h.quiet.ShipWorth, h.quiet.QuietFrom)
+	fatal := h.fatal != nil && f.FailedAt > f.ExpectedFrom
+	if silent || !fatal && (s.t.NoRejected || !often && !vain) {
+		return trouble{}, false
+	}
+	t := trouble{symptom: Rejected, beganAt: f.FailingSince, figure: f.Failed4xx + f.Failed5xx, query: "failing.sql",
+		status: f.Status, server: f.Failed4xx == 0, fix: fixOfStatus(h.host, f.Status),
+		detail: fmt.Sprintf("%d PUTs and none accepted since %s: %d × 4xx, %d × 5xx, the last with %d", f.Failed4xx+f.Failed5xx,
+			isotime.Format(f.FailingSince), f.Failed4xx, f.Failed5xx, f.Status)}
+	if fatal && s.t.NoRejected {
+		t.symptom, t.query = "fatal-only", "fatal_only.sql"
+	}
+	return t, true
+}
+
+// partial finds a host whose PUTs fail half of the time.
+func (s *survey) partial(h *hostFacts) (trouble, bool) {
+	f := h.failing
+	if f == nil || s.t.NoPartial || f.Recent < 1<<partialLeast {
+		return trouble{}, false
+	}
+	n := bits.Len64(uint64(f.Recent)) - 1
+	answers := uint64(f.Recent) &^ (1 << n)
+	failed := bits.OnesCount64(answers)
+	// A bit of starts is a PUT that failed after one that was accepted.
+	starts := bits.OnesCount64(answers &^ (answers >> 1) &^ (1 << (n - 1)))
+	if 2*failed < n || starts < 2 {
+		return trouble{}, false
+	}
+	return trouble{symptom: Partial, beganAt: cmp.Or(f.FailingSince, f.FailedAt), figure: int64(failed), query: "failing.sql", status: f.Status,
+		detail: fmt.Sprintf("%d of its last %d PUTs failed, going back and forth, the last with %d", failed, n, f.Status),
+		fix:    fixOfStatus(h.host, f.Status)}, true
+}
+
+// partialLeast is the number of PUTs that partial needs.
+const partialLeast = 10
+
+// silent finds a host that sends nothing for longer than is normal.
+func (s *survey) silent(h *hostFacts) (trouble, bool) {
+	q := h.quiet
+	if q == nil || !s.overdue(q, q.HeardWorth, q.HeardAt) {
+		return trouble{}, false
+	}
+	t := trouble{symptom: Silent, beganAt: q.HeardAt, figure: (s.now - q.HeardAt) / store.Minute, query: "overdue.sql", quiet: true,
+		lost:   s.now-q.ShipAt > s.t.Lookback,
+		detail: fmt.Sprintf("nothing for %s, the last ship came at %s", minutes(s.now-q.HeardAt), isotime.Format(q.ShipAt)),
+		fix:    fixOfSilence(h.host)}
+	if q.Limit > 0 && !s.t.NoOverdue {
+		t.alert = Overdue
+		t.detail += fmt.Sprintf("; %.0f ships were due meanwhile, and %.0f are normal", float64(q.HeardWorth)/1000, float64(q.Limit)/1000)
+	}
+	return t, true
+}
