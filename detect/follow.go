@@ -33,7 +33,7 @@ func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now,
 	if err := f.expect(int64(previous)); err != nil {
 		return 0, err
 	}
-	if f.s.index {
+	if f.s.index && int64(previous)/store.Hour != now/store.Hour {
 		if err := Learn(tx, now); err != nil {
 			return 0, err
 		}
