@@ -132,7 +132,7 @@ func findCauses(tx *store.Tx, t Thresholds, read Sources, now int64) (found []tr
 }
 
 // sourceTroubles returns what is wrong with the sources themselves.
-func sourceTroubles(read Sources, now int64) (found []trouble) {
+func sourceTroubles(tx *store.Tx, read Sources, now int64) (found []trouble, err error) {
 	for _, s := range []struct {
 		symptom string
 		wrong   bool
@@ -144,11 +144,16 @@ func sourceTroubles(read Sources, now int64) (found []trouble) {
 		{Unreadable, read.NoPuts, "hosts ship, but no line of the receiver is understood as a PUT",
 			"compare `journalctl -u cis490-receiver -n 20` on the receiver with the forms in ingest/README.md"},
 	} {
-		if s.wrong {
-			found = append(found, trouble{subject: store.SubjectReceiver, symptom: s.symptom, beganAt: now, detail: s.detail, fix: s.fix})
+		if !s.wrong {
+			continue
 		}
+		hosts, err := tx.HostsOfTheDay(now)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, trouble{subject: store.SubjectReceiver, symptom: s.symptom, beganAt: now, detail: s.detail, fix: s.fix, hosts: hosts})
 	}
-	return found
+	return found, nil
 }
 
 // explains reports whether an incident of the receiver explains a trouble of a host.
