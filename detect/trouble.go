@@ -44,7 +44,7 @@ type quietRow struct {
 	QuietFrom  int64  `db:"quiet_from"`
 	Waits      bool   `db:"waits"`
 	Limit      int64  `db:"silence_limit"` // 0 if its rhythm is not known
-	RateNow    int64  `db:"rate_now"` // ships in the hour, in thousandths, as the worths are
+	RateNow    int64  `db:"rate_now"`      // ships in the hour, in thousandths, as the worths are
 	ShipWorth  int64  `db:"ship_worth"`
 	HeardWorth int64  `db:"heard_worth"`
 }
