@@ -133,10 +133,10 @@ func randomWords(r *rand.Rand, n int) []byte {
 	var b bytes.Buffer
 	at := now - 3*store.Hour
 	for i := range n {
-		if at += r.Int64N(2 * store.Second); r.IntN(200) == 0 {
-			at += r.Int64N(store.Hour)
+		if at += r.Int64N(store.Second / 2); r.IntN(800) == 0 {
+			at += r.Int64N(10 * store.Minute)
 		}
-		e := said(at, fmt.Sprintf("ERROR: no. %d of ep-%d", r.IntN(1+i%150), r.Int64()))
+		e := said(at, fmt.Sprintf("ERROR: no. %d of ep-%d", r.IntN(1+i%400), r.Int64()))
 		switch r.IntN(8) {
 		case 0:
 			e.message = "Traceback (most recent call last):"
