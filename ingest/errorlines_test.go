@@ -3,6 +3,8 @@ package ingest
 import (
 	"strings"
 	"testing"
+
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // errorsIn returns the errors in messages as "kind: text". The messages have the form that
@@ -113,4 +115,42 @@ func TestTracebacks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzErrors gives lines to one reader, and to two readers as if the first pass had ended
+// after some of them. Both must find the same errors, and none in an access line.
+func FuzzErrors(f *testing.F) {
+	for _, seed := range []string{
+		"ERROR:    Exception in ASGI application\nTraceback (most recent call last):\n  File \"x\"\n    error = 1\nOSError: [Errno 28] x",
+		"[2026-11-28 10:39:53 +0000] [2529] [CRITICAL] WORKER TIMEOUT (pid:25291)\n!no level\n  | KeyError: 'x'",
+		`{"level":"error","event":"x","exception":"Traceback (most recent call last):\nOSError: x"}` + "\n!{}",
+		`10.0.0.1 - ERROR: x [28/Nov/2026:10:39:57 +0000] "PUT /v1/episodes/a/e HTTP/1.1" 500 0 "-" "-"`,
+		`INFO:     10.0.0.1:5 - "PUT /v1/episodes/ERROR:/e HTTP/1.1" 500` + "\nERROR: \x1b[2J\u202e 0xdeadbeef12345678 aaaaaaaaaaaaaaaaaaaaa",
+	} {
+		f.Add(seed, 2)
+	}
+	f.Fuzz(func(t *testing.T, text string, split int) {
+		lines := strings.Split(text, "\n")
+		for _, line := range lines {
+			line = strings.TrimRight(string(stripColour([]byte(strings.TrimPrefix(line, "!")))), "\r")
+			if len(line) == 0 || strings.Contains(line, "§") || isUnfinished([]byte(line)) {
+				return // a reader remembers only unfinished requests
+			}
+			for _, failed := range []bool{false, true} {
+				if e, ok := errorOf([]byte(line), failed); ok {
+					if text := bounded(normal(e.text)); len(text) > maxMessage || !visible.All(text) {
+						t.Fatalf("text %q", text)
+					}
+					if _, access := accessLine([]byte(line)); access {
+						t.Fatalf("%q is an access line and an error", line)
+					}
+				}
+			}
+		}
+		split = min(max(split, 0), len(lines))
+		first, second := errorsIn(lines[:split]...), errorsIn(lines[split:]...)
+		if whole, parts := errorsIn(lines...), strings.Trim(first+"\n"+second, "\n"); whole != parts {
+			t.Fatalf("one reader found %q, two found %q", whole, parts)
+		}
+	})
 }
