@@ -48,6 +48,7 @@ type situation struct {
 	index    bool // the index could be judged
 	puts     bool // the PUTs could be judged
 	receiver bool // both could be
+	journal  bool // what the journal says about the unit could be
 	all      []*live
 	byHost   map[string]*live // open incidents of hosts
 	wide     []*live          // open incidents of the receiver and of groups
@@ -266,8 +267,10 @@ func (s *situation) judged(i *live) bool {
 		return true
 	case ReceiverFailing:
 		return s.puts
-	case ReceiverSilent, IndexStuck, ReceiverDown:
+	case ReceiverSilent, IndexStuck:
 		return s.receiver
+	case ReceiverDown:
+		return s.journal
 	case Silent, Flapping, GroupSilent:
 		return s.index
 	}
