@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -54,17 +55,25 @@ func TestEveryTableIsPruned(t *testing.T) {
 		t.Errorf("%d commits are known of %d made up", n, 10*days)
 	}
 	for what, query := range map[string]string{
-		"ships without a series":         "SELECT COUNT(*) FROM ships WHERE series_id NOT IN (SELECT id FROM series)",
-		"rollups without their commit":   "SELECT COUNT(*) FROM ship_hours WHERE first_commit_id NOT IN (SELECT id FROM code_commits) OR last_commit_id NOT IN (SELECT id FROM code_commits)",
-		"rejections without a message":   "SELECT COUNT(*) FROM rejections WHERE message_id NOT IN (SELECT id FROM messages)",
-		"PUTs without a host":            "SELECT COUNT(*) FROM puts WHERE host_id NOT IN (SELECT id FROM hosts)",
-		"rollups without a host":         "SELECT COUNT(*) FROM put_hours WHERE host_id NOT IN (SELECT id FROM hosts)",
-		"open gaps that are gone":        "SELECT COUNT(*) = 0 FROM gaps WHERE reason = 'source-unread' AND recovered_at IS NULL",
-		"alerts that are too old":        fmt.Sprintf("SELECT COUNT(*) > %d FROM alerts WHERE exported_at IS NOT NULL", 2*kept+1),
-		"alerts not exported and gone":   fmt.Sprintf("SELECT COUNT(*) <> %d FROM alerts WHERE exported_at IS NULL", days/10),
-		"hours of lab-1 that are gone":   fmt.Sprintf("SELECT COUNT(DISTINCT hour) <> %d FROM put_hours WHERE host_id = (SELECT id FROM hosts WHERE name = 'lab-1')", days),
-		"foreign keys that are not held": "SELECT 1 - foreign_keys FROM pragma_foreign_keys",
-		"days that are not their hours":  "SELECT COUNT(*) FROM (" + daysAmiss + ")",
+		"ships without a series":           "SELECT COUNT(*) FROM ships WHERE series_id NOT IN (SELECT id FROM series)",
+		"rollups without their commit":     "SELECT COUNT(*) FROM ship_hours WHERE first_commit_id NOT IN (SELECT id FROM code_commits) OR last_commit_id NOT IN (SELECT id FROM code_commits)",
+		"rejections without a message":     "SELECT COUNT(*) FROM rejections WHERE message_id NOT IN (SELECT id FROM messages)",
+		"errors without a text":            "SELECT COUNT(*) FROM receiver_errors WHERE text_id NOT IN (SELECT id FROM error_texts)",
+		"states of the unit that are gone": fmt.Sprintf("SELECT COUNT(*) <> %d FROM unit_states", 21*(kept+1)+1),
+		"PUTs without a host":              "SELECT COUNT(*) FROM puts WHERE host_id NOT IN (SELECT id FROM hosts)",
+		"rollups without a host":           "SELECT COUNT(*) FROM put_hours WHERE host_id NOT IN (SELECT id FROM hosts)",
+		"open gaps that are gone":          "SELECT COUNT(*) = 0 FROM gaps WHERE reason = 'source-unread' AND recovered_at IS NULL",
+		"alerts that are too old":          fmt.Sprintf("SELECT COUNT(*) > %d FROM alerts WHERE exported_at IS NOT NULL", 2*kept+1),
+		"alerts not exported and gone":     fmt.Sprintf("SELECT COUNT(*) <> %d FROM alerts WHERE exported_at IS NULL", days/10),
+		"hours of lab-1 that are gone":     fmt.Sprintf("SELECT COUNT(DISTINCT hour) <> %d FROM put_hours WHERE host_id = (SELECT id FROM hosts WHERE name = 'lab-1')", days),
+		"foreign keys that are not held":   "SELECT 1 - foreign_keys FROM pragma_foreign_keys",
+		"days that are not their hours":    "SELECT COUNT(*) FROM (" + daysAmiss + ")",
+		"incidents that are too old":       fmt.Sprintf("SELECT COUNT(*) > 2 * %d + 2 FROM incidents", 2*kept+1),
+		"open incidents that are gone":     "SELECT COUNT(*) <> 2 FROM incidents WHERE id IN (1, 2)",
+		"events without an incident":       "SELECT COUNT(*) FROM incident_events WHERE incident_id NOT IN (SELECT id FROM incidents)",
+		"hosts without an incident":        "SELECT COUNT(*) FROM incident_hosts WHERE incident_id NOT IN (SELECT id FROM incidents)",
+		"causes that are gone":             "SELECT COUNT(*) FROM incidents WHERE explained_by NOT IN (SELECT id FROM incidents)",
+		"repetitions that are too old":     fmt.Sprintf("SELECT COUNT(*) > %d FROM incident_events WHERE event = 'repeated'", kept+1),
 	} {
 		if n := mustSelect[int](t, s, query); n[0] != 0 {
 			t.Errorf("%s: %d", what, n[0])
@@ -109,18 +118,54 @@ func growADay(t *testing.T, s *store.Store, at int64) {
 		b.Puts = append(b.Puts, store.Put{At: at + i*1000, CursorHash: hash, Host: int32(i % 2), Status: 401}, store.Put{At: at + i*1000, CursorHash: hash + 500, Status: 401})
 		b.Rejections = append(b.Rejections, store.Rejection{At: at + i*1000, CursorHash: hash, Host: int32(i % 2), Reason: store.ReasonOther, Message: fmt.Sprint(hash)})
 	}
+	for i := range int64(30) {
+		hash := uint64(d*1000 + i)
+		b.UnitChanges = append(b.UnitChanges, store.UnitChange{At: at + i*1000, CursorHash: hash, State: store.UnitStarted})
+		b.Errors = append(b.Errors, store.ReceiverError{At: at + i*1000, CursorHash: hash, Kind: store.KindError, Text: fmt.Sprint(hash)})
+	}
 	b.Quarantine.Add(store.Quarantined{Reason: fmt.Sprint("reason ", d), Position: d, LineHash: uint64(d)}, func() []byte { return nil })
 	mustSave(t, s, b)
-	growIncidents(t, s, at)
 	err := s.Update(t.Context(), func(tx *store.Tx) error {
 		a := store.Alert{DedupKey: fmt.Sprint(d), Host: "lab-1", DetectedAt: at, LastFoundAt: at}
 		a.ExportedAt.Int64, a.ExportedAt.Valid = at, d%10 > 0
-		_, err := tx.AddAlert(a)
-		return err
+		if _, err := tx.AddAlert(a); err != nil {
+			return err
+		}
+		return growIncidents(tx, d, at)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// growIncidents stores a group's incident, and one that it explains. Both end on the day. One
+// that the first day's explains stays open. The group's of the first day is repeated each day.
+func growIncidents(tx *store.Tx, d, at int64) error {
+	ended := sql.NullInt64{Int64: at + store.Hour, Valid: true}
+	cause := store.Incident{Subject: store.SubjectGroup, Symptom: "group-silent", BeganAt: at, OpenedAt: at, LastFoundAt: at, ResolvedAt: ended}
+	if err := tx.SaveIncident(&cause); err != nil {
+		return err
+	}
+	by := sql.NullInt64{Int64: cause.ID, Valid: true}
+	explained := store.Incident{Subject: "lab-1", Symptom: "silent", BeganAt: at, OpenedAt: at, LastFoundAt: at, ResolvedAt: ended, ExplainedBy: by}
+	stays := store.Incident{Subject: "lab-2", Symptom: "silent", BeganAt: at, OpenedAt: at, LastFoundAt: at, ExplainedBy: by}
+	if d == 0 {
+		if err := tx.SaveIncident(&stays); err != nil {
+			return err
+		}
+	}
+	if err := tx.SaveIncident(&explained); err != nil {
+		return err
+	}
+	if err := tx.JoinIncident(cause.ID, "lab-1", at); err != nil {
+		return err
+	}
+	for _, event := range []string{store.EventOpened, store.EventResolved} {
+		if err := tx.AddEvent(store.IncidentEvent{At: at, IncidentID: cause.ID, Event: event}); err != nil {
+			return err
+		}
+	}
+	return tx.AddEvent(store.IncidentEvent{At: at, IncidentID: 1, Event: store.EventRepeated})
 }
 
 // TestADatabaseIsPrunedToItsSize shows that the oldest hours of all tables are deleted

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -13,16 +14,20 @@ import (
 
 // publicViews are the columns on which ad-hoc SQL relies. A view may have more.
 var publicViews = map[string]string{
-	"ship_log":       "received_at host code_commit",
-	"put_log":        "at host status",
-	"rejection_log":  "at host reason message",
-	"host_status":    "host last_ship_at last_put_at",
-	"host_hourly":    "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
-	"surplus_log":    "minute host kind facts minute_us",
-	"alert_log":      "detected_at host symptom detail suggested_fix dedup_key exported_at",
-	"gap_log":        "source from_at to_at reason detail",
-	"quarantine_log": "source reason position head_hex lines",
-	"pass_log":       "started_at finished_at outcome",
+	"ship_log":        "received_at host code_commit",
+	"put_log":         "at host status",
+	"rejection_log":   "at host reason message",
+	"receiver_log":    "at kind text count last_at at_us last_at_us",
+	"host_status":     "host last_ship_at last_put_at first_seen_at open_symptoms",
+	"host_hourly":     "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
+	"surplus_log":     "minute host kind facts minute_us",
+	"incident_log":    "id began_at opened_at last_found_at resolved_at open resolution subject symptom explained_by said detail suggested_fix",
+	"alert_log":       "detected_at host symptom detail suggested_fix dedup_key exported_at",
+	"incident_alerts": "incident_id subject detected_at host symptom dedup_key",
+	"operator_log":    "at who act incident_id host until_at note",
+	"gap_log":         "source from_at to_at reason detail",
+	"quarantine_log":  "source reason position head_hex lines",
+	"pass_log":        "started_at finished_at outcome",
 }
 
 // TestViewsReadTheSameInDebiansSQLite: if one view has an expression that SQLite 3.40 does
@@ -59,7 +64,7 @@ func TestViewsReadTheSameInDebiansSQLite(t *testing.T) {
 		}
 	}
 	_, status := ask(t, s, "SELECT * FROM host_status WHERE host = 'never-shipped'")
-	if want := "never-shipped|NULL|2026-05-01T11:59:59.000000Z|2026-05-01T11:59:59.000000Z|fatal-only unstamped\n"; status != want {
+	if want := "never-shipped|NULL|2026-05-01T11:59:59.000000Z|2026-05-01T11:59:59.000000Z|rejected|NULL|NULL\n"; status != want {
 		t.Errorf("host_status says %q, want %q", status, want)
 	}
 	_, ship := ask(t, s, "SELECT received_at, host, code_commit FROM ship_log ORDER BY 1")
@@ -68,13 +73,14 @@ func TestViewsReadTheSameInDebiansSQLite(t *testing.T) {
 	}
 }
 
-// TestHostStatusReadsOnlyOpenAlerts: the view read all old alerts, once for each host.
-func TestHostStatusReadsOnlyOpenAlerts(t *testing.T) {
+// TestHostStatusReadsOnlyOpenIncidents: the view read all old alerts, once for each host. Now
+// it must not read all old incidents.
+func TestHostStatusReadsOnlyOpenIncidents(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
 	_, plan := ask(t, s, "EXPLAIN QUERY PLAN SELECT * FROM host_status")
-	if !strings.Contains(plan, "SEARCH a USING COVERING INDEX alerts_by_host (host=? AND symptom=? AND last_found_at=?)") {
-		t.Errorf("the plan does not seek the alerts of a host:\n%s", plan)
+	if !strings.Contains(plan, "SEARCH i USING INDEX incidents_open (subject=?)") {
+		t.Errorf("the plan does not seek the open incidents of a host:\n%s", plan)
 	}
 }
 
@@ -86,6 +92,18 @@ func TestHostHourlySeeksTheHour(t *testing.T) {
 	for _, table := range []string{"s", "p", "r"} {
 		if !strings.Contains(plan, "SEARCH "+table+" USING PRIMARY KEY (hour>?)") {
 			t.Errorf("the plan does not seek the hours of %s:\n%s", table, plan)
+		}
+	}
+}
+
+// TestReceiverLogSeeksTheTime: the log of a year must not be read for a day of it.
+func TestReceiverLogSeeksTheTime(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	_, plan := ask(t, s, "EXPLAIN QUERY PLAN SELECT * FROM receiver_log WHERE at_us >= 5 ORDER BY at_us")
+	for _, search := range []string{"SEARCH unit_states USING PRIMARY KEY (at>?)", "SEARCH error_texts USING INDEX error_texts_by_time (first_at>?)"} {
+		if !strings.Contains(plan, search) {
+			t.Errorf("the plan has no %s:\n%s", search, plan)
 		}
 	}
 }
@@ -139,7 +157,9 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 			{At: now, CursorHash: 4, Host: 3, Status: 599}, {At: now, CursorHash: 5, Host: 3, Status: 302}},
 		Rejections: []store.Rejection{{At: now, CursorHash: 6, Host: 1, Reason: store.ReasonUnstamped, Message: "m"},
 			{At: now + 1, CursorHash: 7, Host: 1, Reason: store.ReasonOther, Message: ""}},
-		Gaps: []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
+		UnitChanges: []store.UnitChange{{At: now - 2, CursorHash: 8, State: store.UnitFailed, Detail: "Failed with result 'exit-code'."}, {At: now, CursorHash: 9, State: store.UnitStarted, Detail: ""}},
+		Errors:      []store.ReceiverError{{At: now - 3, CursorHash: 10, Kind: store.KindTraceback, Text: "OSError: [Errno 28] No space left on device"}, {At: now, CursorHash: 11, Kind: store.KindError, Text: "é | \\x1b"}},
+		Gaps:        []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
 	}
 	batch.Quarantine.Add(store.Quarantined{Reason: "not-json", LineHash: 8, Length: 3}, func() []byte { return []byte("\xff\x00x") })
 	for i := range uint64(store.RowsPerMinute + 2) {
@@ -164,6 +184,9 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 				return err
 			}
 		}
+		if err := addIncidents(tx); err != nil {
+			return err
+		}
 		return tx.MarkExported("0", now)
 	})
 	if err != nil {
@@ -177,4 +200,32 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 	if err := s.BeginPass(t.Context(), &store.Pass{StartedAt: now + 2, AsOf: now}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// addIncidents stores an open incident of a host, one that ended, and one of a group, and
+// what an operator did about them.
+func addIncidents(tx *store.Tx) error {
+	ended := sql.NullInt64{Int64: now, Valid: true}
+	for _, i := range []store.Incident{
+		{Subject: "never-shipped", Symptom: "rejected", BeganAt: now - store.Hour, OpenedAt: now - 2, LastFoundAt: now, SaidAt: ended, Detail: "d", WorstDetail: "w"},
+		{Subject: "never-shipped", Symptom: "silent", BeganAt: now - store.Hour, OpenedAt: now - 3, LastFoundAt: now, LostAt: ended, ResolvedAt: ended,
+			Resolution: sql.NullString{String: store.ResolvedRecovered, Valid: true}},
+		{Subject: store.SubjectGroup, Symptom: "group-silent", BeganAt: now - store.Hour, OpenedAt: now - 2, LastFoundAt: now, AckedUntil: ended},
+	} {
+		if err := tx.SaveIncident(&i); err != nil {
+			return err
+		}
+		if err := tx.JoinIncident(i.ID, "never-shipped", now); err != nil {
+			return err
+		}
+	}
+	for _, act := range []string{
+		"INSERT INTO operator_acts (at, act, host, until_at, who, note) VALUES (1, 'mute', 'a', 2, 'w', 'n')",
+		"INSERT INTO operator_acts (at, act, incident_id, who, note) VALUES (3, 'ack', 1, 'w', '')",
+	} {
+		if _, err := tx.Exec(act); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -80,7 +80,9 @@ func (m *machine) compareView(p passRead) {
 	m.checkRollups()
 	m.checkGaps(may, must, p, len(unread) > 0)
 	m.checkHosts(p)
-	m.expectAlerts(p, m.checkHeldBack(p))
+	held := m.checkHeldBack(p)
+	m.expectAlerts(p, held)
+	m.checkIncidents(p, held)
 	m.checkAlerts()
 	if p.index {
 		m.checkPositions()
@@ -310,7 +312,14 @@ func (m *machine) expectAlerts(p passRead, held map[string]bool) {
 		}
 	}
 	if len(held) == 0 && !p.noPuts {
-		m.same("open symptoms", open, m.rows("SELECT host || ' ' || open_symptoms FROM host_status WHERE open_symptoms IS NOT NULL"))
+		m.same("symptoms found", open, m.rows(`SELECT host || ' ' || group_concat(symptom, ' ')
+			FROM (
+			  SELECT a.host, a.symptom
+			  FROM alerts AS a
+			  JOIN detectors AS d ON d.symptom = a.symptom AND d.evaluated_at = a.last_found_at
+			  ORDER BY a.symptom
+			)
+			GROUP BY host`))
 	}
 }
 

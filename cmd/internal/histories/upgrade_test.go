@@ -29,6 +29,7 @@ func (m *machine) upgrade() {
 	m.check(err)
 	_, err = db.Exec("ATTACH DATABASE ? AS newer", m.db())
 	m.check(err)
+	m.noteSaid(texts(m, db, fmt.Sprintf(saidQuery, "newer."))) // those of a killed pass
 	for _, table := range texts(m, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%'") {
 		columns := texts(m, db, fmt.Sprintf("SELECT group_concat(name) FROM pragma_table_info('%s')", table))[0]
 		from := "newer." + table

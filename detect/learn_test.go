@@ -1,0 +1,82 @@
+package detect
+
+import (
+	"testing"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// monday is the hour 00:00 UTC of Monday 2026-05-04.
+const monday = int64(1777852800 / 3600)
+
+// hoursOf returns the hours from one to before another in which a host ships n times, evenly.
+func hoursOf(from, to int64, n func(hour int64) int64) (hours []store.ShippedHour) {
+	for hour := from; hour < to; hour++ {
+		if ships := n(hour); ships > 0 {
+			gap := store.Hour / ships
+			hours = append(hours, store.ShippedHour{Hour: hour, Ships: ships, FirstAt: hour * store.Hour,
+				LastAt: hour*store.Hour + gap*(ships-1), LongestGap: min(gap, gap*(ships-1))})
+		}
+	}
+	return hours
+}
+
+func TestLearn(t *testing.T) {
+	t.Parallel()
+	always := func(int64) int64 { return 60 }
+	office := func(hour int64) int64 {
+		if slot := store.SlotOf(hour); slot < 5*24 && slot%24 >= 8 && slot%24 < 17 {
+			return 30
+		}
+		return 0
+	}
+	outage := span{(monday + 30) * store.Hour, (monday + 34) * store.Hour}
+	for _, c := range []struct {
+		name    string
+		hours   []store.ShippedHour
+		to      int64
+		outages []span
+		rates   map[int64]int64 // by slot
+		limit   int64
+		days    int64
+	}{
+		{"two days teach nothing", hoursOf(monday, monday+48, always), monday + 48, nil, map[int64]int64{3: 0}, 0, 2},
+		{"a host that ships each minute may be silent for three ships", hoursOf(monday, monday+168, always), monday + 168, nil,
+			map[int64]int64{0: 60_000, 167: 60_000}, leastLimit, 7},
+		{"nights and weekends of an office are free", hoursOf(monday, monday+3*168, office), monday + 3*168, nil,
+			map[int64]int64{8: 30_000, 7: 0, 17: 0, 5*24 + 10: 0}, leastLimit, 15},
+		{"a dead Tuesday does not make Tuesdays slow", hoursOf(monday, monday+2*168, func(hour int64) int64 {
+			if hour >= monday+24 && hour < monday+48 {
+				return 0
+			}
+			return 60
+		}), monday + 2*168, nil, map[int64]int64{30: 60_000}, leastLimit, 13},
+		{"a weekday that was not seen yet is like the others", hoursOf(monday, monday+4*24, always), monday + 4*24, nil,
+			map[int64]int64{6*24 + 3: 60_000}, leastLimit, 4},
+		{"an outage of the receiver teaches nothing", hoursOf(monday, monday+168, func(hour int64) int64 {
+			if hour >= monday+30 && hour < monday+34 {
+				return 0
+			}
+			return 60
+		}), monday + 168, []span{outage}, map[int64]int64{29: 60_000}, leastLimit, 7},
+		{"a host that pauses each day for an hour may be silent for two", hoursOf(monday, monday+168, func(hour int64) int64 {
+			if hour%24 == 12 {
+				return 1 // at the start of the hour
+			}
+			return 60
+		}), monday + 168, nil, map[int64]int64{12: 1_000}, leastLimit, 7},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := learn(c.hours, c.to, c.outages)
+			if r.Limit != c.limit || r.Days != c.days {
+				t.Errorf("the limit is %d and the days %d, want %d and %d", r.Limit, r.Days, c.limit, c.days)
+			}
+			for slot, rate := range c.rates {
+				if r.Rates[slot] != rate {
+					t.Errorf("slot %d has rate %d, want %d", slot, r.Rates[slot], rate)
+				}
+			}
+		})
+	}
+}
