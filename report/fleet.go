@@ -33,6 +33,7 @@ type fleetHost struct {
 	Name         string        `db:"name"`
 	LastShip     sql.NullInt64 `db:"last_ship_at"`  // microseconds
 	ShippedSince bool          `db:"shipped_since"` // LastShip is after the window; findLastShips replaces it
+	RetiredAt    sql.NullInt64 `db:"retired_at"`    // microseconds; NULL if it was not retired in the window
 
 	state     state
 	age       value // seconds since LastShip; nil if it never shipped
@@ -75,9 +76,10 @@ func (h *fleetHost) noPuts() bool {
 	return h.uncounted && h.statuses.class(2)+h.statuses.class(4)+h.statuses.class(5) == 0
 }
 
-// Fleet writes a row per host with the counts of a window, troubled hosts first.
-// silences are the symptoms of hosts that stopped shipping.
-func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, silences []string) error {
+// Fleet writes a row per host with the counts of a window, troubled hosts first. Without
+// all, it leaves out retired hosts, but for those that ship again. silences are the symptoms
+// of hosts that stopped shipping.
+func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, all bool, silences []string) error {
 	blindIn, err := blind(tx, w)
 	if err != nil {
 		return err
@@ -86,11 +88,17 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, silences []string) er
 	if err != nil {
 		return err
 	}
+	retired := 0
+	if !all {
+		known := len(hosts)
+		hosts = slices.DeleteFunc(hosts, (*fleetHost).leftOut)
+		retired = known - len(hosts)
+	}
 	if err := countFleet(tx, hosts, w, blindIn); err != nil {
 		return err
 	}
 	return render(out, s, document{table: tableOfAll(fleetColumns, hosts), above: func() (above, error) {
-		return above{blind: blindIn, heading: []string{inTrouble(hosts), "as of " + s.stamp(w.Until),
+		return above{blind: blindIn, heading: []string{inTrouble(hosts) + notShown(retired), "as of " + s.stamp(w.Until),
 			fmt.Sprintf("over %s from %s", Age(w.Until-w.Since), s.clock(w.Since))}}, nil
 	}})
 }
@@ -100,6 +108,7 @@ func inTrouble(hosts []*fleetHost) string {
 	troubled, unknown, gone := 0, 0, 0
 	for _, h := range hosts {
 		switch {
+		case h.state == stateRetired: // what was open ends with the next pass
 		case len(h.open) > 0:
 			troubled++
 		case h.state == stateUnknown:
@@ -109,6 +118,19 @@ func inTrouble(hosts []*fleetHost) string {
 		}
 	}
 	return fmt.Sprintf("%d of %d host(s) in trouble, %d unknown, %d gone", troubled, len(hosts), unknown, gone)
+}
+
+// leftOut reports whether the host was retired in the window, and has not shipped since.
+func (h *fleetHost) leftOut() bool {
+	return h.RetiredAt.Valid && (!h.LastShip.Valid || h.LastShip.Int64 <= h.RetiredAt.Int64)
+}
+
+// notShown returns the end of the heading's count if hosts are left out.
+func notShown(retired int) string {
+	if retired == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %d retired, see --all)", retired)
 }
 
 // fleetHosts returns the hosts that were known at the end of a window, troubled hosts
@@ -140,6 +162,9 @@ func fleetHosts(tx *store.Tx, w Window, silences []string) (hosts []*fleetHost, 
 	for _, h := range hosts {
 		h.open = open[h.Name]
 		h.state = stateOf(h.LastShip, h.open, judged)
+		if h.RetiredAt.Valid {
+			h.state = stateRetired
+		}
 		h.age = since(h.LastShip, w.Until)
 	}
 	slices.SortStableFunc(hosts, func(a, b *fleetHost) int { return a.order() - b.order() })

@@ -34,7 +34,7 @@ func fleetReport(t *testing.T, b *store.Batch) string {
 	defer reader.Close()
 	var out bytes.Buffer
 	if err := reader.View(t.Context(), func(tx *store.Tx) error {
-		return report.Fleet(tx, &out, report.Style{}, report.Window{Since: now - 24*store.Hour, Until: now}, nil)
+		return report.Fleet(tx, &out, report.Style{}, report.Window{Since: now - 24*store.Hour, Until: now}, false, nil)
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func (p *past) states(w report.Window) map[string]string {
 	defer reader.Close()
 	var out bytes.Buffer
 	p.check(reader.View(p.t.Context(), func(tx *store.Tx) error {
-		return report.Fleet(tx, &out, report.Style{Format: report.FormatJSON}, w, []string{"silent"})
+		return report.Fleet(tx, &out, report.Style{Format: report.FormatJSON}, w, false, []string{"silent"})
 	}))
 	var rows []struct {
 		Host, State string

@@ -21,6 +21,7 @@ const (
 	stateUnknown = state("unknown") // no symptom, but a source was blind since its last ship, or a detector is late
 	stateGone    = state("gone")    // silent for so long that it is no longer expected
 	stateNever   = state("never")   // it has never shipped
+	stateRetired = state("retired") // by an operator; it is not expected to ship
 	stateHealthy = state("healthy")
 )
 

@@ -2,56 +2,11 @@ package store_test
 
 import (
 	"database/sql"
-	"fmt"
 	"testing"
 
 	"github.com/cis490/fleet-health/store"
 	gocmp "github.com/google/go-cmp/cmp"
 )
-
-// growIncidents stores the incidents of a bad day: an outage that explains an incident of
-// lab-1, and one of a made-up name. Each is repeated, acknowledged and resolved.
-func growIncidents(t *testing.T, s *store.Store, at int64) {
-	t.Helper()
-	madeUp := fmt.Sprint("made-up-", (at-now)/day)
-	err := s.Update(t.Context(), func(tx *store.Tx) error {
-		cause := sql.NullInt64{}
-		for _, subject := range []string{store.SubjectReceiver, "lab-1", madeUp} {
-			i := store.Incident{Subject: subject, Symptom: "rejected", BeganAt: at, OpenedAt: at, LastFoundAt: at, ExplainedBy: cause}
-			if err := tx.SaveIncident(&i); err != nil {
-				return err
-			}
-			if subject == store.SubjectReceiver {
-				cause = sql.NullInt64{Int64: i.ID, Valid: true}
-				for host := range 50 {
-					if err := tx.JoinIncident(i.ID, fmt.Sprint("lab-", host), at); err != nil {
-						return err
-					}
-				}
-			}
-			for n, event := range []string{store.EventOpened, store.EventRepeated, store.EventRepeated, store.EventAcknowledged, store.EventResolved} {
-				if err := tx.AddEvent(store.IncidentEvent{At: at + int64(n)*store.Hour, IncidentID: i.ID, Event: event}); err != nil {
-					return err
-				}
-			}
-			i.ResolvedAt = sql.NullInt64{Int64: at + 4*store.Hour, Valid: true}
-			if err := tx.SaveIncident(&i); err != nil {
-				return err
-			}
-			if err := tx.AddAct(store.Act{At: at, Act: store.ActAck, IncidentID: sql.NullInt64{Int64: i.ID, Valid: true}}); err != nil {
-				return err
-			}
-		}
-		id, err := tx.HostID(madeUp)
-		if err != nil || id == 0 { // an old name that is read again has no row
-			return err
-		}
-		return tx.SaveRhythms([]store.Rhythm{{HostID: id, LearntAt: at, Days: 3}})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // TestIncidentsArePrunedAsAlertsAre shows which incidents, events, acts and rhythms stay.
 func TestIncidentsArePrunedAsAlertsAre(t *testing.T) {

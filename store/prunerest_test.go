@@ -121,7 +121,6 @@ func growADay(t *testing.T, s *store.Store, at int64) {
 	}
 	b.Quarantine.Add(store.Quarantined{Reason: fmt.Sprint("reason ", d), Position: d, LineHash: uint64(d)}, func() []byte { return nil })
 	mustSave(t, s, b)
-	growIncidents(t, s, at)
 	err := s.Update(t.Context(), func(tx *store.Tx) error {
 		a := store.Alert{DedupKey: fmt.Sprint(d), Host: "lab-1", DetectedAt: at, LastFoundAt: at}
 		a.ExportedAt.Int64, a.ExportedAt.Valid = at, d%10 > 0

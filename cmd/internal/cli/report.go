@@ -19,6 +19,7 @@ import (
 type reportOptions struct {
 	reading
 	hosts  []string
+	all    bool
 	bucket string
 }
 
@@ -32,8 +33,9 @@ its history: a row per bucket of time, and a last row that sums them up.
 
 A host is failing (its PUTs are rejected), silent (it stopped shipping), unknown (it
 has no symptom, but a source was not read since its last ship), gone (it has been
-silent for so long that it is no longer expected), never (it has not shipped yet) or
-healthy.`,
+silent for so long that it is no longer expected), never (it has not shipped yet),
+retired (by an operator) or healthy. Retired hosts are left out, unless --all is given.
+One that ships again is shown: run unretire HOST, or stop its shipper.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.hosts = args
 			return runReport(cmd.Context(), &o, e)
@@ -46,6 +48,7 @@ healthy.`,
 
 func (o *reportOptions) flags(cmd *cobra.Command) {
 	o.reading.flags(cmd, "24h")
+	cmd.Flags().BoolVar(&o.all, "all", false, "also the hosts that are retired")
 	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "length of a row of a host's history: "+strings.Join(report.BucketNames(), ", "))
 	complete(cmd, "bucket", report.BucketNames())
 }
@@ -74,7 +77,7 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		}
 		if len(hosts) == 0 {
 			sayWholeHours(e.log, w, w.Counted(kept), kept)
-			return report.Fleet(tx, e.Stdout, style, w, detect.Silences())
+			return report.Fleet(tx, e.Stdout, style, w, o.all, detect.Silences())
 		}
 		counted, err := buckets.Counted(w, kept)
 		if err != nil {
