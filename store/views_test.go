@@ -17,6 +17,7 @@ var publicViews = map[string]string{
 	"ship_log":        "received_at host code_commit",
 	"put_log":         "at host status",
 	"rejection_log":   "at host reason message",
+	"receiver_log":    "at kind text count last_at at_us last_at_us",
 	"host_status":     "host last_ship_at last_put_at first_seen_at open_symptoms",
 	"host_hourly":     "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
 	"surplus_log":     "minute host kind facts minute_us",
@@ -95,6 +96,18 @@ func TestHostHourlySeeksTheHour(t *testing.T) {
 	}
 }
 
+// TestReceiverLogSeeksTheTime: the log of a year must not be read for a day of it.
+func TestReceiverLogSeeksTheTime(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	_, plan := ask(t, s, "EXPLAIN QUERY PLAN SELECT * FROM receiver_log WHERE at_us >= 5 ORDER BY at_us")
+	for _, search := range []string{"SEARCH unit_states USING PRIMARY KEY (at>?)", "SEARCH error_texts USING INDEX error_texts_by_time (first_at>?)"} {
+		if !strings.Contains(plan, search) {
+			t.Errorf("the plan has no %s:\n%s", search, plan)
+		}
+	}
+}
+
 // ask runs a query in the program, and writes its rows as sqlite3 does.
 func ask(t *testing.T, s *store.Store, query string) (columns []string, text string) {
 	t.Helper()
@@ -144,7 +157,9 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 			{At: now, CursorHash: 4, Host: 3, Status: 599}, {At: now, CursorHash: 5, Host: 3, Status: 302}},
 		Rejections: []store.Rejection{{At: now, CursorHash: 6, Host: 1, Reason: store.ReasonUnstamped, Message: "m"},
 			{At: now + 1, CursorHash: 7, Host: 1, Reason: store.ReasonOther, Message: ""}},
-		Gaps: []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
+		UnitChanges: []store.UnitChange{{At: now - 2, CursorHash: 8, State: store.UnitFailed, Detail: "Failed with result 'exit-code'."}, {At: now, CursorHash: 9, State: store.UnitStarted, Detail: ""}},
+		Errors:      []store.ReceiverError{{At: now - 3, CursorHash: 10, Kind: store.KindTraceback, Text: "OSError: [Errno 28] No space left on device"}, {At: now, CursorHash: 11, Kind: store.KindError, Text: "é | \\x1b"}},
+		Gaps:        []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
 	}
 	batch.Quarantine.Add(store.Quarantined{Reason: "not-json", LineHash: 8, Length: 3}, func() []byte { return []byte("\xff\x00x") })
 	for i := range uint64(store.RowsPerMinute + 2) {

@@ -51,13 +51,16 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := troubledFleet(t)
-	// No host of the demo's fleet is over quota.
+	// No host of the demo's fleet is over quota, and its receiver says nothing of itself.
 	s, err := store.Open(t.Context(), db, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = s.Update(t.Context(), func(tx *store.Tx) error {
 		_, err := tx.Exec("INSERT INTO surplus SELECT 29627274, id, 401, 1, 1200, 1777636455000000 FROM hosts LIMIT 1")
+		if err == nil {
+			_, err = tx.Exec("INSERT INTO unit_states VALUES (1777636455000000, 1, 1, 'started', 'Started cis490-receiver.service.')")
+		}
 		return err
 	})
 	if err := errors.Join(err, s.Close()); err != nil {
