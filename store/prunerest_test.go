@@ -55,7 +55,6 @@ func TestEveryTableIsPruned(t *testing.T) {
 		t.Errorf("%d commits are known of %d made up", n, 10*days)
 	}
 	for what, query := range map[string]string{
-<<<<<<< HEAD
 		"ships without a series":           "SELECT COUNT(*) FROM ships WHERE series_id NOT IN (SELECT id FROM series)",
 		"rollups without their commit":     "SELECT COUNT(*) FROM ship_hours WHERE first_commit_id NOT IN (SELECT id FROM code_commits) OR last_commit_id NOT IN (SELECT id FROM code_commits)",
 		"rejections without a message":     "SELECT COUNT(*) FROM rejections WHERE message_id NOT IN (SELECT id FROM messages)",
@@ -69,25 +68,12 @@ func TestEveryTableIsPruned(t *testing.T) {
 		"hours of lab-1 that are gone":     fmt.Sprintf("SELECT COUNT(DISTINCT hour) <> %d FROM put_hours WHERE host_id = (SELECT id FROM hosts WHERE name = 'lab-1')", days),
 		"foreign keys that are not held":   "SELECT 1 - foreign_keys FROM pragma_foreign_keys",
 		"days that are not their hours":    "SELECT COUNT(*) FROM (" + daysAmiss + ")",
-=======
-		"ships without a series":         "SELECT COUNT(*) FROM ships WHERE series_id NOT IN (SELECT id FROM series)",
-		"rollups without their commit":   "SELECT COUNT(*) FROM ship_hours WHERE first_commit_id NOT IN (SELECT id FROM code_commits) OR last_commit_id NOT IN (SELECT id FROM code_commits)",
-		"rejections without a message":   "SELECT COUNT(*) FROM rejections WHERE message_id NOT IN (SELECT id FROM messages)",
-		"PUTs without a host":            "SELECT COUNT(*) FROM puts WHERE host_id NOT IN (SELECT id FROM hosts)",
-		"rollups without a host":         "SELECT COUNT(*) FROM put_hours WHERE host_id NOT IN (SELECT id FROM hosts)",
-		"open gaps that are gone":        "SELECT COUNT(*) = 0 FROM gaps WHERE reason = 'source-unread' AND recovered_at IS NULL",
-		"alerts that are too old":        fmt.Sprintf("SELECT COUNT(*) > %d FROM alerts WHERE exported_at IS NOT NULL", 2*kept+1),
-		"alerts not exported and gone":   fmt.Sprintf("SELECT COUNT(*) <> %d FROM alerts WHERE exported_at IS NULL", days/10),
-		"hours of lab-1 that are gone":   fmt.Sprintf("SELECT COUNT(DISTINCT hour) <> %d FROM put_hours WHERE host_id = (SELECT id FROM hosts WHERE name = 'lab-1')", days),
-		"incidents that are too old":     fmt.Sprintf("SELECT COUNT(*) > 2 * %d + 2 FROM incidents", 2*kept+1),
-		"open incidents that are gone":   "SELECT COUNT(*) <> 2 FROM incidents WHERE id IN (1, 2)",
-		"events without an incident":     "SELECT COUNT(*) FROM incident_events WHERE incident_id NOT IN (SELECT id FROM incidents)",
-		"hosts without an incident":      "SELECT COUNT(*) FROM incident_hosts WHERE incident_id NOT IN (SELECT id FROM incidents)",
-		"causes that are gone":           "SELECT COUNT(*) FROM incidents WHERE explained_by NOT IN (SELECT id FROM incidents)",
-		"repetitions that are too old":   fmt.Sprintf("SELECT COUNT(*) > %d FROM incident_events WHERE event = 'repeated'", kept+1),
-		"foreign keys that are not held": "SELECT 1 - foreign_keys FROM pragma_foreign_keys",
-		"days that are not their hours":  "SELECT COUNT(*) FROM (" + daysAmiss + ")",
->>>>>>> proofs
+		"incidents that are too old":       fmt.Sprintf("SELECT COUNT(*) > 2 * %d + 2 FROM incidents", 2*kept+1),
+		"open incidents that are gone":     "SELECT COUNT(*) <> 2 FROM incidents WHERE id IN (1, 2)",
+		"events without an incident":       "SELECT COUNT(*) FROM incident_events WHERE incident_id NOT IN (SELECT id FROM incidents)",
+		"hosts without an incident":        "SELECT COUNT(*) FROM incident_hosts WHERE incident_id NOT IN (SELECT id FROM incidents)",
+		"causes that are gone":             "SELECT COUNT(*) FROM incidents WHERE explained_by NOT IN (SELECT id FROM incidents)",
+		"repetitions that are too old":     fmt.Sprintf("SELECT COUNT(*) > %d FROM incident_events WHERE event = 'repeated'", kept+1),
 	} {
 		if n := mustSelect[int](t, s, query); n[0] != 0 {
 			t.Errorf("%s: %d", what, n[0])
