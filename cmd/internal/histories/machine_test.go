@@ -28,7 +28,6 @@ type machine struct {
 	index             indexModel
 	journal           journalModel
 	alerts            alertsModel
-	hosts             map[string]*hostModel
 	newest            map[string]*newestModel // by source
 	gaps              map[string]bool         // the gaps that a good pass left
 	stepped           bool                    // the clock has stepped at some time
@@ -62,7 +61,7 @@ func (m *machine) same(what string, want, got []string) {
 }
 
 func newMachine(t *testing.T, dir string) *machine {
-	m := &machine{t: t, dir: dir, clock: fleettest.Now.UnixMicro(), stamped: map[int64]bool{}, gaps: map[string]bool{}, hosts: map[string]*hostModel{},
+	m := &machine{t: t, dir: dir, clock: fleettest.Now.UnixMicro(), stamped: map[int64]bool{}, gaps: map[string]bool{},
 		newest: map[string]*newestModel{"index": {}, "journal": {}}}
 	m.rightClock = m.clock
 	m.alerts = alertsModel{required: map[string]bool{}, allowed: map[string]bool{}, removed: map[string]bool{}, ahead: map[string]bool{}}
