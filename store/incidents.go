@@ -140,6 +140,12 @@ func (tx *Tx) IncidentHosts(i *Incident, at int64) (hosts []string, err error) {
 	return hosts, err
 }
 
+// ExplainedBy returns the incidents that one explains, oldest first.
+func (tx *Tx) ExplainedBy(id int64) (list []Incident, err error) {
+	err = tx.Select(&list, "SELECT * FROM incidents WHERE explained_by = ? ORDER BY began_at, id", id)
+	return list, err
+}
+
 // SaveIncident stores an incident, a new one if its ID is 0.
 func (tx *Tx) SaveIncident(i *Incident) error {
 	if i.ID == 0 {
