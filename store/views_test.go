@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,16 +15,20 @@ import (
 
 // publicViews are the columns on which ad-hoc SQL relies. A view may have more.
 var publicViews = map[string]string{
-	"ship_log":       "received_at host code_commit",
-	"put_log":        "at host status",
-	"rejection_log":  "at host reason message",
-	"host_status":    "host last_ship_at last_put_at",
-	"host_hourly":    "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
-	"surplus_log":    "minute host kind facts minute_us",
-	"alert_log":      "detected_at host symptom detail suggested_fix dedup_key exported_at",
-	"gap_log":        "source from_at to_at reason detail",
-	"quarantine_log": "source reason position head_hex lines",
-	"pass_log":       "started_at finished_at outcome",
+	"ship_log":      "received_at host code_commit",
+	"put_log":       "at host status",
+	"rejection_log": "at host reason message",
+	"host_status":   "host last_ship_at last_put_at open_symptoms muted_until retired_at",
+	"incident_log": "id began_at opened_at last_found_at lost_at resolved_at duration_s open resolution subject symptom explained_by " +
+		"said acknowledged detail worst_detail suggested_fix began_at_us opened_at_us resolved_at_us",
+	"incident_alerts": "incident_id subject incident_symptom detected_at host symptom dedup_key detail",
+	"operator_log":    "at who act incident_id host until_at note",
+	"host_hourly":     "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
+	"surplus_log":     "minute host kind facts minute_us",
+	"alert_log":       "detected_at host symptom detail suggested_fix dedup_key exported_at",
+	"gap_log":         "source from_at to_at reason detail",
+	"quarantine_log":  "source reason position head_hex lines",
+	"pass_log":        "started_at finished_at outcome",
 }
 
 // TestViewsReadTheSameInDebiansSQLite: if one view has an expression that SQLite 3.40 does
@@ -59,7 +65,7 @@ func TestViewsReadTheSameInDebiansSQLite(t *testing.T) {
 		}
 	}
 	_, status := ask(t, s, "SELECT * FROM host_status WHERE host = 'never-shipped'")
-	if want := "never-shipped|NULL|2026-05-01T11:59:59.000000Z|2026-05-01T11:59:59.000000Z|fatal-only unstamped\n"; status != want {
+	if want := "never-shipped|NULL|2026-05-01T11:59:59.000000Z|2026-05-01T11:59:59.000000Z|rejected|NULL|NULL\n"; status != want {
 		t.Errorf("host_status says %q, want %q", status, want)
 	}
 	_, ship := ask(t, s, "SELECT received_at, host, code_commit FROM ship_log ORDER BY 1")
@@ -68,13 +74,13 @@ func TestViewsReadTheSameInDebiansSQLite(t *testing.T) {
 	}
 }
 
-// TestHostStatusReadsOnlyOpenAlerts: the view read all old alerts, once for each host.
-func TestHostStatusReadsOnlyOpenAlerts(t *testing.T) {
+// TestHostStatusReadsOnlyOpenIncidents: the view read all old alerts, once for each host.
+func TestHostStatusReadsOnlyOpenIncidents(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
 	_, plan := ask(t, s, "EXPLAIN QUERY PLAN SELECT * FROM host_status")
-	if !strings.Contains(plan, "SEARCH a USING COVERING INDEX alerts_by_host (host=? AND symptom=? AND last_found_at=?)") {
-		t.Errorf("the plan does not seek the alerts of a host:\n%s", plan)
+	if !strings.Contains(plan, "SEARCH i USING INDEX incidents_open (subject=?)") {
+		t.Errorf("the plan does not seek the open incidents of a host:\n%s", plan)
 	}
 }
 
@@ -164,6 +170,19 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 				return err
 			}
 		}
+		ended := sql.NullInt64{Int64: now, Valid: true}
+		for _, i := range []store.Incident{
+			{Subject: "never-shipped", Symptom: "rejected", BeganAt: now - store.Minute, OpenedAt: now, LastFoundAt: now, Detail: "d", WorstDetail: "w", Fix: "f"},
+			{Subject: "never-shipped", Symptom: "silent", BeganAt: now - store.Hour, OpenedAt: now - store.Hour, ResolvedAt: ended,
+				Resolution: sql.NullString{String: store.ResolvedRecovered, Valid: true}},
+		} {
+			if err := tx.SaveIncident(&i); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec("INSERT INTO operator_acts (at, act, incident_id, who, note) VALUES (?, 'ack', 1, 'alice', 'n')", now); err != nil {
+			return err
+		}
 		return tx.MarkExported("0", now)
 	})
 	if err != nil {
@@ -176,5 +195,26 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 	}
 	if err := s.BeginPass(t.Context(), &store.Pass{StartedAt: now + 2, AsOf: now}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestIncidentsSeekThoseThatAreOpen: of many incidents few are open. Events are found by
+// their time, and need no sorting.
+func TestIncidentsSeekThoseThatAreOpen(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	for query, want := range map[string][]string{
+		store.IncidentsAsked: {"SEARCH incidents USING INDEX incidents_resolved (resolved_at>?)", "SCAN incidents USING INDEX incidents_open"},
+		store.EventsAsked:    {"SEARCH e USING INDEX incident_events_by_time (at>? AND at<?)", "SEARCH i USING INTEGER PRIMARY KEY (rowid=?)"},
+	} {
+		_, plan := ask(t, s, "EXPLAIN QUERY PLAN "+regexp.MustCompile(`\?\d`).ReplaceAllString(query, "1"))
+		for _, step := range want {
+			if !strings.Contains(plan, step) {
+				t.Errorf("the plan has no step %q:\n%s", step, plan)
+			}
+		}
+		if strings.Contains(query, "incident_events") && strings.Contains(plan, "USE TEMP B-TREE FOR ORDER BY") {
+			t.Errorf("events are sorted:\n%s", plan)
+		}
 	}
 }
