@@ -90,6 +90,25 @@ type IncidentFilter struct {
 	Since, Until int64  // microseconds
 }
 
+const incidentsAsked = `
+SELECT *
+FROM (
+  SELECT *
+  FROM incidents
+  WHERE resolved_at IS NULL
+  UNION ALL
+  SELECT *
+  FROM incidents
+  WHERE resolved_at > ?2
+) AS i
+WHERE i.opened_at <= ?3
+  AND (
+    ?1 = ''
+    OR i.subject = ?1
+    OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?1)
+  )
+ORDER BY i.began_at, i.id`
+
 // Incidents returns the incidents that were open at Until, and with All those that ended
 // in the window, oldest first.
 func (tx *Tx) Incidents(f IncidentFilter) (list []Incident, err error) {
@@ -97,24 +116,7 @@ func (tx *Tx) Incidents(f IncidentFilter) (list []Incident, err error) {
 	if f.All {
 		ended = min(f.Since, f.Until)
 	}
-	err = tx.Select(&list, `
-		SELECT *
-		FROM (
-		  SELECT *
-		  FROM incidents
-		  WHERE resolved_at IS NULL
-		  UNION ALL
-		  SELECT *
-		  FROM incidents
-		  WHERE resolved_at > ?2
-		) AS i
-		WHERE i.opened_at <= ?3
-		  AND (
-		    ?1 = ''
-		    OR i.subject = ?1
-		    OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?1)
-		  )
-		ORDER BY i.began_at, i.id`, f.Host, ended, f.Until)
+	err = tx.Select(&list, incidentsAsked, f.Host, ended, f.Until)
 	return list, err
 }
 
@@ -241,6 +243,8 @@ WHERE e.at > ?1
     OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?3 AND h.joined_at <= e.at)
   )`
 
+const selectEvents = "SELECT e.*, i.subject" + eventsAsked + " ORDER BY e.at, e.id"
+
 // CountEvents counts the events that a filter selects. It ignores All.
 func (tx *Tx) CountEvents(f IncidentFilter) (n int, err error) {
 	err = tx.Get(&n, "SELECT COUNT(*)"+eventsAsked, f.Since, f.Until, f.Host)
@@ -250,7 +254,7 @@ func (tx *Tx) CountEvents(f IncidentFilter) (n int, err error) {
 // EachEvent calls each with the events that a filter selects, oldest first. It ignores All.
 // They are not held in memory, because there may be years of them.
 func (tx *Tx) EachEvent(f IncidentFilter, each func(SubjectEvent) error) error {
-	rows, err := tx.Queryx("SELECT e.*, i.subject"+eventsAsked+" ORDER BY e.at, e.id", f.Since, f.Until, f.Host)
+	rows, err := tx.Queryx(selectEvents, f.Since, f.Until, f.Host)
 	if err != nil {
 		return err
 	}
