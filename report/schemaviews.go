@@ -46,6 +46,8 @@ var viewColumns = []viewColumn{
 	{"host_status", "last_put_at", unitTime, "its newest PUT; NULL if none is known", "2026-05-01T11:59:04.590987Z"},
 	{"host_status", "first_seen_at", unitTime, "its oldest fact", "2026-04-30T12:01:06.271349Z"},
 	{"host_status", "open_symptoms", unitText, "what the last pass found wrong, with blanks between; NULL for nothing", "fatal-only silent unstamped"},
+	{"host_status", "muted_until", unitTime, "until when nothing is said about it; NULL if it was never muted", "2026-05-01T16:00:00.000000Z"},
+	{"host_status", "retired_at", unitTime, "since when it is not expected to ship; NULL if it is expected", "2026-05-01T12:00:00.000000Z"},
 
 	{"alert_log", "detected_at", unitTime, "as of when the symptom was found", "2026-05-01T12:00:00.000000Z"},
 	{"alert_log", "host", unitText, "the host that has it", "lab-05"},
@@ -54,6 +56,14 @@ var viewColumns = []viewColumn{
 	{"alert_log", "suggested_fix", unitText, "what to do next, and where", "on lab-05, look at `systemctl status cis490-shipper cis490-orchestrator`"},
 	{"alert_log", "dedup_key", unitHex, "the same for a host, a symptom and an hour", "17605ba3e34c275a"},
 	{"alert_log", "exported_at", unitTime, "when it was written to alerts.jsonl; NULL before", "2026-05-01T12:00:00.000000Z"},
+
+	{"operator_log", "at", unitTime, "when an operator did it", "2026-05-01T12:00:00.000000Z"},
+	{"operator_log", "who", unitText, "the operator's login name", "alice"},
+	{"operator_log", "act", unitText, "what was done: ack, unack, mute, unmute, retire or unretire", "ack"},
+	{"operator_log", "incident_id", unitCount, "the incident that it was done to; NULL for a host", int64(12)},
+	{"operator_log", "host", unitText, "the host that it was done to; NULL for an incident", "lab-06"},
+	{"operator_log", "until_at", unitTime, "how long it lasts; NULL for no end", "2026-05-01T16:00:00.000000Z"},
+	{"operator_log", "note", unitText, "the reason that was given with --note", "disk is being replaced"},
 
 	{"gap_log", "source", unitText, "which stream was not read: index, journal or journal-export", "journal"},
 	{"gap_log", "from_at", unitTime, "since when it may be that facts are missing", "2026-05-01T11:59:12.107563Z"},

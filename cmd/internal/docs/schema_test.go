@@ -51,7 +51,8 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := troubledFleet(t)
-	// No host of the demo's fleet is over quota, and its receiver says nothing of itself.
+	// No host of the demo's fleet is over quota, its receiver says nothing of itself, and no
+	// operator did anything.
 	s, err := store.Open(t.Context(), db, store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +61,10 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		_, err := tx.Exec("INSERT INTO surplus SELECT 29627274, id, 401, 1, 1200, 1777636455000000 FROM hosts LIMIT 1")
 		if err == nil {
 			_, err = tx.Exec("INSERT INTO unit_states VALUES (1777636455000000, 1, 1, 'started', 'Started cis490-receiver.service.')")
+		}
+		if err == nil {
+			_, err = tx.Exec("INSERT INTO operator_acts VALUES (1, 1777636455000000, 'ack', 1, NULL, 1777639455000000, 'alice', 'new disk')," +
+				" (2, 1777636455000000, 'retire', NULL, 'lab-05', NULL, 'alice', 'scrapped')")
 		}
 		return err
 	})
