@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -68,12 +67,9 @@ func TestEveryTableIsPruned(t *testing.T) {
 		"hours of lab-1 that are gone":     fmt.Sprintf("SELECT COUNT(DISTINCT hour) <> %d FROM put_hours WHERE host_id = (SELECT id FROM hosts WHERE name = 'lab-1')", days),
 		"foreign keys that are not held":   "SELECT 1 - foreign_keys FROM pragma_foreign_keys",
 		"days that are not their hours":    "SELECT COUNT(*) FROM (" + daysAmiss + ")",
-		"incidents that are too old":       fmt.Sprintf("SELECT COUNT(*) > 2 * %d + 2 FROM incidents", 2*kept+1),
-		"open incidents that are gone":     "SELECT COUNT(*) <> 2 FROM incidents WHERE id IN (1, 2)",
 		"events without an incident":       "SELECT COUNT(*) FROM incident_events WHERE incident_id NOT IN (SELECT id FROM incidents)",
 		"hosts without an incident":        "SELECT COUNT(*) FROM incident_hosts WHERE incident_id NOT IN (SELECT id FROM incidents)",
 		"causes that are gone":             "SELECT COUNT(*) FROM incidents WHERE explained_by NOT IN (SELECT id FROM incidents)",
-		"repetitions that are too old":     fmt.Sprintf("SELECT COUNT(*) > %d FROM incident_events WHERE event = 'repeated'", kept+1),
 	} {
 		if n := mustSelect[int](t, s, query); n[0] != 0 {
 			t.Errorf("%s: %d", what, n[0])
@@ -128,44 +124,12 @@ func growADay(t *testing.T, s *store.Store, at int64) {
 	err := s.Update(t.Context(), func(tx *store.Tx) error {
 		a := store.Alert{DedupKey: fmt.Sprint(d), Host: "lab-1", DetectedAt: at, LastFoundAt: at}
 		a.ExportedAt.Int64, a.ExportedAt.Valid = at, d%10 > 0
-		if _, err := tx.AddAlert(a); err != nil {
-			return err
-		}
-		return growIncidents(tx, d, at)
+		_, err := tx.AddAlert(a)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// growIncidents stores a group's incident, and one that it explains. Both end on the day. One
-// that the first day's explains stays open. The group's of the first day is repeated each day.
-func growIncidents(tx *store.Tx, d, at int64) error {
-	ended := sql.NullInt64{Int64: at + store.Hour, Valid: true}
-	cause := store.Incident{Subject: store.SubjectGroup, Symptom: "group-silent", BeganAt: at, OpenedAt: at, LastFoundAt: at, ResolvedAt: ended}
-	if err := tx.SaveIncident(&cause); err != nil {
-		return err
-	}
-	by := sql.NullInt64{Int64: cause.ID, Valid: true}
-	explained := store.Incident{Subject: "lab-1", Symptom: "silent", BeganAt: at, OpenedAt: at, LastFoundAt: at, ResolvedAt: ended, ExplainedBy: by}
-	stays := store.Incident{Subject: "lab-2", Symptom: "silent", BeganAt: at, OpenedAt: at, LastFoundAt: at, ExplainedBy: by}
-	if d == 0 {
-		if err := tx.SaveIncident(&stays); err != nil {
-			return err
-		}
-	}
-	if err := tx.SaveIncident(&explained); err != nil {
-		return err
-	}
-	if err := tx.JoinIncident(cause.ID, "lab-1", at); err != nil {
-		return err
-	}
-	for _, event := range []string{store.EventOpened, store.EventResolved} {
-		if err := tx.AddEvent(store.IncidentEvent{At: at, IncidentID: cause.ID, Event: event}); err != nil {
-			return err
-		}
-	}
-	return tx.AddEvent(store.IncidentEvent{At: at, IncidentID: 1, Event: store.EventRepeated})
 }
 
 // TestADatabaseIsPrunedToItsSize shows that the oldest hours of all tables are deleted
