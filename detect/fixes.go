@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/shellword"
@@ -36,4 +37,14 @@ func fixOfSilence(host string) string {
 	name := shellword.InText(store.RawName(host))
 	return fmt.Sprintf("on %s, look at `systemctl status cis490-shipper cis490-orchestrator`; start what is stopped with "+
 		"`sudo systemctl start cis490-shipper cis490-orchestrator`", name)
+}
+
+// runbook is the place of the entries of the runbook, one for each symptom.
+const runbook = "; runbook: report/README.md#"
+
+// withRunbook names the entry of a symptom at the end of a fix. If the fix names another
+// entry already, the new one replaces it.
+func withRunbook(fix, symptom string) string {
+	fix, _, _ = strings.Cut(fix, runbook)
+	return fix + runbook + symptom
 }

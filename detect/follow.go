@@ -254,6 +254,7 @@ func (f *follower) store(incidents []*live) (alerts int, err error) {
 		if i.cause != nil {
 			i.ExplainedBy = sql.NullInt64{Int64: i.cause.ID, Valid: true}
 		}
+		i.Fix = withRunbook(i.Fix, i.Symptom)
 		if err := f.tx.SaveIncident(&i.Incident); err != nil {
 			return 0, fmt.Errorf("store incident: %w", err)
 		}

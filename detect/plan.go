@@ -312,12 +312,21 @@ func (s *situation) resolve(i *live, resolution string) {
 	i.event(s.now, store.EventResolved)
 }
 
+// mutes reports whether the host of an incident is muted, or all hosts of its group that are
+// not retired.
+func (s *situation) mutes(i *live) bool {
+	if i.Subject != store.SubjectGroup {
+		return s.muted[i.Subject]
+	}
+	return !slices.ContainsFunc(i.hosts, func(host string) bool { return !s.muted[host] && !s.retired[host] })
+}
+
 // say decides which events are said, and repeats what goes on.
 func (s *situation) say(i *live) {
 	if i.cause != nil && !i.cause.isOpen() && i.isOpen() {
 		i.cause, i.changed = nil, true // it is in trouble by itself
 	}
-	quiet := i.cause != nil || i.AckedAsOf(s.now) || s.muted[i.Subject]
+	quiet := i.cause != nil || i.AckedAsOf(s.now) || s.mutes(i)
 	told := func(e *store.IncidentEvent) {
 		e.Said = true
 		i.SaidAt, i.changed = sql.NullInt64{Int64: s.now, Valid: true}, true
@@ -326,7 +335,7 @@ func (s *situation) say(i *live) {
 		e := &i.events[n]
 		switch e.Event {
 		case store.EventResolved:
-			e.Said = i.SaidAt.Valid && !s.muted[i.Subject]
+			e.Said = i.SaidAt.Valid && !s.mutes(i)
 		case store.EventOpened:
 			if !quiet && i.alert != "" && !i.LostAt.Valid && i.isOpen() {
 				told(e)

@@ -25,6 +25,8 @@ var (
 	fleetPutsSQL string
 	//go:embed fleetunstamped.sql
 	fleetUnstampedSQL string
+	//go:embed recentputs.sql
+	recentPutsSQL string
 )
 
 // fleetHost is a host, and the counts of its facts in a window.
@@ -33,21 +35,30 @@ type fleetHost struct {
 	Name         string        `db:"name"`
 	LastShip     sql.NullInt64 `db:"last_ship_at"`  // microseconds
 	ShippedSince bool          `db:"shipped_since"` // LastShip is after the window; findLastShips replaces it
+	FailedStatus int           `db:"failed_status"` // of its last PUT since the last accepted one; 0 for none
+	Muted        bool          `db:"muted"`
+	Retired      bool          `db:"retired"`
+	ShipsAgain   bool          `db:"ships_again"` // it was retired before its last ship
 
+	incident  *openIncident // its own; nil for none
+	cause     *openIncident // the one that explains what the host suffers; nil for none
 	state     state
 	age       value // seconds since LastShip; nil if it never shipped
 	open      words // symptoms
 	ships     int64
 	overTime  spark
 	statuses  counts // PUTs
+	recent    counts // PUTs that failed in the last hour, since the trouble began
 	unstamped int64
 	uncounted bool // PUTs were not understood in a part of the window
 }
 
-// order returns the place of a host: hosts with symptoms first, then unknown ones.
+// order returns the place of a host: hosts in trouble first, then unknown ones.
 func (h *fleetHost) order() int {
 	switch {
-	case len(h.open) > 0:
+	case h.Retired:
+		return 3
+	case len(h.open) > 0 && h.state != stateUnknown:
 		return 0
 	case h.state == stateUnknown:
 		return 1
@@ -55,19 +66,98 @@ func (h *fleetHost) order() int {
 	return 2
 }
 
-var fleetColumns = []column[*fleetHost]{
-	{key: "host", head: "host", cut: 12, of: func(h *fleetHost) value { return h.Name }},
-	{key: "state", head: "state", of: func(h *fleetHost) value { return h.state }},
-	{key: "last_ship_at", head: "last ship", drop: 1, of: func(h *fleetHost) value { return timeOf(h.LastShip) }},
-	{key: "silent_seconds", head: "age", right: true, of: func(h *fleetHost) value { return h.age }},
-	{key: "ships", head: "ships", right: true, drop: 5, of: func(h *fleetHost) value { return h.ships }},
-	{key: "puts_2xx", head: "2xx", right: true, drop: 4, of: func(h *fleetHost) value { return known(h.statuses.class(2), h.noPuts()) }},
-	{key: "puts_4xx", head: "4xx", right: true, of: func(h *fleetHost) value { return known(h.statuses.class(4), h.noPuts()) }},
-	{key: "puts_5xx", head: "5xx", right: true, of: func(h *fleetHost) value { return known(h.statuses.class(5), h.noPuts()) }},
-	{key: "unstamped", head: "unstamped", right: true, drop: 3, of: func(h *fleetHost) value { return known(h.unstamped, h.noPuts()) }},
-	{key: "main_failure", head: "mostly", right: true, drop: 6, of: func(h *fleetHost) value { return h.statuses.mainFailure() }},
-	{key: "ships_over_time", head: "ships over time", drop: 2, of: func(h *fleetHost) value { return h.overTime }},
-	{key: "open_symptoms", head: "open symptoms", cut: 10, of: func(h *fleetHost) value { return h.open }},
+// mostly returns the status with which most PUTs of a host in trouble fail now.
+func (h *fleetHost) mostly() value {
+	if h.incident == nil {
+		return nil
+	}
+	if status := h.recent.mainFailure(); status != nil || h.FailedStatus == 0 {
+		return status
+	}
+	return h.FailedStatus
+}
+
+// fleetRow is a row of the fleet's report: a host, or for people a cause above its hosts.
+type fleetRow struct {
+	*fleetHost // nil for a cause
+	cause      *openIncident
+}
+
+// ofHost returns the value of a row from its host. A cause has none.
+func ofHost(of func(h *fleetHost) value) func(fleetRow) value {
+	return func(r fleetRow) value {
+		if r.fleetHost == nil {
+			return nil
+		}
+		return of(r.fleetHost)
+	}
+}
+
+var fleetColumns = []column[fleetRow]{
+	{key: "host", of: ofHost(func(h *fleetHost) value { return h.Name })},
+	{head: "host", cut: 12, of: fleetRow.name},
+	{key: "state", head: "state", of: fleetRow.stateShown},
+	{key: "since", head: "since", drop: 5, of: fleetRow.since},
+	{key: "last_ship_at", head: "last ship", drop: 1, of: ofHost(func(h *fleetHost) value { return timeOf(h.LastShip) })},
+	{key: "silent_seconds", head: "age", right: true, of: ofHost(func(h *fleetHost) value { return h.age })},
+	{key: "ships", head: "ships", right: true, drop: 5, of: ofHost(func(h *fleetHost) value { return h.ships })},
+	{key: "puts_2xx", head: "2xx", right: true, drop: 4, of: ofHost(func(h *fleetHost) value { return known(h.statuses.class(2), h.noPuts()) })},
+	{key: "puts_4xx", head: "4xx", right: true, of: ofHost(func(h *fleetHost) value { return known(h.statuses.class(4), h.noPuts()) })},
+	{key: "puts_5xx", head: "5xx", right: true, of: ofHost(func(h *fleetHost) value { return known(h.statuses.class(5), h.noPuts()) })},
+	{key: "unstamped", head: "unstamped", right: true, drop: 3, of: ofHost(func(h *fleetHost) value { return known(h.unstamped, h.noPuts()) })},
+	{key: "main_failure", of: ofHost(func(h *fleetHost) value { return h.statuses.mainFailure() })},
+	{key: "mostly", head: "mostly", right: true, drop: 6, of: ofHost((*fleetHost).mostly)},
+	{key: "ships_over_time", head: "ships over time", drop: 2, of: ofHost(func(h *fleetHost) value { return h.overTime })},
+	{key: "open_symptoms", head: "open symptoms", cut: 10, of: fleetRow.symptoms},
+	{key: "incident", of: ofHost(func(h *fleetHost) value { return incidentID(h.incident) })},
+	{key: "explained_by", of: ofHost(func(h *fleetHost) value { return incidentID(h.cause) })},
+	{key: "acknowledged", of: ofHost(func(h *fleetHost) value { return h.incident != nil && h.incident.Acked })},
+	{key: "muted", of: ofHost(func(h *fleetHost) value { return h.Muted })},
+}
+
+// name returns the name of a row for people. A host below its cause is indented.
+func (r fleetRow) name() value {
+	switch {
+	case r.fleetHost == nil:
+		return r.cause.Subject
+	case r.fleetHost.cause != nil:
+		return below(r.Name)
+	}
+	return r.Name
+}
+
+func (r fleetRow) stateShown() value {
+	switch {
+	case r.fleetHost != nil:
+		return r.state
+	case r.cause.Recovering:
+		return stateRecovering
+	}
+	return stateOpen
+}
+
+func (r fleetRow) since() value {
+	switch {
+	case r.fleetHost == nil:
+		return minute(r.cause.BeganAt)
+	case r.incident != nil:
+		return minute(r.incident.BeganAt)
+	}
+	return nil
+}
+
+func (r fleetRow) symptoms() value {
+	if r.fleetHost == nil {
+		return words{r.cause.Symptom}
+	}
+	return r.open
+}
+
+func incidentID(i *openIncident) value {
+	if i == nil {
+		return nil
+	}
+	return i.ID
 }
 
 // noPuts reports whether the PUTs of the host are unknown.
@@ -75,75 +165,33 @@ func (h *fleetHost) noPuts() bool {
 	return h.uncounted && h.statuses.class(2)+h.statuses.class(4)+h.statuses.class(5) == 0
 }
 
-// Fleet writes a row per host with the counts of a window, troubled hosts first.
-// silences are the symptoms of hosts that stopped shipping.
-func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, silences []string) error {
+// FleetOptions tell which hosts the fleet's report has.
+type FleetOptions struct {
+	Silences []string // the symptoms of hosts that stopped shipping
+	All      bool     // also retired hosts that do not ship
+}
+
+// Fleet writes a row per host with the counts of a window, troubled hosts first. For people,
+// a cause has a row above its hosts.
+func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, o FleetOptions) error {
 	blindIn, err := blind(tx, w)
 	if err != nil {
 		return err
 	}
-	hosts, err := fleetHosts(tx, w, silences)
+	f, err := fleetAt(tx, w, o)
 	if err != nil {
 		return err
 	}
-	if err := countFleet(tx, hosts, w, blindIn); err != nil {
+	if err := countFleet(tx, f.hosts, w, blindIn); err != nil {
 		return err
 	}
-	return render(out, s, document{table: tableOfAll(fleetColumns, hosts), above: func() (above, error) {
-		return above{blind: blindIn, heading: []string{inTrouble(hosts), "as of " + s.stamp(w.Until),
-			fmt.Sprintf("over %s from %s", Age(w.Until-w.Since), s.clock(w.Since))}}, nil
+	if err := countRecent(tx, f.hosts, w); err != nil {
+		return err
+	}
+	return render(out, s, document{table: tableOfAll(fleetColumns, f.rows(s.forPeople())), above: func() (above, error) {
+		return above{blind: blindIn, heading: append(f.summary(), "as of "+s.stamp(f.asOf),
+			fmt.Sprintf("over %s from %s", Age(w.Until-w.Since), s.clock(w.Since)))}, nil
 	}})
-}
-
-// inTrouble returns the heading's count of hosts that need attention.
-func inTrouble(hosts []*fleetHost) string {
-	troubled, unknown, gone := 0, 0, 0
-	for _, h := range hosts {
-		switch {
-		case len(h.open) > 0:
-			troubled++
-		case h.state == stateUnknown:
-			unknown++
-		case h.state == stateGone:
-			gone++
-		}
-	}
-	return fmt.Sprintf("%d of %d host(s) in trouble, %d unknown, %d gone", troubled, len(hosts), unknown, gone)
-}
-
-// fleetHosts returns the hosts that were known at the end of a window, troubled hosts
-// first. Their last ships, symptoms and states do not depend on the start of the window.
-func fleetHosts(tx *store.Tx, w Window, silences []string) (hosts []*fleetHost, err error) {
-	if err := tx.SelectNamed(&hosts, fleetHostsSQL, map[string]any{"until": w.Until}); err != nil {
-		return nil, err
-	}
-	if err := findLastShips(tx, hosts, w); err != nil {
-		return nil, err
-	}
-	looks, err := looksAt(tx, w.Until)
-	if err != nil {
-		return nil, err
-	}
-	open, err := openAt(tx, w.Until, looks)
-	if err != nil {
-		return nil, err
-	}
-	blindBefore, err := blind(tx, Window{Until: w.Until})
-	if err != nil {
-		return nil, err
-	}
-	blindTo := int64(0)
-	for _, b := range blindBefore {
-		blindTo = max(blindTo, b.to)
-	}
-	judged := judgedAt(w.Until, blindTo, looks, silences)
-	for _, h := range hosts {
-		h.open = open[h.Name]
-		h.state = stateOf(h.LastShip, h.open, judged)
-		h.age = since(h.LastShip, w.Until)
-	}
-	slices.SortStableFunc(hosts, func(a, b *fleetHost) int { return a.order() - b.order() })
-	return hosts, nil
 }
 
 // findLastShips finds the last ship before the end of a window, for each host that has
@@ -248,6 +296,29 @@ func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness)
 		h.overTime.markUnknown(bars, blindIn)
 	}
 	return err
+}
+
+// recently is the time, in microseconds, of which the failures of a host in trouble count as
+// those of now.
+const recently = store.Hour
+
+// countRecent counts the PUTs of hosts in trouble that failed recently.
+func countRecent(tx *store.Tx, hosts []*fleetHost, w Window) error {
+	from, of := w.Until, map[int64]*fleetHost{}
+	for _, h := range hosts {
+		if h.incident != nil {
+			h.recent, of[h.ID] = counts{}, h
+			from = min(from, max(h.incident.BeganAt, w.Until-recently))
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	return eachCount(tx, recentPutsSQL, map[string]any{"from_at": from, "until": w.Until}, func(c factCount) {
+		if h := of[c.of]; h != nil && c.n >= h.incident.BeganAt {
+			h.recent[int(c.kind)]++
+		}
+	})
 }
 
 func timeOf(at sql.NullInt64) value {

@@ -34,7 +34,7 @@ func fleetReport(t *testing.T, b *store.Batch) string {
 	defer reader.Close()
 	var out bytes.Buffer
 	if err := reader.View(t.Context(), func(tx *store.Tx) error {
-		return report.Fleet(tx, &out, report.Style{}, report.Window{Since: now - 24*store.Hour, Until: now}, nil)
+		return report.Fleet(tx, &out, report.Style{}, report.Window{Since: now - 24*store.Hour, Until: now}, report.FleetOptions{})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +52,14 @@ func TestNoHostNameMovesTheCursor(t *testing.T) {
 	}
 	_, got, _ := strings.Cut(fleetReport(t, b), "\n\n")
 	want := "" +
-		"host                     state  last ship  age  ships  2xx  4xx  5xx  unstamped  mostly  ships over time           open symptoms\n"
+		"host                     state  since  last ship  age  ships  2xx  4xx  5xx  unstamped  mostly  ships over time           open symptoms\n"
 	for _, name := range []string{"\"\\u202exes\"            ", "%s{{.}}                ", "'; DROP TABLE hosts; --", "(invalid)              ", "=cmd()                 ",
 		"a|b                    ", "e\u0301                      ", "日本                   "} {
 		puts := 1
 		if strings.HasPrefix(name, "(") {
 			puts = 2
 		}
-		want += fmt.Sprintf("%s  never                      0    %d    0    0          0          ????????????????????????\n", name, puts)
+		want += fmt.Sprintf("%s  never                             0    %d    0    0          0          ????????????????????????\n", name, puts)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)

@@ -39,6 +39,11 @@ func (s Style) zone() *time.Location {
 	return s.Zone
 }
 
+// forPeople reports whether people read the format.
+func (s Style) forPeople() bool {
+	return s.Format == "" || s.Format == FormatTable || s.Format == FormatMarkdown
+}
+
 // clock formats a time in microseconds for a heading.
 func (s Style) clock(at int64) string {
 	return time.UnixMicro(at).In(s.zone()).Format("2006-01-02 15:04:05")

@@ -68,12 +68,13 @@ func History(tx *store.Tx, out io.Writer, s Style, hosts []string, w Window, b B
 
 // hostHistory is the document of one host. The rows are read while they are written.
 type hostHistory struct {
-	tx      *store.Tx
-	style   Style
-	host    string
-	window  Window
-	buckets Buckets
-	blindIn []blindness
+	tx        *store.Tx
+	style     Style
+	host      string
+	window    Window
+	buckets   Buckets
+	blindIn   []blindness
+	incidents []hostIncident // filled by above
 	// Filled by rows, read by sum and below.
 	total   tally
 	clients []store.ClientHour
@@ -119,18 +120,23 @@ func (h *hostHistory) above() (a above, err error) {
 		last = "has shipped since"
 	}
 	parts := []string{Cell(h.host) + " as of " + s.stamp(until), "a row per " + h.buckets.Name, last}
-	read, err := h.tx.ReadUntil()
-	if err != nil {
+	if h.incidents, err = hostIncidents(h.tx, h.host, until); err != nil {
 		return a, err
 	}
-	if status.OpenSymptoms != "" && until >= read {
-		parts = append(parts, "open: "+status.OpenSymptoms)
+	var open words
+	for _, i := range h.incidents {
+		if i.openAt(until) && i.Subject == h.host {
+			open = append(open, i.Symptom)
+		}
+	}
+	if len(open) > 0 {
+		parts = append(parts, "open: "+strings.Join(open, " "))
 	}
 	return above{heading: parts, blind: h.blindIn}, nil
 }
 
 func (h *hostHistory) below(p page) (string, error) {
-	return sharedName(clientSets(h.clients), p, h.style.zone()), nil
+	return sharedName(clientSets(h.clients), p, h.style.zone()) + incidentLines(h.incidents, h.window.Until, p, h.style), nil
 }
 
 // tally has the counts of a bucket, or of all buckets.

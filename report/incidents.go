@@ -19,23 +19,50 @@ type IncidentFilter struct {
 type incidentRow struct {
 	store.Incident
 	state string
+	hosts words
+	under bool // the row above explains it
 }
 
 var incidentColumns = []column[incidentRow]{
 	{key: "id", head: "id", right: true, of: func(r incidentRow) value { return r.ID }},
 	{key: "began_at", head: "since", of: func(r incidentRow) value { return minute(r.BeganAt) }},
-	{key: "lasts_seconds", head: "lasts", right: true, of: func(r incidentRow) value { return seconds((r.LastFoundAt - r.BeganAt) / store.Second) }},
-	{key: "subject", head: "subject", cut: 12, of: func(r incidentRow) value { return r.Subject }},
+	{key: "lasts_seconds", head: "lasts", right: true, of: func(r incidentRow) value { return lasts(&r.Incident) }},
+	{key: "subject", of: func(r incidentRow) value { return r.Subject }},
+	{head: "subject", cut: 12, of: incidentRow.subject},
 	{key: "symptom", head: "symptom", of: func(r incidentRow) value { return r.Symptom }},
 	{key: "state", head: "state", drop: 2, of: func(r incidentRow) value { return r.state }},
 	{key: "explained_by", head: "explained by", right: true, drop: 1, of: func(r incidentRow) value { return idOf(r.ExplainedBy) }},
 	{key: "detail", head: "detail", cut: 10, of: func(r incidentRow) value { return r.Detail }},
+	{key: "hosts", of: func(r incidentRow) value { return r.hosts }},
 	{key: "opened_at", of: func(r incidentRow) value { return timestamp(r.OpenedAt) }},
 	{key: "last_found_at", of: func(r incidentRow) value { return timestamp(r.LastFoundAt) }},
 	{key: "resolved_at", of: func(r incidentRow) value { return timeOf(r.ResolvedAt) }},
 	{key: "resolution", of: func(r incidentRow) value { return textOf(r.Resolution) }},
 	{key: "worst_detail", of: func(r incidentRow) value { return r.WorstDetail }},
 	{key: "suggested_fix", of: func(r incidentRow) value { return r.Fix }},
+}
+
+func (r incidentRow) subject() value {
+	if r.under {
+		return below(r.Subject)
+	}
+	return r.Subject
+}
+
+// lasts returns how long the trouble of an incident was found.
+func lasts(i *store.Incident) seconds {
+	return seconds(max(i.LastFoundAt-i.BeganAt, 0) / store.Second)
+}
+
+// incidentColumnsOf returns the columns for some rows. If all incidents are open and no
+// more, people need no column that says so.
+func incidentColumnsOf(rows []incidentRow) []column[incidentRow] {
+	columns := slices.Clone(incidentColumns)
+	if !slices.ContainsFunc(rows, func(r incidentRow) bool { return r.state != incidentOpen }) {
+		i := slices.IndexFunc(columns, func(c column[incidentRow]) bool { return c.key == "state" })
+		columns[i].head = ""
+	}
+	return columns
 }
 
 func idOf(id sql.NullInt64) value {
@@ -52,97 +79,148 @@ func textOf(text sql.NullString) value {
 	return text.String
 }
 
-// incidentState returns the state of an incident in one word.
-func incidentState(i *store.Incident, now int64) string {
+// States of an incident, besides its resolution.
+const (
+	incidentOpen         = "open"
+	incidentLost         = "lost"
+	incidentAcknowledged = "acknowledged"
+	incidentRecovering   = "recovering"
+)
+
+// incidentState returns the state of an incident in one word, at a time in microseconds.
+func incidentState(i *store.Incident, at int64) string {
 	switch {
-	case i.Resolution.Valid:
+	case i.Resolution.Valid && i.ResolvedAt.Int64 <= at:
 		return i.Resolution.String
-	case i.LostAt.Valid:
-		return "lost"
-	case i.AckedAsOf(now):
-		return "acknowledged"
-	case i.ClearAt.Valid:
-		return "recovering"
+	case i.ClearAt.Valid && i.ClearAt.Int64 <= at:
+		return incidentRecovering
+	case i.AckedAsOf(at):
+		return incidentAcknowledged
+	case i.LostAt.Valid && i.LostAt.Int64 <= at:
+		return incidentLost
 	}
-	return "open"
+	return incidentOpen
 }
 
-// Incidents writes the incidents that a filter selects, oldest first: the open ones, or with
-// All those of a window.
+// Incidents writes the incidents that a filter selects: those that are open at the end of a
+// window, or with All also those that ended in it. Open ones come first, and each is followed
+// by those that it explains.
 func Incidents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter) error {
 	list, err := tx.Incidents(store.IncidentFilter{Host: f.Host, All: f.All, Since: w.Since, Until: w.Until})
 	if err != nil {
 		return err
 	}
-	var todo fixes
 	rows := make([]incidentRow, len(list))
 	open := 0
 	for n, i := range list {
-		rows[n] = incidentRow{i, incidentState(&i, w.Until)}
-		if i.Open() {
-			open++
-			if !i.ExplainedBy.Valid {
-				todo.add(i.Symptom, i.Fix)
-			}
+		rows[n] = incidentRow{Incident: i, state: incidentState(&i, w.Until)}
+		if rows[n].hosts, err = tx.IncidentHosts(&i, w.Until); err != nil {
+			return err
 		}
+		if i.ResolvedAt.Valid && i.ResolvedAt.Int64 <= w.Until {
+			continue
+		}
+		open++
 	}
-	d := document{table: tableOfAll(incidentColumns, rows)}
+	rows = byCause(rows, w.Until)
+	d := document{table: tableOfAll(incidentColumnsOf(rows), rows)}
 	d.above = func() (above, error) {
+		asOf, err := judgedUntil(tx, w.Until)
 		what := fmt.Sprintf("%d open incident(s)", open)
 		if f.All {
 			what = fmt.Sprintf("%d incident(s), %d of them open", len(rows), open)
 		}
-		return above{heading: []string{what, "as of " + s.stamp(w.Until)}}, nil
+		return above{heading: []string{what, "as of " + s.stamp(asOf)}}, err
 	}
+	todo := whatToDo(rows, w.Until)
 	d.below = func(p page) (string, error) { return todo.below(p), nil }
 	return render(out, s, d)
 }
 
+// whatToDo returns the fixes of the first incidents of which people are told.
+func whatToDo(rows []incidentRow, at int64) (todo fixes) {
+	for _, r := range rows {
+		ended := r.ResolvedAt.Valid && r.ResolvedAt.Int64 <= at
+		if !ended && !r.under && r.state != incidentAcknowledged && len(todo.symptoms) < maxSaid {
+			todo.add(fmt.Sprintf("%d, %s %s", r.ID, r.Subject, r.Symptom), r.Fix)
+		}
+	}
+	return todo
+}
+
+// judgedUntil returns the time of the last pass that judged at a time in microseconds or
+// before, or the time itself if that is not known.
+func judgedUntil(tx *store.Tx, until int64) (int64, error) {
+	looks, err := looksAt(tx, until)
+	return judgedAt(until, 0, looks, nil).asOf, err
+}
+
+// byCause orders incidents: those that are open at a time in microseconds first, and each
+// followed by those that it explains.
+func byCause(rows []incidentRow, at int64) (ordered []incidentRow) {
+	listed, of := map[int64]bool{}, map[int64][]incidentRow{}
+	for _, r := range rows {
+		listed[r.ID] = true
+	}
+	var first, last []incidentRow
+	for _, r := range rows {
+		switch {
+		case r.ExplainedBy.Valid && listed[r.ExplainedBy.Int64] && r.ExplainedBy.Int64 != r.ID:
+			r.under = true
+			of[r.ExplainedBy.Int64] = append(of[r.ExplainedBy.Int64], r)
+		case r.ResolvedAt.Valid && r.ResolvedAt.Int64 <= at:
+			last = append(last, r)
+		default:
+			first = append(first, r)
+		}
+	}
+	var add func(r incidentRow)
+	add = func(r incidentRow) {
+		ordered = append(ordered, r)
+		for _, u := range of[r.ID] {
+			add(u)
+		}
+	}
+	for _, r := range append(first, last...) {
+		add(r)
+	}
+	return ordered
+}
+
 // eventRow is a row of the list of events.
 type eventRow struct {
-	store.IncidentEvent
-	subject string
-	hosts   []string
+	store.SubjectEvent
+	hosts words
 }
 
 var eventColumns = []column[eventRow]{
 	{key: "at", head: "at", of: func(r eventRow) value { return timestamp(r.At) }},
 	{key: "event", head: "event", of: func(r eventRow) value { return r.Event }},
 	{key: "id", head: "id", right: true, of: func(r eventRow) value { return r.IncidentID }},
-	{key: "subject", head: "subject", cut: 12, of: func(r eventRow) value { return r.subject }},
+	{key: "subject", head: "subject", cut: 12, of: func(r eventRow) value { return r.Subject }},
 	{key: "symptom", head: "symptom", of: func(r eventRow) value { return r.Symptom }},
-	{key: "hosts", of: func(r eventRow) value { return words(r.hosts) }},
+	{key: "hosts", of: func(r eventRow) value { return r.hosts }},
 	{key: "said", head: "said", of: func(r eventRow) value { return r.Said }},
 	{key: "detail", head: "detail", cut: 10, of: func(r eventRow) value { return r.Detail }},
 	{key: "explained_by", head: "explained by", right: true, drop: 1, of: func(r eventRow) value { return idOf(r.ExplainedBy) }},
 }
 
-// IncidentEvents writes the events of a window, oldest first.
+// IncidentEvents writes the events of a window, oldest first. They are not held in memory:
+// there may be years of them.
 func IncidentEvents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter) error {
-	var rows []eventRow
-	incidents := map[int64]store.Incident{}
-	err := tx.EachEvent(w.Since, w.Until, func(e store.IncidentEvent) error {
-		i, ok := incidents[e.IncidentID]
-		if !ok {
-			var err error
-			if i, err = tx.Incident(e.IncidentID); err != nil {
+	asked := store.IncidentFilter{Host: f.Host, Since: w.Since, Until: w.Until}
+	d := document{table: tableOf(eventColumns, func(row func(eventRow) error) error {
+		return tx.EachEvent(asked, func(e store.SubjectEvent) error {
+			hosts, err := tx.IncidentHosts(&store.Incident{ID: e.IncidentID, Subject: e.Subject}, e.At)
+			if err != nil {
 				return err
 			}
-			incidents[e.IncidentID] = i
-		}
-		hosts, err := tx.IncidentHosts(&i, e.At)
-		if err != nil || f.Host != "" && !slices.Contains(hosts, f.Host) {
-			return err
-		}
-		rows = append(rows, eventRow{e, i.Subject, hosts})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	d := document{table: tableOfAll(eventColumns, rows)}
+			return row(eventRow{e, hosts})
+		})
+	})}
 	d.above = func() (above, error) {
-		return above{heading: []string{fmt.Sprintf("%d event(s)", len(rows)), "as of " + s.stamp(w.Until)}}, nil
+		n, err := tx.CountEvents(asked)
+		return above{heading: []string{fmt.Sprintf("%d event(s)", n), "as of " + s.stamp(w.Until)}}, err
 	}
 	return render(out, s, d)
 }

@@ -33,6 +33,10 @@ func (p markdownPage) advice(title, text string) string {
 	return "\n" + p.text(title) + "\n" + p.text(text) + "\n"
 }
 
+func (p markdownPage) verbatim(title, lines string) string {
+	return "\n" + p.text(title) + "\n\n```\n" + lines + "```\n"
+}
+
 func (markdownPage) colour(state) string { return "" }
 
 func (markdownPage) narrow(*grid, bool) {}

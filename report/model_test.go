@@ -296,7 +296,7 @@ func TestTheFleetEqualsTheRawFacts(t *testing.T) {
 				}
 				err := s.View(t.Context(), func(tx *store.Tx) error {
 					var out bytes.Buffer
-					err := report.Fleet(tx, &out, report.Style{Format: report.FormatJSON}, w, []string{"silent"})
+					err := report.Fleet(tx, &out, report.Style{Format: report.FormatJSON}, w, report.FleetOptions{Silences: []string{"silent"}})
 					if err == nil {
 						err = json.Unmarshal(out.Bytes(), &got)
 					}

@@ -26,6 +26,8 @@ type page interface {
 	line(string) string
 	// advice returns a title, and a text of any length below it.
 	advice(title, text string) string
+	// verbatim returns a title, and lines below it that can be copied as they are.
+	verbatim(title, lines string) string
 	// colour returns the SGR code for a state, "" for none.
 	colour(state) string
 	// narrow makes a part of a table fit the page. first marks the first part.

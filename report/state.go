@@ -16,16 +16,21 @@ var openAlertsSQL string
 
 // States of a host.
 const (
-	stateFailing = state("failing") // it has an open symptom other than a silence
-	stateSilent  = state("silent")
-	stateUnknown = state("unknown") // no symptom, but a source was blind since its last ship, or a detector is late
-	stateGone    = state("gone")    // silent for so long that it is no longer expected
-	stateNever   = state("never")   // it has never shipped
-	stateHealthy = state("healthy")
+	stateFailing    = state("failing") // it has an open symptom other than a silence
+	stateSilent     = state("silent")
+	stateLost       = state("lost")       // silent for longer than the lookback
+	stateRecovering = state("recovering") // its incident is open, but its trouble is no longer found
+	stateUnknown    = state("unknown")    // no trouble is found, but a source was blind since its last ship, or a detector is late
+	stateGone       = state("gone")       // silent for longer than the lookback, and nothing expects it
+	stateNever      = state("never")      // it has never shipped
+	stateRetired    = state("retired")
+	stateHealthy    = state("healthy")
+	stateOpen       = state("open") // of a cause
 )
 
 // colours are the SGR codes of states.
-var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateUnknown: "33", CheckProblem: "31", CheckWarning: "33"}
+var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateLost: "31", stateOpen: "31", stateRecovering: "33", stateUnknown: "33",
+	CheckProblem: "31", CheckWarning: "33"}
 
 // look is the last run of a detector before the end of a window.
 type look struct {
@@ -38,9 +43,11 @@ type look struct {
 // depend. Times are in microseconds.
 type judged struct {
 	silences []string // symptoms of hosts that stopped shipping; all others are failures
-	expected int64    // a host that last shipped before this time is gone; 0 if no detector looks for silence
+	expected int64    // a host that nothing expects is gone if it last shipped before this time; 0 if no detector looks for silence
+	before   bool     // no incident was followed yet: alerts have the symptoms, and no host is expected that is not silent
 	blindTo  int64    // the last time at which a source was blind; 0 for never
 	stale    bool     // a detector has not looked for longer than Stale
+	asOf     int64    // the last look; the end of the window if that is not known
 }
 
 // judgedAt collects the facts at a time.
@@ -57,23 +64,43 @@ func judgedAt(until, blindTo int64, looks []look, silences []string) judged {
 			}
 		}
 		j.stale = j.stale || l.At.Int64 < until-Stale
+		j.asOf = max(j.asOf, l.At.Int64)
+	}
+	if j.asOf == 0 {
+		j.asOf = until
 	}
 	return j
 }
 
-// stateOf decides the state of a host. lastShip is in microseconds, NULL if the host never
-// shipped. open are its open symptoms.
-func stateOf(lastShip sql.NullInt64, open []string, j judged) state {
+// hostFacts are the facts about one host on which its state depends.
+type hostFacts struct {
+	lastShip         sql.NullInt64 // microseconds; NULL if it never shipped
+	open             words         // its open symptoms
+	lost, recovering bool          // its incident is
+	retired, unnamed bool          // unnamed is one of the program's own names
+}
+
+// stateOf decides the state of a host.
+func stateOf(h hostFacts, j judged) state {
+	unknown := j.stale || h.lastShip.Valid && j.blindTo >= h.lastShip.Int64
 	switch {
-	case slices.ContainsFunc(open, func(symptom string) bool { return !slices.Contains(j.silences, symptom) }):
+	case h.retired:
+		return stateRetired
+	case h.recovering && unknown:
+		return stateUnknown
+	case h.recovering:
+		return stateRecovering
+	case h.lost:
+		return stateLost
+	case slices.ContainsFunc(h.open, func(symptom string) bool { return !slices.Contains(j.silences, symptom) }):
 		return stateFailing
-	case len(open) > 0:
+	case len(h.open) > 0:
 		return stateSilent
-	case !lastShip.Valid:
+	case !h.lastShip.Valid:
 		return stateNever
-	case lastShip.Int64 < j.expected:
+	case h.lastShip.Int64 < j.expected && (j.before || h.unnamed):
 		return stateGone
-	case j.blindTo >= lastShip.Int64, j.stale:
+	case unknown:
 		return stateUnknown
 	}
 	return stateHealthy
@@ -85,10 +112,11 @@ func looksAt(tx *store.Tx, until int64) (looks []look, err error) {
 	return looks, err
 }
 
-// openAt returns the symptoms that were open at a time in microseconds, by host, in the
-// order of looks. If the last look of a detector is not known, its alerts count if they
-// were found again at most Stale before that time.
-func openAt(tx *store.Tx, until int64, looks []look) (open map[string]words, err error) {
+// alertsOpenAt returns the symptoms that were open at a time in microseconds, by host, in
+// the order of looks. It is for a time before the first incident. If the last look of a
+// detector is not known, its alerts count if they were found again at most Stale before
+// that time.
+func alertsOpenAt(tx *store.Tx, until int64, looks []look) (open map[string]words, err error) {
 	open = map[string]words{}
 	for _, l := range looks {
 		at := until - Stale

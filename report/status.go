@@ -41,18 +41,24 @@ func (l *statusList) add(item string, v value, at int64, detail string) {
 	l.rows = append(l.rows, row)
 }
 
-// Status writes the program's own health. People also get the line of Stopped, above the
-// table. maxAge is that of Stopped. indexBytes is the size of the index, negative if it is
-// not known.
-func Status(tx *store.Tx, out io.Writer, s Style, w Window, maxAge, indexBytes int64) error {
+// StatusOptions tell what a status depends on besides the database.
+type StatusOptions struct {
+	MaxAge     int64    // that of Health
+	Outages    []string // those of Health
+	IndexBytes int64    // the size of the index, negative if it is not known
+}
+
+// Status writes the program's own health. People also get the line of Health, above the
+// table.
+func Status(tx *store.Tx, out io.Writer, s Style, w Window, o StatusOptions) error {
 	l := &statusList{now: w.Until}
-	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, heldBackStatus, cursorStatus(indexBytes), gapStatus, surplusStatus, quarantineStatus, databaseStatus} {
+	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, heldBackStatus, cursorStatus(o.IndexBytes), gapStatus, surplusStatus, quarantineStatus, databaseStatus} {
 		if err := part(tx, l, s, w); err != nil {
 			return err
 		}
 	}
 	return render(out, s, document{table: tableOfAll(statusColumns, l.rows), above: func() (above, error) {
-		health, _, err := Stopped(tx, w.Until, maxAge)
+		health, _, err := Health(tx, w.Until, o.MaxAge, o.Outages)
 		return above{health: health, heading: []string{"as of " + s.stamp(w.Until)}}, err
 	}})
 }
@@ -201,6 +207,20 @@ func databaseStatus(tx *store.Tx, l *statusList, s Style, _ Window) error {
 	l.add("hosts", db.Hosts, 0, "")
 	l.add("alerts", db.Alerts, 0, strconv.FormatInt(db.NotExported, 10)+" not exported")
 	return nil
+}
+
+// Health is Stopped, and then Outage: a receiver that is down or failing is a problem as
+// well.
+func Health(tx *store.Tx, now, maxAge int64, outages []string) (line string, problem bool, err error) {
+	line, stopped, err := Stopped(tx, now, maxAge)
+	if err != nil || stopped {
+		return line, stopped, err
+	}
+	trouble, open, err := Outage(tx, now, outages)
+	if open {
+		line = "trouble: " + trouble
+	}
+	return line, open, err
 }
 
 // HeldTooLong is how long a detector may be held back, in microseconds, before Stopped

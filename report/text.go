@@ -35,6 +35,8 @@ func (p textPage) advice(title, text string) string {
 	return lines
 }
 
+func (textPage) verbatim(title, lines string) string { return "\n" + title + "\n" + lines }
+
 func (p textPage) colour(s state) string {
 	if !p.coloured {
 		return ""

@@ -29,6 +29,11 @@ type (
 	state string
 	// words are several short strings.
 	words []string
+	// below is the name of something that the row above explains. People get it indented:
+	// no name that is shown as it is begins with a blank.
+	below string
+	// ids are the ids of incidents.
+	ids []int64
 	// counts are numbers by HTTP status code. People get 412×31 500×2.
 	counts map[int]int64
 	// spark is a line of small bars. Programs get the numbers. A negative number is an
@@ -53,6 +58,8 @@ func show(v value, zone *time.Location) string {
 		return Age(int64(v) * store.Second)
 	case spark:
 		return v.bars()
+	case below:
+		return "  " + Cell(string(v))
 	case byteCount:
 		return v.size()
 	case bool:
@@ -91,8 +98,12 @@ func text(v value) string {
 		return v
 	case state:
 		return string(v)
+	case below:
+		return string(v)
 	case words:
 		return strings.Join(v, " ")
+	case ids:
+		return strings.Trim(fmt.Sprint([]int64(v)), "[]")
 	case counts:
 		return v.String()
 	case []byte:
@@ -194,6 +205,8 @@ func writeJSON(b textWriter, v value) {
 		quoteASCII(b, plainText(v))
 	case words:
 		writeArray(b, v, func(s string) { quoteASCII(b, s) })
+	case ids:
+		writeArray(b, v, func(n int64) { b.WriteString(strconv.FormatInt(n, 10)) })
 	case spark:
 		writeArray(b, v, func(n int64) {
 			if n < 0 {

@@ -105,12 +105,13 @@ func (tx *Tx) Evaluated(symptom string, now, reach int64) error {
 type AlertFilter struct {
 	Host, Symptom string
 	Since, Until  int64 // detected after Since and not after Until; microseconds
+	Open          bool  // only those of incidents that are open
 	Newest        int   // select only this number of alerts, the newest; 0 selects all
 }
 
 // params returns the parameters of alertsAsked.
 func (f AlertFilter) params() []any {
-	return []any{f.Since, f.Until, f.Host, f.Symptom}
+	return []any{f.Since, f.Until, f.Host, f.Symptom, f.Open}
 }
 
 const alertsAsked = `
@@ -118,7 +119,17 @@ FROM alerts
 WHERE detected_at > ?1
   AND detected_at <= ?2
   AND (?3 = '' OR host = ?3)
-  AND (?4 = '' OR symptom = ?4)`
+  AND (?4 = '' OR symptom = ?4)
+  AND (
+    NOT ?5
+    OR EXISTS (
+      SELECT 1
+      FROM incidents AS i
+      WHERE i.resolved_at IS NULL
+        AND i.began_at <= detected_at
+        AND (i.subject = alerts.host OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = alerts.host))
+    )
+  )`
 
 // CountAlerts counts the alerts that a filter selects. It ignores Newest.
 func (tx *Tx) CountAlerts(f AlertFilter) (n int, err error) {
@@ -132,7 +143,7 @@ func (tx *Tx) CountAlerts(f AlertFilter) (n int, err error) {
 func (tx *Tx) EachAlert(f AlertFilter, each func(Alert) error) error {
 	query, params := "SELECT *"+alertsAsked+" ORDER BY detected_at, id", f.params()
 	if f.Newest > 0 {
-		query = "SELECT * FROM (SELECT *" + alertsAsked + " ORDER BY detected_at DESC, id DESC LIMIT ?5) ORDER BY detected_at, id"
+		query = "SELECT * FROM (SELECT *" + alertsAsked + " ORDER BY detected_at DESC, id DESC LIMIT ?6) ORDER BY detected_at, id"
 		params = append(params, f.Newest)
 	}
 	return tx.eachAlert(each, query, params...)

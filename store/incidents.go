@@ -83,26 +83,40 @@ func (tx *Tx) ResolvedIncidents(since int64) (list []Incident, err error) {
 	return list, err
 }
 
-// IncidentFilter selects incidents.
+// IncidentFilter selects incidents, or their events.
 type IncidentFilter struct {
 	Host         string // only those that concern this host, as StoredName writes it; "" for all
-	All          bool   // also those that have ended
-	Since, Until int64  // open at some time after Since and not after Until; microseconds
+	All          bool   // also those that ended after Since
+	Since, Until int64  // microseconds
 }
 
-// Incidents returns the incidents that a filter selects, oldest first.
+const incidentsAsked = `
+SELECT *
+FROM (
+  SELECT *
+  FROM incidents
+  WHERE resolved_at IS NULL
+  UNION ALL
+  SELECT *
+  FROM incidents
+  WHERE resolved_at > ?2
+) AS i
+WHERE i.opened_at <= ?3
+  AND (
+    ?1 = ''
+    OR i.subject = ?1
+    OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?1)
+  )
+ORDER BY i.began_at, i.id`
+
+// Incidents returns the incidents that were open at Until, and with All those that ended
+// in the window, oldest first.
 func (tx *Tx) Incidents(f IncidentFilter) (list []Incident, err error) {
-	err = tx.Select(&list, `
-		SELECT *
-		FROM incidents AS i
-		WHERE (resolved_at IS NULL OR ?2 AND resolved_at > ?3)
-		  AND opened_at <= ?4
-		  AND (
-		    ?1 = ''
-		    OR subject = ?1
-		    OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?1)
-		  )
-		ORDER BY began_at, id`, f.Host, f.All, f.Since, f.Until)
+	ended := f.Until
+	if f.All {
+		ended = min(f.Since, f.Until)
+	}
+	err = tx.Select(&list, incidentsAsked, f.Host, ended, f.Until)
 	return list, err
 }
 
@@ -126,6 +140,12 @@ func (tx *Tx) IncidentHosts(i *Incident, at int64) (hosts []string, err error) {
 		err = find.Select(&hosts, i.ID, at)
 	}
 	return hosts, err
+}
+
+// ExplainedBy returns the incidents that one explains, oldest first.
+func (tx *Tx) ExplainedBy(id int64) (list []Incident, err error) {
+	err = tx.Select(&list, "SELECT * FROM incidents WHERE explained_by = ? ORDER BY began_at, id", id)
+	return list, err
 }
 
 // SaveIncident stores an incident, a new one if its ID is 0.
@@ -204,16 +224,43 @@ func (tx *Tx) AddEvent(e IncidentEvent) error {
 	return err
 }
 
-// EachEvent calls each with the events after since and not after until, oldest first. Times
-// are microseconds.
-func (tx *Tx) EachEvent(since, until int64, each func(IncidentEvent) error) error {
-	rows, err := tx.Queryx("SELECT * FROM incident_events WHERE at > ? AND at <= ? ORDER BY at, id", since, until)
+// SubjectEvent is an event, and the subject of its incident.
+type SubjectEvent struct {
+	IncidentEvent
+	Subject string `db:"subject"`
+}
+
+// eventsAsked selects events: those of a host's own incidents, and of the incidents that
+// it was part of at the time of the event.
+const eventsAsked = `
+FROM incident_events AS e
+CROSS JOIN incidents AS i ON i.id = e.incident_id
+WHERE e.at > ?1
+  AND e.at <= ?2
+  AND (
+    ?3 = ''
+    OR i.subject = ?3
+    OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?3 AND h.joined_at <= e.at)
+  )`
+
+const selectEvents = "SELECT e.*, i.subject" + eventsAsked + " ORDER BY e.at, e.id"
+
+// CountEvents counts the events that a filter selects. It ignores All.
+func (tx *Tx) CountEvents(f IncidentFilter) (n int, err error) {
+	err = tx.Get(&n, "SELECT COUNT(*)"+eventsAsked, f.Since, f.Until, f.Host)
+	return n, err
+}
+
+// EachEvent calls each with the events that a filter selects, oldest first. It ignores All.
+// They are not held in memory, because there may be years of them.
+func (tx *Tx) EachEvent(f IncidentFilter, each func(SubjectEvent) error) error {
+	rows, err := tx.Queryx(selectEvents, f.Since, f.Until, f.Host)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var e IncidentEvent
+		var e SubjectEvent
 		if err := rows.StructScan(&e); err != nil {
 			return err
 		}

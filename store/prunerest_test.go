@@ -67,6 +67,9 @@ func TestEveryTableIsPruned(t *testing.T) {
 		"hours of lab-1 that are gone":     fmt.Sprintf("SELECT COUNT(DISTINCT hour) <> %d FROM put_hours WHERE host_id = (SELECT id FROM hosts WHERE name = 'lab-1')", days),
 		"foreign keys that are not held":   "SELECT 1 - foreign_keys FROM pragma_foreign_keys",
 		"days that are not their hours":    "SELECT COUNT(*) FROM (" + daysAmiss + ")",
+		"events without an incident":       "SELECT COUNT(*) FROM incident_events WHERE incident_id NOT IN (SELECT id FROM incidents)",
+		"hosts without an incident":        "SELECT COUNT(*) FROM incident_hosts WHERE incident_id NOT IN (SELECT id FROM incidents)",
+		"causes that are gone":             "SELECT COUNT(*) FROM incidents WHERE explained_by NOT IN (SELECT id FROM incidents)",
 	} {
 		if n := mustSelect[int](t, s, query); n[0] != 0 {
 			t.Errorf("%s: %d", what, n[0])

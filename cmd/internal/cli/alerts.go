@@ -35,17 +35,18 @@ table. CSV and JSON always have them.`,
 }
 
 func (o *alertsOptions) flags(cmd *cobra.Command, e *Env) {
-	symptoms := detect.Symptoms()
+	symptoms := detect.AllSymptoms()
 	o.reading.flags(cmd, "")
 	cmd.Flags().StringVar(&o.only.Host, "host", "", "only alerts of this host, with their suggested fixes")
 	cmd.Flags().StringVar(&o.only.Symptom, "symptom", "", "only alerts of this symptom: "+strings.Join(symptoms[:len(symptoms)-1], ", ")+" or "+symptoms[len(symptoms)-1])
+	cmd.Flags().BoolVar(&o.only.Open, "open", false, "only alerts of incidents that are open")
 	cmd.RegisterFlagCompletionFunc("host", o.completeHosts(e))
 	complete(cmd, "symptom", symptoms)
 }
 
 // runAlerts prints the alerts that the flags select.
 func runAlerts(ctx context.Context, o *alertsOptions, e *Env) error {
-	symptoms := detect.Symptoms()
+	symptoms := detect.AllSymptoms()
 	if o.only.Symptom != "" && !slices.Contains(symptoms, o.only.Symptom) {
 		return fmt.Errorf("%w: --symptom %q is none of %s", errUsage, o.only.Symptom, strings.Join(symptoms, ", "))
 	}

@@ -264,6 +264,13 @@ func (d *doctor) content(tx *store.Tx) error {
 	} else {
 		d.ok("passes", "%s", said)
 	}
+	trouble, open, err := report.Outage(tx, d.now, detect.Outages())
+	if err != nil {
+		return err
+	}
+	if open {
+		d.problem("episodes", d.withPaths("incidents", "db"), "the receiver takes none: %s", trouble)
+	}
 	_, err = os.Lstat(d.o.alerts)
 	switch {
 	case status.NotExported > 0:

@@ -154,6 +154,8 @@ func (d *doctor) receiver(ctx context.Context) {
 		d.found("receiver", report.CheckUnknown, "", "%s", err)
 	case unit["LoadState"] == "not-found":
 		d.found("receiver", report.CheckWarning, "sudoedit "+deploy.DefaultsFile, "there is no unit %s here: is --journal-unit right?", d.o.unit)
+	case unit["ActiveState"] == "inactive" || unit["ActiveState"] == "failed":
+		d.problem("receiver", "systemctl status "+shellword.Quote(d.o.unit), "%s is %s: no host can ship", d.o.unit, unit["ActiveState"])
 	case unit["ActiveState"] != "active":
 		d.found("receiver", report.CheckWarning, "systemctl status "+shellword.Quote(d.o.unit), "%s is %s: no host can ship", d.o.unit, unit["ActiveState"])
 	default:

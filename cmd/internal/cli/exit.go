@@ -47,7 +47,7 @@ func exitCode(err error) int {
 // names.
 func isUsage(err error) bool {
 	for _, fault := range []error{errUsage, store.ErrNewer, store.ErrPath, store.ErrTarget, sandbox.ErrQuery, ingest.ErrUnread,
-		report.ErrAlertsPath, report.ErrUnknownHost, report.ErrPruned, report.ErrBuckets} {
+		report.ErrAlertsPath, report.ErrUnknownHost, report.ErrUnknownIncident, report.ErrPruned, report.ErrBuckets} {
 		if errors.Is(err, fault) {
 			return true
 		}

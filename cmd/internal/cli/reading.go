@@ -41,10 +41,21 @@ func (r *reading) flags(cmd *cobra.Command, span string) {
 	if length, ok := parseLength(span); ok {
 		r.span, otherwise = length, span+" before --until"
 	}
-	f.StringVar(&r.db, "db", defaultDB, "the database")
+	r.dbFlag(cmd)
 	f.StringVar(&r.since, "since", "", "start of the window: `TIME` is how long ago (90m, 24h, 7d), a day (2026-05-01, yesterday), a time, or RFC 3339 (default "+otherwise+")")
 	f.StringVar(&r.until, "until", "now", "end of the window: a `TIME` as for --since")
 	r.formatFlag(cmd)
+	r.zoneFlags(cmd)
+}
+
+// dbFlag adds only --db.
+func (r *reading) dbFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.db, "db", defaultDB, "the database")
+}
+
+// zoneFlags adds only --local and --now.
+func (r *reading) zoneFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.BoolVar(&r.local, "local", false, "read and show times in this machine's time zone instead of UTC; CSV and JSON stay UTC")
 	f.StringVar(&r.now, "now", "", "count ages and relative times from this `RFC3339` time instead of the clock's")
 }

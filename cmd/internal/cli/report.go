@@ -18,8 +18,9 @@ import (
 
 type reportOptions struct {
 	reading
-	hosts  []string
-	bucket string
+	hosts      []string
+	bucket     string
+	all, check bool
 }
 
 func reportCommand(e *Env) *cobra.Command {
@@ -27,13 +28,18 @@ func reportCommand(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [HOST...]",
 		Short: "show the fleet, a row per host; or a host's history, a row per bucket of time",
-		Long: `Without HOST, show the fleet: a row per host, hosts in trouble first. With HOST, show
-its history: a row per bucket of time, and a last row that sums them up.
+		Long: `Without HOST, show the fleet: a row per host, hosts in trouble first. What troubles
+several of them has a row, and its hosts below it. With HOST, show its history: a row
+per bucket of time, a last row that sums them up, and its incidents.
 
-A host is failing (its PUTs are rejected), silent (it stopped shipping), unknown (it
-has no symptom, but a source was not read since its last ship), gone (it has been
-silent for so long that it is no longer expected), never (it has not shipped yet) or
-healthy.`,
+A host is failing (its PUTs are rejected), silent (it stopped shipping), lost (silent
+for --lookback-hours of the pass), recovering (well again, but not for long enough),
+unknown (no trouble is found, but a source was not read since its last ship), never
+(it has not shipped yet), retired or healthy. It is gone if it has been silent for so
+long and nothing expects it.
+
+--check prints one line, for cron: it exits with 1 if a trouble is open that is neither
+acknowledged nor muted, or if passes have stopped, and with 2 if there is no database.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.hosts = args
 			return runReport(cmd.Context(), &o, e)
@@ -47,6 +53,8 @@ healthy.`,
 func (o *reportOptions) flags(cmd *cobra.Command) {
 	o.reading.flags(cmd, "24h")
 	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "length of a row of a host's history: "+strings.Join(report.BucketNames(), ", "))
+	cmd.Flags().BoolVar(&o.all, "all", false, "also show retired hosts; one that ships again is always shown")
+	cmd.Flags().BoolVar(&o.check, "check", false, "print one line, and exit with 1 if a trouble is open that is neither acknowledged nor muted")
 	complete(cmd, "bucket", report.BucketNames())
 }
 
@@ -55,6 +63,18 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 	style, w, err := o.asked(e)
 	if err != nil {
 		return err
+	}
+	if o.check && len(o.hosts) > 0 {
+		return fmt.Errorf("%w: --check is about the whole fleet: leave out %s", errUsage, cell(o.hosts[0]))
+	}
+	if o.check {
+		return printCheck(ctx, &o.reading, e, func(tx *store.Tx) (string, bool, error) {
+			line, stopped, err := report.Stopped(tx, w.Until, report.Stale)
+			if err != nil || stopped {
+				return line, stopped, err
+			}
+			return report.Open(tx, w.Until)
+		})
 	}
 	return o.view(ctx, func(tx *store.Tx) error {
 		hosts, err := knownHosts(tx, o.hosts)
@@ -74,7 +94,7 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		}
 		if len(hosts) == 0 {
 			sayWholeHours(e.log, w, w.Counted(kept), kept)
-			return report.Fleet(tx, e.Stdout, style, w, detect.Silences())
+			return report.Fleet(tx, e.Stdout, style, w, report.FleetOptions{Silences: detect.Silences(), All: o.all})
 		}
 		counted, err := buckets.Counted(w, kept)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/visible"
@@ -28,8 +29,9 @@ and why, the position in each source and the age of its newest fact, gaps, quara
 lines, and sizes. --since and --until choose the passes and gaps.
 
 The first line says whether passes succeed. They have stopped if none succeeded within
---max-age, or if a detector has been held back for more than 30 minutes. --check prints
-that line alone, and exits with 1 if they have stopped, 2 if there is no database.`,
+--max-age, or if a detector has been held back for more than 30 minutes. A receiver
+that is down or failing stands there, too. --check prints that line alone, and exits
+with 1 if passes have stopped or the receiver is in trouble, 2 if there is no database.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runStatus(cmd.Context(), &o, e)
@@ -41,7 +43,7 @@ that line alone, and exits with 1 if they have stopped, 2 if there is no databas
 
 func (o *statusOptions) flags(cmd *cobra.Command) {
 	o.reading.flags(cmd, "24h")
-	cmd.Flags().BoolVar(&o.check, "check", false, "print only the first line, and exit with 1 if passes or detectors have stopped")
+	cmd.Flags().BoolVar(&o.check, "check", false, "print only the first line, and exit with 1 if passes or detectors have stopped, or the receiver is in trouble")
 	cmd.Flags().StringVar(&o.maxAgeText, "max-age", "15m", "longest time without a pass that succeeded")
 	cmd.Flags().StringVar(&o.index, "index-path", defaultIndex, "the receiver's index, to show how much of it is unread")
 }
@@ -57,7 +59,9 @@ func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
 		return fmt.Errorf("%w: --max-age %q is not a length of time like 15m", errUsage, o.maxAgeText)
 	}
 	if o.check {
-		return checkStatus(ctx, o, e, w.Until, maxAge)
+		return printCheck(ctx, &o.reading, e, func(tx *store.Tx) (string, bool, error) {
+			return report.Health(tx, w.Until, maxAge, detect.Outages())
+		})
 	}
 	return o.view(ctx, func(tx *store.Tx) error {
 		if _, ok, err := tx.LastPass(); err != nil {
@@ -65,17 +69,17 @@ func runStatus(ctx context.Context, o *statusOptions, e *Env) error {
 		} else if !ok {
 			e.log.Warn(noPassYet(ctx, o.db))
 		}
-		return report.Status(tx, e.Stdout, style, w, maxAge, sizeOf(o.index))
+		return report.Status(tx, e.Stdout, style, w, report.StatusOptions{MaxAge: maxAge, Outages: detect.Outages(), IndexBytes: sizeOf(o.index)})
 	})
 }
 
-// checkStatus prints one line: ok, stopped, or unknown if the database cannot be read. It
-// goes to standard output, because monitors read nothing else.
-func checkStatus(ctx context.Context, o *statusOptions, e *Env, now, maxAge int64) error {
+// printCheck prints the line of a check, which is unknown if the database cannot be read. It
+// goes to standard output, because monitors read nothing else. A problem is errSaid.
+func printCheck(ctx context.Context, r *reading, e *Env, check func(*store.Tx) (line string, problem bool, err error)) error {
 	var line string
-	var stopped bool
-	err := o.view(ctx, func(tx *store.Tx) (err error) {
-		line, stopped, err = report.Stopped(tx, now, maxAge)
+	var problem bool
+	err := r.view(ctx, func(tx *store.Tx) (err error) {
+		line, problem, err = check(tx)
 		return err
 	})
 	if err != nil {
@@ -84,7 +88,7 @@ func checkStatus(ctx context.Context, o *statusOptions, e *Env, now, maxAge int6
 	if _, failed := io.WriteString(e.Stdout, line+"\n"); failed != nil && err == nil {
 		err = failed
 	}
-	if err == nil && stopped {
+	if err == nil && problem {
 		err = errSaid
 	}
 	return err

@@ -24,6 +24,9 @@ var formOf = map[string]*regexp.Regexp{
 	"text, UTC on the hour":            regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:00:00Z$`),
 	"integer, hours since 1970":        regexp.MustCompile(`^4\d{5}$`),
 	"integer, microseconds since 1970": regexp.MustCompile(`^\d{16}$`),
+	"integer, seconds":                 regexp.MustCompile(`^\d+$`),
+	"integer, an id":                   regexp.MustCompile(`^\d+$`),
+	"integer, 0 or 1":                  regexp.MustCompile(`^[01]$`),
 	"integer, a count":                 regexp.MustCompile(`^\d+$`),
 	"integer, an HTTP status":          regexp.MustCompile(`^[1-5]\d\d$`),
 	"integer, bytes":                   regexp.MustCompile(`^\d+$`),
@@ -51,7 +54,7 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := troubledFleet(t)
-	// No host of the demo's fleet is over quota, and its receiver says nothing of itself.
+	// No host of the demo's fleet is over quota, its receiver says nothing of itself, and no operator did anything.
 	s, err := store.Open(t.Context(), db, store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +63,9 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		_, err := tx.Exec("INSERT INTO surplus SELECT 29627274, id, 401, 1, 1200, 1777636455000000 FROM hosts LIMIT 1")
 		if err == nil {
 			_, err = tx.Exec("INSERT INTO unit_states VALUES (1777636455000000, 1, 1, 'started', 'Started cis490-receiver.service.')")
+		}
+		if err == nil {
+			_, err = tx.Exec("INSERT INTO operator_acts (at, act, incident_id, until_at, who, note) VALUES (1777637400000000, 'ack', 2, 1777651800000000, 'alice', 'on it')")
 		}
 		return err
 	})

@@ -21,6 +21,7 @@ var leftQueries = []string{
 		JOIN series AS r ON r.id = n.series_id JOIN hosts AS h ON h.id = r.host_id LEFT JOIN code_commits AS c ON c.id = r.code_commit_id ORDER BY 1`,
 	"SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1",
 	"SELECT at || ' ' || host || ' ' || reason FROM rejection_log ORDER BY 1",
+	"SELECT at || ' ' || kind || ' ' || count || ' ' || last_at || ' ' || text FROM receiver_log ORDER BY 1",
 	"SELECT hour || ' ' || host || ' ' || ships || ' ' || puts_2xx || ' ' || puts_4xx || ' ' || unstamped FROM host_hourly ORDER BY 1",
 	"SELECT host || ' ' || COALESCE(last_ship_at, '-') || ' ' || COALESCE(last_put_at, '-') || ' ' || COALESCE(open_symptoms, '-') FROM host_status ORDER BY 1",
 	"SELECT detected_at || ' ' || host || ' ' || symptom || ' ' || dedup_key || ' ' || (exported_at IS NOT NULL) FROM alert_log ORDER BY 1",
