@@ -27,6 +27,10 @@ type causeRow struct {
 	Hosts   int64 `db:"hosts"`
 	LastAt  int64 `db:"last_at"` // microseconds
 	Status  int64 `db:"status"`
+	// From the journal's entries about the unit.
+	Restarts int64  `db:"restarts"` // in the last ten minutes
+	State    string `db:"state"`
+	Detail   string `db:"detail"` // the text of PID 1, escaped
 }
 
 // cause is a detector of what is wrong with the receiver. While it is found, it explains the
@@ -43,6 +47,20 @@ type cause struct {
 
 // causes are all of them. The first that is open explains the others.
 var causes = []cause{
+	{
+		symptom:  ReceiverDown,
+		query:    "receiver_down.sql",
+		needs:    Sources.unitRead,
+		explains: func(t trouble) bool { return t.quiet || t.server },
+		detail: func(c causeRow, now int64) string {
+			if c.Restarts >= restartsOfALoop {
+				return fmt.Sprintf("the unit was started again %d times in ten minutes; PID 1 says: %s", c.Restarts, c.Detail)
+			}
+			return fmt.Sprintf("the unit is %s for %s; PID 1 says: %s", c.State, minutes(now-c.BeganAt), c.Detail)
+		},
+		fix: "on the receiver, run `systemctl status cis490-receiver` and `journalctl -u cis490-receiver -n 50` for the reason; " +
+			"then `sudo systemctl start cis490-receiver`",
+	},
 	{
 		symptom:  ReceiverFailing,
 		query:    "receiver_failing.sql",
@@ -77,6 +95,10 @@ var causes = []cause{
 	},
 }
 
+// restartsOfALoop is the number of restarts in ten minutes that receiver_down.sql takes for a
+// unit that starts over and over.
+const restartsOfALoop = 3
+
 // atLeast counts things of which a query counted at most a thousand.
 func atLeast(n int64, thing string) string {
 	if n >= 1000 {
@@ -99,9 +121,14 @@ func minutes(d int64) string {
 
 func (s Sources) indexRead() bool { return !s.Index.Off && s.Index.Held == "" }
 
+// unitRead reports whether the journal was read up to now.
+func (s Sources) unitRead() bool {
+	return !s.Journal.Off && s.Journal.Held == "" && s.Journal.ReadTo == 0
+}
+
 // journalRead reports whether the PUTs of the journal were read up to now, and understood.
 func (s Sources) journalRead() bool {
-	return !s.Journal.Off && s.Journal.Held == "" && s.Journal.ReadTo == 0 && !s.NoPuts
+	return s.unitRead() && !s.NoPuts
 }
 
 // findCauses returns the causes that are found as of now, in the order of causes, with the
@@ -132,7 +159,7 @@ func findCauses(tx *store.Tx, t Thresholds, read Sources, now int64) (found []tr
 }
 
 // sourceTroubles returns what is wrong with the sources themselves.
-func sourceTroubles(read Sources, now int64) (found []trouble) {
+func sourceTroubles(tx *store.Tx, read Sources, now int64) (found []trouble, err error) {
 	for _, s := range []struct {
 		symptom string
 		wrong   bool
@@ -144,18 +171,20 @@ func sourceTroubles(read Sources, now int64) (found []trouble) {
 		{Unreadable, read.NoPuts, "hosts ship, but no line of the receiver is understood as a PUT",
 			"compare `journalctl -u cis490-receiver -n 20` on the receiver with the forms in ingest/README.md"},
 	} {
-		if s.wrong {
-			found = append(found, trouble{subject: store.SubjectReceiver, symptom: s.symptom, beganAt: now, detail: s.detail, fix: s.fix})
+		if !s.wrong {
+			continue
 		}
+		hosts, err := tx.HostsOfTheDay(now)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, trouble{subject: store.SubjectReceiver, symptom: s.symptom, beganAt: now, detail: s.detail, fix: s.fix, hosts: hosts})
 	}
-	return found
+	return found, nil
 }
 
 // explains reports whether an incident of the receiver explains a trouble of a host.
 func explains(symptom string, t trouble) bool {
-	if symptom == ReceiverDown {
-		return t.quiet || t.server
-	}
 	for _, c := range causes {
 		if c.symptom == symptom {
 			return c.explains(t)

@@ -46,7 +46,7 @@ func DefaultThresholds() Thresholds {
 func (t Thresholds) params(now int64) map[string]any {
 	return map[string]any{"now": now, "lookback": t.Lookback, "threshold": t.SilentThreshold,
 		"window": t.RecentWindow, "min_count": t.FatalMinCount, "ratio": t.FatalRatio,
-		"day": 24 * store.Hour, "hour": store.Hour, "least": leastQuiet,
+		"day": 24 * store.Hour, "hour": store.Hour, "minute": store.Minute, "least": leastQuiet,
 		"failing_count": t.FailingCount, "failing_hosts": t.FailingHosts, "failing_for": t.FailingFor,
 		"silent_for": t.SilentFor, "silent_puts": t.SilentPuts,
 		"stuck_puts": t.StuckPuts, "stuck_for": t.StuckFor, "group_hosts": t.GroupHosts}

@@ -29,7 +29,11 @@ func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now,
 	if f.s.causes, err = findCauses(tx, t, read, now); err != nil {
 		return 0, err
 	}
-	f.s.causes = append(f.s.causes, sourceTroubles(read, now)...)
+	sources, err := sourceTroubles(tx, read, now)
+	if err != nil {
+		return 0, err
+	}
+	f.s.causes = append(f.s.causes, sources...)
 	if err := f.expect(int64(previous)); err != nil {
 		return 0, err
 	}
@@ -62,6 +66,7 @@ type follower struct {
 // load reads the incidents.
 func (f *follower) load() error {
 	f.s = situation{now: f.now, hold: f.t.Hold, index: f.read.indexRead(), puts: f.read.journalRead()}
+	f.s.journal = f.read.unitRead()
 	f.s.receiver = f.s.index && (f.read.Journal.Off || f.s.puts)
 	stored, err := f.tx.OpenIncidents()
 	if err != nil {
@@ -73,6 +78,10 @@ func (f *follower) load() error {
 		if !one.isHost() {
 			if one.hosts, err = f.tx.IncidentHosts(&i, store.MaxTime); err != nil {
 				return err
+			}
+			one.joined = map[string]bool{}
+			for _, host := range one.hosts {
+				one.joined[host] = true
 			}
 		}
 		if i.Subject == store.SubjectGroup {
@@ -183,6 +192,10 @@ func (f *follower) group(symptom string, files ...string) error {
 	if err != nil || len(g.hosts) == 0 {
 		return err
 	}
+	if len(g.hosts) < f.t.GroupHosts {
+		f.wait(g.hosts)
+		return nil
+	}
 	g.figure = int64(len(g.hosts))
 	if symptom == GroupSilent {
 		g.detail = fmt.Sprintf("%d hosts stopped at about %s: %s", len(g.hosts), isotime.Format(g.beganAt), someHosts(g.hosts))
@@ -193,6 +206,16 @@ func (f *follower) group(symptom string, files ...string) error {
 	}
 	f.s.groups = append(f.s.groups, g)
 	return nil
+}
+
+// wait makes quiet hosts wait that stopped together: one more makes them a group.
+func (f *follower) wait(hosts []string) {
+	for n := range f.s.hosts {
+		t := &f.s.hosts[n]
+		if t.quiet && slices.Contains(hosts, t.subject) && f.now-t.beganAt < earlyFor+f.t.OverdueFor {
+			t.early = true
+		}
+	}
 }
 
 // someHosts lists the first hosts for people.
@@ -240,6 +263,9 @@ func (f *follower) store(incidents []*live) (alerts int, err error) {
 			return 0, fmt.Errorf("store incident: %w", err)
 		}
 		for _, host := range i.hosts {
+			if i.joined[host] {
+				continue
+			}
 			if err := f.tx.JoinIncident(i.ID, host, f.now); err != nil {
 				return 0, err
 			}

@@ -1,45 +1,55 @@
--- group-silent: the time at which most of the hosts that are quiet now may have stopped,
--- and those hosts. A host may have stopped up to five minutes before or after it was heard
--- last, or later by no more than is normal for it: the time of 1.5 ships.
--- Parameters in microseconds: :now, :least, :silent; :group_hosts.
+-- group-silent: the time at which hosts that are quiet now stopped together, and all hosts
+-- that may have stopped then. Hosts that were heard last within ten minutes of each other
+-- give the time. A host that was heard last before it may have stopped then, too, if it was
+-- not silent at that time by its rhythm: for no longer than half of what makes it silent.
+-- Parameters in microseconds: :now, :least, :threshold, :lookback; :group_hosts.
 ,
 stops AS (
   SELECT
+    host_id,
     host,
     heard_at,
-    heard_at - 300000000 AS earliest,
-    heard_at + MAX(300000000, IIF(silence_limit IS NULL, 1200000000, MIN(:day, 1500 * 3600000000 / MAX(rate, 1)))) AS latest
+    silence_limit,
+    week,
+    before,
+    rate
   FROM quiet
   WHERE NOT waits
-    -- It is quiet for half of the time, at least, that makes it overdue.
-    AND IIF(silence_limit IS NULL, 2 * (:now - heard_at) > :threshold, 2 * heard_worth > silence_limit)
     AND :now - heard_at <= :lookback
+    -- It is late: by a quarter of a ship, or by half of what makes it silent.
+    AND IIF(silence_limit IS NULL, 2 * (:now - heard_at) > :threshold, heard_worth > 1250)
 ),
-edges AS (
-  SELECT earliest AS at, 1 AS hosts
-  FROM stops
-  UNION ALL
-  SELECT latest, -1
-  FROM stops
-),
-best AS (
+near AS (
   SELECT
-    at,
-    SUM(hosts) OVER (ORDER BY at, hosts DESC ROWS UNBOUNDED PRECEDING) AS hosts
-  FROM edges
-  ORDER BY 2 DESC, 1 DESC
+    heard_at,
+    COUNT(*) OVER (ORDER BY heard_at RANGE BETWEEN 600000000 PRECEDING AND CURRENT ROW) AS hosts
+  FROM stops
+),
+stopped AS (
+  SELECT heard_at AS at
+  FROM near
+  WHERE hosts >= 2
+  ORDER BY hosts DESC, heard_at DESC
   LIMIT 1
+),
+members AS (
+  SELECT
+    stops.host,
+    stopped.at AS stopped_at
+  FROM stopped
+  CROSS JOIN stops
+  LEFT JOIN rhythm_hours AS x ON x.host_id = stops.host_id AND x.slot = (stopped.at / 3600000000 + 72) % 168
+  WHERE stops.heard_at BETWEEN stopped.at - 600000000 AND stopped.at + 300000000
+    OR stops.heard_at < stopped.at
+    AND IIF(
+      silence_limit IS NULL,
+      stopped.at - stops.heard_at <= 1200000000,
+      (stopped.at / 3600000000 + 72) / 168 * week + x.before + x.rate * (stopped.at % 3600000000) / 3600000000
+        - (stops.heard_at / 3600000000 + 72) / 168 * week - stops.before - stops.rate * (stops.heard_at % 3600000000) / 3600000000 <= silence_limit / 2
+    )
 )
 SELECT
-  stops.host,
-  best.at + 300000000 AS stopped_at
-FROM best
-JOIN stops ON stops.earliest <= best.at AND stops.latest >= best.at
-WHERE best.hosts >= :group_hosts
-  -- The times at which fast hosts stopped are known well: two of them must agree.
-  AND (
-    SELECT COUNT(*)
-    FROM stops AS s
-    WHERE ABS(s.heard_at - best.at - 300000000) <= 600000000
-  ) >= 2
-ORDER BY stops.host
+  host,
+  stopped_at
+FROM members
+ORDER BY host

@@ -117,7 +117,8 @@ func meanOfDays(rates, seen *[store.Slots]int64, hour int) int64 {
 	return sum / n
 }
 
-// usualSilence returns what the longest silence of a day is worth on the median day.
+// usualSilence returns what the longest silence of a day is worth on a usual day: one that
+// a third of the days are below. Half of the days or more may have had a fault.
 func usualSilence(hours []store.ShippedHour, rates *[store.Slots]int64, outages []span) int64 {
 	longest := map[int64]int64{} // by day
 	see := func(at, worth int64) { longest[at/(24*store.Hour)] = max(longest[at/(24*store.Hour)], worth) }
@@ -138,7 +139,7 @@ func usualSilence(hours []store.ShippedHour, rates *[store.Slots]int64, outages 
 		return 0
 	}
 	slices.Sort(worths)
-	return worths[len(worths)/2]
+	return worths[len(worths)/3]
 }
 
 // worth returns how many ships, in thousandths, should have come from one time to another.

@@ -6,6 +6,7 @@ SELECT
   quiet_from,
   waits,
   COALESCE(silence_limit, 0) AS silence_limit,
+  COALESCE(rate_now, 0) AS rate_now,
   COALESCE(ship_worth, 0) AS ship_worth,
   COALESCE(heard_worth, 0) AS heard_worth
 FROM quiet

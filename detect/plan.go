@@ -16,17 +16,19 @@ const (
 	flapsHold = 6
 	// repeatAfter is the least time between two log lines of an incident.
 	repeatAfter = store.Hour
-	// earlyFor is how long a rejected host waits for others to make a group with it.
+	// earlyFor is how long, in microseconds, a host waits for others to make a group with it,
+	// from the start of its trouble.
 	earlyFor = 30 * store.Minute
 )
 
 // live is an incident in a pass. Its ID is 0 until it is stored.
 type live struct {
 	store.Incident
-	cause    *live    // the incident that explains it; nil for none
-	hosts    []string // of a group or the receiver
-	returned int      // hosts of a group that are well again
-	found    bool     // in this pass
+	cause    *live           // the incident that explains it; nil for none
+	hosts    []string        // of a group or the receiver
+	joined   map[string]bool // those of them that are stored
+	returned int             // hosts of a group that are well again
+	found    bool            // in this pass
 	changed  bool
 	alert    string // the symptom in alerts.jsonl
 	events   []store.IncidentEvent
@@ -46,6 +48,7 @@ type situation struct {
 	index    bool // the index could be judged
 	puts     bool // the PUTs could be judged
 	receiver bool // both could be
+	journal  bool // what the journal says about the unit could be
 	all      []*live
 	byHost   map[string]*live // open incidents of hosts
 	wide     []*live          // open incidents of the receiver and of groups
@@ -189,8 +192,8 @@ func (s *situation) goOn(i *live, t trouble) {
 	if i.cause != nil && !i.cause.isOpen() {
 		i.cause = nil
 	}
-	if by := s.groupOf(t); i.cause == nil && by != nil && by != i {
-		i.cause = by
+	if i.cause == nil {
+		i.cause = s.groupOf(t)
 	}
 }
 
@@ -264,8 +267,10 @@ func (s *situation) judged(i *live) bool {
 		return true
 	case ReceiverFailing:
 		return s.puts
-	case ReceiverSilent, IndexStuck, ReceiverDown:
+	case ReceiverSilent, IndexStuck:
 		return s.receiver
+	case ReceiverDown:
+		return s.journal
 	case Silent, Flapping, GroupSilent:
 		return s.index
 	}
@@ -307,12 +312,21 @@ func (s *situation) resolve(i *live, resolution string) {
 	i.event(s.now, store.EventResolved)
 }
 
+// mutes reports whether the host of an incident is muted, or all hosts of its group that are
+// not retired.
+func (s *situation) mutes(i *live) bool {
+	if i.Subject != store.SubjectGroup {
+		return s.muted[i.Subject]
+	}
+	return !slices.ContainsFunc(i.hosts, func(host string) bool { return !s.muted[host] && !s.retired[host] })
+}
+
 // say decides which events are said, and repeats what goes on.
 func (s *situation) say(i *live) {
 	if i.cause != nil && !i.cause.isOpen() && i.isOpen() {
 		i.cause, i.changed = nil, true // it is in trouble by itself
 	}
-	quiet := i.cause != nil || i.AckedAsOf(s.now) || s.muted[i.Subject]
+	quiet := i.cause != nil || i.AckedAsOf(s.now) || s.mutes(i)
 	told := func(e *store.IncidentEvent) {
 		e.Said = true
 		i.SaidAt, i.changed = sql.NullInt64{Int64: s.now, Valid: true}, true
@@ -321,7 +335,7 @@ func (s *situation) say(i *live) {
 		e := &i.events[n]
 		switch e.Event {
 		case store.EventResolved:
-			e.Said = i.SaidAt.Valid && !s.muted[i.Subject]
+			e.Said = i.SaidAt.Valid && !s.mutes(i)
 		case store.EventOpened:
 			if !quiet && i.alert != "" && !i.LostAt.Valid && i.isOpen() {
 				told(e)

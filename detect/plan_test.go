@@ -175,6 +175,12 @@ func TestPlan(t *testing.T) {
 		{"an incident of a muted host is kept and not said", []step{
 			{at: 0, hosts: one, edit: func(s *situation) { s.muted = map[string]bool{"a": true} }}, {at: 70, hosts: one},
 		}, []string{"0 opened a silent", "70 repeated a silent said"}},
+		{"a group of muted and retired hosts is not said", []step{
+			{at: 0, hosts: one, groups: []trouble{groupOf(GroupSilent, 0, "a", "b", "c")}, edit: func(s *situation) {
+				s.muted, s.retired = map[string]bool{"a": true, "b": true}, map[string]bool{"c": true}
+			}},
+			{at: 70, hosts: one, edit: func(s *situation) { s.muted = map[string]bool{"a": true, "b": true} }},
+		}, []string{"0 opened (group) group-silent", "0 opened a silent by group-silent", "70 repeated (group) group-silent said"}},
 		{"an acknowledged incident is not repeated, and its end is said", []step{
 			{at: 0, hosts: one},
 			{at: 70, hosts: one, edit: func(s *situation) { s.open[0].AckedUntil = sql.NullInt64{Int64: store.MaxTime, Valid: true} }},

@@ -40,13 +40,17 @@ heard AS (
 -- hour, and in the part of its hour. 1970 began on a Thursday, a week on Monday.
 quiet AS (
   SELECT
+    heard.host_id,
     host,
     ship_at,
     MIN(MAX(quiet_from, failed_at), :now) AS heard_at,
     quiet_from,
     waits,
     silence_limit,
-    s.rate,
+    week,
+    p.before,
+    p.rate,
+    n.rate AS rate_now,
     (:now / 3600000000 + 72) / 168 * week + n.before + n.rate * (:now % 3600000000) / 3600000000
       - (quiet_from / 3600000000 + 72) / 168 * week - s.before - s.rate * (quiet_from % 3600000000) / 3600000000 AS ship_worth,
     (:now / 3600000000 + 72) / 168 * week + n.before + n.rate * (:now % 3600000000) / 3600000000

@@ -44,6 +44,7 @@ type quietRow struct {
 	QuietFrom  int64  `db:"quiet_from"`
 	Waits      bool   `db:"waits"`
 	Limit      int64  `db:"silence_limit"` // 0 if its rhythm is not known
+	RateNow    int64  `db:"rate_now"`      // ships in the hour, in thousandths, as the worths are
 	ShipWorth  int64  `db:"ship_worth"`
 	HeardWorth int64  `db:"heard_worth"`
 }
@@ -171,7 +172,8 @@ func (s *survey) overdue(q *quietRow, worth, since int64) bool {
 	case q.Limit == 0 || s.t.NoOverdue:
 		return s.now-since > s.t.SilentThreshold
 	}
-	return worth > q.Limit && s.now-since > s.t.OverdueFor
+	// After a night, the time counts in which it should have shipped.
+	return worth > max(q.Limit, q.RateNow*s.t.OverdueFor/store.Hour) && s.now-since > s.t.OverdueFor
 }
 
 func (s *survey) unstamped(h *hostFacts) (trouble, bool) {

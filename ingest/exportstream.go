@@ -35,6 +35,7 @@ type entry struct {
 	priority  byte // '0' to '7'; 0 if absent
 	pid       []byte
 	unit      []byte // _SYSTEMD_UNIT
+	about     []byte // UNIT, the unit that an entry of PID 1 is about
 	object    []byte // OBJECT_SYSTEMD_UNIT
 	messageID []byte
 	dropped   []byte // N_DROPPED
@@ -61,7 +62,7 @@ func newExportReader(r io.Reader, offset int64) *exportReader {
 	e.fields = map[string]*[]byte{
 		"__CURSOR": &e.entry.cursor, "__REALTIME_TIMESTAMP": &e.at,
 		"__MONOTONIC_TIMESTAMP": &e.mono, "_BOOT_ID": &e.entry.boot, "MESSAGE": &e.entry.message,
-		"PRIORITY": &e.prio, "_PID": &e.entry.pid, "_SYSTEMD_UNIT": &e.entry.unit,
+		"PRIORITY": &e.prio, "_PID": &e.entry.pid, "_SYSTEMD_UNIT": &e.entry.unit, "UNIT": &e.entry.about,
 		"OBJECT_SYSTEMD_UNIT": &e.entry.object, "MESSAGE_ID": &e.entry.messageID, "N_DROPPED": &e.entry.dropped,
 		"_STREAM_ID": &e.entry.stream, "_LINE_BREAK": &e.entry.lineBreak,
 	}

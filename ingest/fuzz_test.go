@@ -128,7 +128,7 @@ func FuzzAccessLine(f *testing.F) {
 			t.Fatalf("no PUT gave %+v", found)
 		}
 		if len(text) > 0 {
-			if f, both := parseLine(text, true); ok && both && f.status == 0 {
+			if f, both, _ := parseLine(text, true); ok && both && f.status == 0 {
 				t.Fatalf("an access line is a rejection, too: %+v", f)
 			}
 		}

@@ -27,7 +27,7 @@ var errMidEntry = errors.New("journalctl ended within an entry")
 // entryArgs returns the arguments with which journalctl prints the entries of a unit.
 func entryArgs(opts JournalOptions) []string {
 	return []string{"--unit=" + opts.Unit, "--output=export", "--all",
-		"--output-fields=MESSAGE,MESSAGE_ID,N_DROPPED,PRIORITY,_PID,_STREAM_ID,_LINE_BREAK,_SYSTEMD_UNIT,OBJECT_SYSTEMD_UNIT"}
+		"--output-fields=MESSAGE,MESSAGE_ID,N_DROPPED,PRIORITY,_PID,_STREAM_ID,_LINE_BREAK,_SYSTEMD_UNIT,UNIT,OBJECT_SYSTEMD_UNIT"}
 }
 
 // listBoots returns the boots with journal entries of any unit, in no order.

@@ -38,6 +38,7 @@ type entryReader struct {
 	report   func(outcome) // the method take, allocated once
 	written  int64         // time of the current entry
 	outcomes uint64        // number of outcomes in the current entry
+	errors   uint64        // number of errors in the current entry
 }
 
 // entryTime is the time of an entry by both clocks, in microseconds. Several entries
@@ -74,7 +75,7 @@ func (r *entryReader) count(e *entry) {
 
 func newEntryReader(s *store.Store, source int64, unit string, now int64, result *Result) *entryReader {
 	r := &entryReader{s: s, source: source, unit: fullUnitName(unit), now: now, result: result, twins: map[uint64]uint64{}}
-	r.report = r.take
+	r.report, r.say = r.take, r.takeError
 	r.reset()
 	return r
 }
@@ -103,7 +104,7 @@ func (r *entryReader) reset() {
 // full reports whether the batch must be saved. It counts rows as well as entries,
 // because an entry of many lines may give hundreds of rows.
 func (r *entryReader) full() bool {
-	return max(r.seen, len(r.batch.Puts)+len(r.batch.Rejections)) >= chunkEntries
+	return max(r.seen, len(r.batch.Puts)+len(r.batch.Rejections)+len(r.batch.Errors)) >= chunkEntries
 }
 
 // add parses an entry and adds its rows to the batch.
@@ -116,11 +117,15 @@ func (r *entryReader) add(e *entry) {
 		return
 	}
 	// PID 1 logs messages about the unit, but they are not the receiver's.
-	if string(e.pid) == "1" || len(e.unit) > 0 && string(e.unit) != r.unit {
+	if string(e.pid) == "1" {
+		r.unitChange(e)
 		return
 	}
-	r.written, r.outcomes = e.at, 0
-	from := origin{pid: e.pid, stream: e.stream, cut: string(e.lineBreak) == "line-max"}
+	if len(e.unit) > 0 && string(e.unit) != r.unit {
+		return
+	}
+	r.written, r.outcomes, r.errors = e.at, 0, 0
+	from := origin{pid: e.pid, stream: e.stream, cut: string(e.lineBreak) == "line-max", failed: e.priority != 0 && e.priority <= '3'}
 	r.messageReader.message(from, e.message, e.priority != 0 && e.priority <= '4', r.report)
 	r.result.Heard.add(e, r.outcomes > 0)
 }
@@ -140,6 +145,13 @@ func (r *entryReader) take(f outcome) {
 	}
 	r.batch.Rejections = append(r.batch.Rejections, store.Rejection{At: r.written, CursorHash: hash,
 		Host: host, Reason: reason, Message: bounded(f.message)})
+}
+
+// takeError adds an error from the current entry to the batch.
+func (r *entryReader) takeError(e errorLine) {
+	r.batch.Errors = append(r.batch.Errors,
+		store.ReceiverError{At: r.written, CursorHash: r.hash + r.errors, Kind: e.kind, Text: bounded(normal(e.text))})
+	r.errors++
 }
 
 // dropped records that journald dropped entries of the unit.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,19 +39,23 @@ func (h *history) grow() {
 		h.monotonic += step + 1
 		e := put(h.clock, h.boot, fmt.Sprintf("lab-%d", h.r.IntN(4)), []int{200, 412, 500}[h.r.IntN(3)])
 		e.monotonic = h.monotonic
-		switch h.r.IntN(12) {
+		switch h.r.IntN(14) {
 		case 0:
 			e.priority, e.message = 4, "WARNING rejected host=lab-1: missing X-Cis490-Code-Commit"
 		case 1:
 			e.priority, e.message = 3, "rejected host=lab-2, disk full"
 		case 2:
-			e.pid, e.unit, e.fields = 1, "init.scope", []string{"UNIT=" + unit}
+			e.pid, e.unit, e.fields = 1, "init.scope", []string{"UNIT=" + unit, "MESSAGE_ID=" + unitStarted}
 		case 3:
 			e.unit = "other.service"
 		case 4:
 			e.message = "two lines\n" + e.message + "\n\xff\x1b[0m"
 		case 5:
 			e.message = ""
+		case 6:
+			e.message = "ERROR: no. " + fmt.Sprint(h.r.IntN(5))
+		case 7:
+			e.message = "OSError: [Errno 28] No space left on device"
 		}
 		entries = append(entries, e)
 	}
@@ -214,6 +219,6 @@ func TestAnyHistoryOfTheJournalGivesTheSameTables(t *testing.T) {
 
 func journalTables(t testing.TB, s *store.Store) []string {
 	t.Helper()
-	return append(rows(t, s, "SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1"),
-		rows(t, s, "SELECT at || ' ' || host || ' ' || reason || ' ' || message FROM rejection_log ORDER BY 1")...)
+	return slices.Concat(rows(t, s, "SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1"),
+		rows(t, s, "SELECT at || ' ' || host || ' ' || reason || ' ' || message FROM rejection_log ORDER BY 1"), wordsIn(t, s))
 }

@@ -11,7 +11,8 @@ import (
 type logObject struct {
 	messages                                       [][]byte
 	level, request, method, target, status, client logField
-	port                                           bool // the client has a port, as in uvicorn's client_addr
+	trace                                          logField // a traceback
+	port                                           bool     // the client has a port, as in uvicorn's client_addr
 }
 
 // logField is a value that several members may set.
@@ -76,6 +77,8 @@ func (l *logObject) member(part string, name, value []byte, k kind, depth int) {
 		}
 	case "level", "levelname", "severity":
 		l.level.set(value, own)
+	case "exc_info", "exc_text", "exception", "traceback", "stack_trace", "stacktrace":
+		l.trace.set(value, own)
 	case "request_line", "requestline", "request":
 		l.request.set(value, own)
 	case "method", "request_method", "http_method":
@@ -102,7 +105,16 @@ func (l *logObject) outcome(warning bool) (f outcome, ok bool) {
 			f, ok = o, true
 		}
 	}
-	a := access{method: l.method.value, target: l.target.value, client: l.client.value, port: l.port}
+	if a, answered := l.access(); answered {
+		return a.put()
+	}
+	return f, ok
+}
+
+// access returns the request that the members of an object describe. ok is false if there
+// is none, or no answer to it.
+func (l *logObject) access() (a access, ok bool) {
+	a = access{method: l.method.value, target: l.target.value, client: l.client.value, port: l.port}
 	if request := l.request.value; len(request) > 0 && len(a.method) == 0 {
 		a.method, request = cutWord(request)
 		a.target = request[:max(0, bytes.LastIndexByte(request, ' '))]
@@ -110,11 +122,8 @@ func (l *logObject) outcome(warning bool) (f outcome, ok bool) {
 	if _, path, ok := bytes.Cut(a.target, []byte("://")); ok && a.target[0] != '/' {
 		a.target = path[max(0, bytes.IndexByte(path, '/')):]
 	}
-	var answered bool
-	if a.status, _, answered = cutStatus(l.status.value); answered && len(a.method) > 0 && len(a.target) > 0 {
-		return a.put()
-	}
-	return f, ok
+	a.status, _, ok = cutStatus(l.status.value)
+	return a, ok && len(a.method) > 0 && len(a.target) > 0
 }
 
 // messageOutcome returns the outcome in the first line of a message that has one. It

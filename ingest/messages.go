@@ -25,6 +25,7 @@ var traceback = []byte("Traceback (most recent call last):")
 // error of one process are two streams.
 type origin struct {
 	pid, stream []byte // stream is empty if the entry does not name it
+	failed      bool   // the entry has priority err or worse
 	cut         bool   // journald cut the line at 48 KiB; the stream's next entry continues it
 }
 
@@ -34,6 +35,8 @@ type messageReader struct {
 	// unfinished holds the streams whose next line continues the last one. Clients may
 	// have chosen the text of such lines.
 	unfinished map[string]unfinished
+	// say is called with each error of the receiver. It may be nil.
+	say func(errorLine)
 }
 
 // unfinished is how the next line of a stream continues the last one.
@@ -68,17 +71,26 @@ func (r *messageReader) message(from origin, text []byte, warning bool, report f
 		if len(line) == 0 || r.goesOn(from, line) {
 			continue
 		}
-		parse := parseLine
+		var f outcome
+		var ok bool
+		var object *logObject
 		if from.cut && len(text) == 0 {
-			parse = rejection // a client can choose the text at the cut, and so the end of an access line
+			f, ok = rejection(line, warning) // a client can choose the text at the cut, and so the end of an access line
+		} else {
+			f, ok, object = parseLine(line, warning)
 		}
-		if f, ok := parse(line, warning); ok {
+		if !ok || f.status == 0 && !f.unstamped {
+			r.sayErrors(line, object, from.failed)
+		}
+		from.failed = false // the rest of a message explains its first line
+		if ok {
 			report(f)
 			continue
 		}
 		switch {
 		case bytes.HasPrefix(line, traceback):
 			if len(text) > 0 {
+				r.sayLast(text)
 				return // the traceback takes up the rest of the message
 			}
 			r.begin(from, tracebackLine)
@@ -144,6 +156,7 @@ func (r *messageReader) goesOn(from origin, line []byte) bool {
 		if ended && len(from.stream) == 0 && isAccessLine(line) {
 			return false // a line of the process's other stream: a traceback would end with an exception
 		}
+		r.sayErrors(line, objectOf(line), from.failed)
 	case requestLine:
 		u.lines++
 		ended = hasRequestEnd(line) || u.lines >= maxRequestLines
@@ -182,13 +195,24 @@ func isAccessLine(line []byte) bool {
 }
 
 // parseLine parses one line of the receiver. ok is false for a line without an outcome.
-func parseLine(line []byte, warning bool) (f outcome, ok bool) {
+// object is nil unless the line is a JSON object.
+func parseLine(line []byte, warning bool) (f outcome, ok bool, object *logObject) {
+	if object = objectOf(line); object != nil {
+		f, ok = object.outcome(warning)
+		return f, ok, object
+	}
+	f, ok = parseText(line, warning)
+	return f, ok, nil
+}
+
+// objectOf returns a line as a JSON object, or nil.
+func objectOf(line []byte) *logObject {
 	if line[0] == '{' {
 		if l, ok := parseLogObject(line); ok {
-			return l.outcome(warning)
+			return &l
 		}
 	}
-	return parseText(line, warning)
+	return nil
 }
 
 // parseText parses a line that is not JSON.

@@ -116,7 +116,7 @@ CREATE INDEX incident_events_by_time ON incident_events (at);
 
 CREATE INDEX incident_events_by_incident ON incident_events (incident_id);
 
--- What operators did: ack, mute, unmute, retire or unretire. incident_id is NULL and host
+-- What operators did: ack, unack, mute, unmute, retire or unretire. incident_id is NULL and host
 -- a name, or the other way round.
 CREATE TABLE operator_acts (
   id          INTEGER PRIMARY KEY,

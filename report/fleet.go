@@ -38,6 +38,7 @@ type fleetHost struct {
 	FailedStatus int           `db:"failed_status"` // of its last PUT since the last accepted one; 0 for none
 	Muted        bool          `db:"muted"`
 	Retired      bool          `db:"retired"`
+	ShipsAgain   bool          `db:"ships_again"` // it was retired before its last ship
 
 	incident  *openIncident // its own; nil for none
 	cause     *openIncident // the one that explains what the host suffers; nil for none
@@ -167,7 +168,7 @@ func (h *fleetHost) noPuts() bool {
 // FleetOptions tell which hosts the fleet's report has.
 type FleetOptions struct {
 	Silences []string // the symptoms of hosts that stopped shipping
-	All      bool     // also retired hosts
+	All      bool     // also retired hosts that do not ship
 }
 
 // Fleet writes a row per host with the counts of a window, troubled hosts first. For people,

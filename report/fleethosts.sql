@@ -9,7 +9,8 @@ SELECT
   COALESCE(last_ship_at > :until, next_ship_at <= :until, 0) AS shipped_since,
   COALESCE(IIF(last_failed_at <= :until, failed_status, 0), 0) AS failed_status,
   COALESCE(muted_until > :until, 0) AS muted,
-  COALESCE(retired_at <= :until, 0) AS retired
+  COALESCE(retired_at <= :until, 0) AS retired,
+  COALESCE(retired_at <= :until AND last_ship_at > retired_at, 0) AS ships_again
 FROM hosts
 WHERE first_seen_at <= :until
 ORDER BY name

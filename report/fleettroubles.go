@@ -41,7 +41,7 @@ func fleetAt(tx *store.Tx, w Window, o FleetOptions) (*fleet, error) {
 	}
 	if !o.All {
 		known := len(f.hosts)
-		f.hosts = slices.DeleteFunc(f.hosts, func(h *fleetHost) bool { return h.Retired })
+		f.hosts = slices.DeleteFunc(f.hosts, func(h *fleetHost) bool { return h.Retired && !h.ShipsAgain })
 		f.retired = known - len(f.hosts)
 	}
 	slices.SortStableFunc(f.hosts, func(a, b *fleetHost) int { return a.order() - b.order() })

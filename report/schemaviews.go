@@ -24,6 +24,14 @@ var viewColumns = []viewColumn{
 	{"surplus_log", "facts", unitCount, "how many, besides those in put_log or rejection_log", int64(1200)},
 	{"surplus_log", "minute_us", unitMicros, "the same as minute: the quick condition", int64(1777634460000000)},
 
+	{"receiver_log", "at", unitTime, "when the unit changed, or when the error came first in its hour", "2026-05-01T11:40:12.310042Z"},
+	{"receiver_log", "kind", unitText, "a state of the unit, such as started or failed; error; or traceback", "traceback"},
+	{"receiver_log", "text", unitText, "what PID 1 or the receiver said; # stands for long numbers", "OSError: [Errno 28] No space left on device"},
+	{"receiver_log", "count", unitCount, "how often in that hour; of a minute, at most 60 of a kind count", int64(14)},
+	{"receiver_log", "last_at", unitTime, "when it came last in that hour", "2026-05-01T11:58:31.084417Z"},
+	{"receiver_log", "at_us", unitMicros, "the same as at: the quick condition", int64(1777635612310042)},
+	{"receiver_log", "last_at_us", unitMicros, "the same as last_at", int64(1777636711084417)},
+
 	{"host_hourly", "hour", unitHour, "the hour that the row counts", "2026-05-01T11:00:00Z"},
 	{"host_hourly", "host", unitText, "the host that the row counts", "lab-06"},
 	{"host_hourly", "ships", unitCount, "episodes in the index", int64(0)},

@@ -97,11 +97,11 @@ func (a *answers) add(at, status int64) {
 	a.Failed4xx++
 }
 
-// foldPuts folds the new PUTs of a batch into their hosts. PUTs ahead of the clock wait for
-// CatchUp.
+// foldPuts folds the new PUTs of a batch that get a row into their hosts: FoldPuts knows no
+// surplus. PUTs ahead of the clock wait for CatchUp.
 func (tx *Tx) foldPuts(puts []Put, fates []fate, hosts []*host) {
 	for i := range puts {
-		if r := &puts[i]; fates[i] != wasKnown && r.At <= tx.now {
+		if r := &puts[i]; fates[i] == getsRow && r.At <= tx.now {
 			h := hosts[r.Host]
 			h.answers.fold(r.At, int64(r.Status))
 			h.changed = true

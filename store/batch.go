@@ -22,8 +22,11 @@ type Batch struct {
 	Ships      []Ship
 	Puts       []Put
 	Rejections []Rejection
-	Quarantine Quarantine
-	Gaps       []Gap
+	// The receiver's own words.
+	UnitChanges []UnitChange
+	Errors      []ReceiverError
+	Quarantine  Quarantine
+	Gaps        []Gap
 	// Recovered means that the source was read on from its cursor, so its recoverable
 	// gaps no longer hide facts.
 	Recovered bool
@@ -158,8 +161,8 @@ func (b *Batch) times() (newest int64, future int) {
 	return newest, future
 }
 
-// saveFacts stores the ships, PUTs and rejections of a batch. It reorders and overwrites
-// these slices.
+// saveFacts stores the ships, PUTs, rejections and the receiver's words of a batch. It
+// reorders and overwrites these slices.
 func (tx *Tx) saveFacts(b *Batch, series []*series, hosts []*host, saved *Saved) (err error) {
 	if saved.Ships, err = tx.saveShips(b.Source, b.Ships, series); err != nil {
 		return fmt.Errorf("store ships: %w", err)
@@ -174,6 +177,12 @@ func (tx *Tx) saveFacts(b *Batch, series []*series, hosts []*host, saved *Saved)
 	}
 	if saved.Rejections, rejections, err = tx.saveRejections(b.Source, b.Rejections, hosts); err != nil {
 		return fmt.Errorf("store rejections: %w", err)
+	}
+	if err := tx.saveUnitChanges(b.Source, b.UnitChanges); err != nil {
+		return fmt.Errorf("store states of the unit: %w", err)
+	}
+	if err := tx.saveReceiverErrors(b.Source, b.Errors); err != nil {
+		return fmt.Errorf("store errors of the receiver: %w", err)
 	}
 	saved.Floods = slices.Concat(puts, rejections)
 	return nil

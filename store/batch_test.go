@@ -13,17 +13,19 @@ import (
 // cursor may stay, and the next try stores all of it.
 func TestAFailedSaveLeavesEverything(t *testing.T) {
 	t.Parallel()
-	for _, table := range []string{"cursors", "gaps", "quarantine", "rejection_hours", "put_hours", "ship_hours"} {
+	for _, table := range []string{"cursors", "gaps", "quarantine", "rejection_hours", "put_hours", "ship_hours", "unit_states", "receiver_errors"} {
 		t.Run(table, func(t *testing.T) {
 			t.Parallel()
 			s, _ := mustOpen(t)
 			source := mustSource(t, s, store.StreamIndex)
 			batch := func() *store.Batch {
 				b := &store.Batch{Source: source, Now: now, State: "behind", Hosts: []string{"b"}, Series: []store.Series{{Host: "a", Commit: "c"}},
-					Ships:      []store.Ship{{ReceivedAt: now, LineHash: 1}},
-					Puts:       []store.Put{{At: now, CursorHash: 2, Status: 200}},
-					Rejections: []store.Rejection{{At: now, CursorHash: 3, Reason: store.ReasonOther}},
-					Gaps:       []store.Gap{{Reason: store.GapRotated, From: now, To: now}}}
+					Ships:       []store.Ship{{ReceivedAt: now, LineHash: 1}},
+					Puts:        []store.Put{{At: now, CursorHash: 2, Status: 200}},
+					Rejections:  []store.Rejection{{At: now, CursorHash: 3, Reason: store.ReasonOther}},
+					UnitChanges: []store.UnitChange{{At: now, CursorHash: 4, State: store.UnitStarted}},
+					Errors:      []store.ReceiverError{{At: now, CursorHash: 5, Kind: store.KindError, Text: "x"}},
+					Gaps:        []store.Gap{{Reason: store.GapRotated, From: now, To: now}}}
 				b.Quarantine.Add(store.Quarantined{Reason: "not-json"}, func() []byte { return nil })
 				return b
 			}
@@ -41,7 +43,8 @@ func TestAFailedSaveLeavesEverything(t *testing.T) {
 			if cursor, err := s.Cursor(t.Context(), source); err != nil || cursor != (store.Cursor{}) {
 				t.Errorf("the cursor stands at %+v (%v)", cursor, err)
 			}
-			for _, table := range []string{"ships", "puts", "rejections", "hosts", "series", "code_commits", "ship_hours", "put_hours", "rejection_hours", "gaps", "quarantine", "quarantine_lines"} {
+			for _, table := range []string{"ships", "puts", "rejections", "hosts", "series", "code_commits", "ship_hours", "put_hours", "rejection_hours", "gaps", "quarantine", "quarantine_lines",
+				"unit_states", "receiver_errors", "error_texts"} {
 				if n := mustSelect[int](t, s, "SELECT COUNT(*) FROM "+table); n[0] != 0 {
 					t.Errorf("%d rows stay in %s", n[0], table)
 				}

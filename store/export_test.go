@@ -7,7 +7,7 @@ const OldestTable = oldestTable
 var OpenGaps = []string{findOpenGap, closeGaps, growOpenGap}
 
 // UnknownKeys are the queries for unknown facts, for 2 facts of each raw table.
-var UnknownKeys = []string{unknownKeys(shipsTable, 2), unknownKeys(putsTable, 2), unknownKeys(rejectionsTable, 2)}
+var UnknownKeys = []string{unknownKeys(shipsTable, 2), unknownKeys(putsTable, 2), unknownKeys(rejectionsTable, 2), unknownKeys(errorsTable, 2)}
 
 // TextsPerHour is the quota of different messages.
 const TextsPerHour = textsPerHour

@@ -20,6 +20,7 @@ var (
 	shipsTable      = rawTable{"ships", []string{"received_at", "series_id", "line_hash"}}
 	putsTable       = rawTable{"puts", []string{"at", "cursor_hash"}}
 	rejectionsTable = rawTable{"rejections", []string{"at", "cursor_hash"}}
+	errorsTable     = rawTable{"receiver_errors", []string{"at", "cursor_hash"}}
 )
 
 // dropKnown returns the facts of a batch that are not in a raw table yet. newest is the

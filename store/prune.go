@@ -14,7 +14,7 @@ const rowsPerStep = 4000
 // PruneOptions are the options of Prune.
 type PruneOptions struct {
 	Before int64       // delete whole hours of rows before this time, in microseconds
-	Alerts int64       // delete alerts before this time, in microseconds; 0 keeps all
+	Alerts int64       // delete alerts, ended incidents and what operators did before this time, in microseconds; 0 keeps all
 	Rows   int         // rows of a step, which is one transaction; 0 means 4,000
 	GoOn   func() bool // called after each step; false stops; nil never stops
 }

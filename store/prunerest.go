@@ -11,13 +11,19 @@ func (tx *Tx) pruneRest(before, alerts int64, rows int) (done bool, err error) {
 	for _, step := range []func() (int64, error){
 		func() (int64, error) { return tx.delete(pruneMessages, before, rows) },
 		func() (int64, error) { return tx.delete(pruneSurplus, before, rows) },
+		func() (int64, error) { return tx.pruneErrors(before) },
+		func() (int64, error) { return tx.delete(pruneUnitStates, before, rows) },
 		func() (int64, error) { return tx.delete(pruneGaps, before, rows) },
 		func() (int64, error) { return tx.delete(pruneQuarantine, before, rows) },
 		func() (int64, error) { return tx.delete(pruneQuarantineLines, before, rows) },
 		func() (int64, error) { return tx.delete(pruneQuarantineCounts) },
 		func() (int64, error) { return tx.delete(pruneAlerts, alerts, rows) },
+		func() (int64, error) { return tx.delete(pruneRepeated, before, rows) },
+		func() (int64, error) { return tx.delete(pruneActs, alerts, rows) },
 		func() (int64, error) { return tx.pruneSeries(before, rows) },
 		func() (int64, error) { return tx.pruneNames(before, rows) },
+		func() (int64, error) { return tx.pruneRhythms(before, rows) },
+		func() (int64, error) { return tx.pruneIncidents(alerts, before, rows) },
 	} {
 		if n, err := step(); err != nil || n > 0 {
 			return false, err
@@ -55,6 +61,31 @@ WHERE (minute, host_id, kind, source_id) IN (
   LIMIT ?2
 )`
 )
+
+// The state of the unit as of that time stays.
+const pruneUnitStates = `
+DELETE FROM unit_states
+WHERE (at, cursor_hash) IN (
+  SELECT at, cursor_hash
+  FROM unit_states
+  WHERE at < (SELECT MAX(at) FROM unit_states WHERE at < ?1)
+  LIMIT ?2
+)`
+
+// pruneErrors deletes the receiver's errors of the oldest hour, if that hour ends before a
+// time. It deletes whole hours, so that a text counts all of its rows or is gone: an hour
+// that is read again is counted from 0.
+func (tx *Tx) pruneErrors(before int64) (deleted int64, err error) {
+	var end int64
+	err = tx.Get(&end, "SELECT COALESCE((MIN(first_at) / 3600000000 + 1) * 3600000000, ?1 + 1) FROM error_texts", before)
+	if err != nil || end > before {
+		return 0, err
+	}
+	if _, err := tx.Exec("DELETE FROM receiver_errors WHERE at < ?", end); err != nil {
+		return 0, err
+	}
+	return tx.delete("DELETE FROM error_texts WHERE first_at < ?", end)
+}
 
 // The open gap of a source that still cannot be read stays, whatever its age.
 const pruneGaps = `

@@ -13,8 +13,8 @@ type SizeOptions struct {
 	GoOn   func() bool // as in PruneOptions
 }
 
-// PruneToSize deletes the oldest raw rows of all tables, and the messages and surplus of
-// their time, until the pages in use have at most Max bytes. needed reports whether they
+// PruneToSize deletes the oldest raw rows of all tables, and the messages, surplus and
+// receiver's words of their time, until the pages in use have at most Max bytes. needed reports whether they
 // still have more, because all rows that are left are newer than Before.
 func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, needed bool, err error) {
 	before, rows := opts.Before-opts.Before%Hour, opts.Rows
@@ -44,8 +44,8 @@ func (s *Store) PruneToSize(ctx context.Context, opts SizeOptions) (p Pruned, ne
 	}
 }
 
-// pruneUnneeded deletes messages, and then surplus, that are older than all raw rows and
-// before a time in microseconds.
+// pruneUnneeded deletes messages, then surplus, then the receiver's words that are older
+// than all raw rows and before a time in microseconds.
 func (tx *Tx) pruneUnneeded(before int64, rows int) (deleted int64, err error) {
 	var rejected, put int64
 	if err := tx.Get(&rejected, "SELECT MIN(?1, COALESCE((SELECT MIN(at) FROM rejections), ?1))", before); err != nil {
@@ -57,7 +57,13 @@ func (tx *Tx) pruneUnneeded(before int64, rows int) (deleted int64, err error) {
 	if deleted, err = tx.delete(pruneMessages, rejected, rows); err != nil || deleted > 0 {
 		return deleted, err
 	}
-	return tx.delete(pruneSurplus, put, rows)
+	if deleted, err = tx.delete(pruneSurplus, put, rows); err != nil || deleted > 0 {
+		return deleted, err
+	}
+	if deleted, err = tx.pruneErrors(put); err != nil || deleted > 0 {
+		return deleted, err
+	}
+	return tx.delete(pruneUnitStates, put, rows)
 }
 
 // UsedBytes returns the size of the pages in use, in bytes.

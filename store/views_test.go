@@ -18,6 +18,7 @@ var publicViews = map[string]string{
 	"ship_log":      "received_at host code_commit",
 	"put_log":       "at host status",
 	"rejection_log": "at host reason message",
+	"receiver_log":  "at kind text count last_at at_us last_at_us",
 	"host_status":   "host last_ship_at last_put_at open_symptoms muted_until retired_at",
 	"incident_log": "id began_at opened_at last_found_at lost_at resolved_at duration_s open resolution subject symptom explained_by " +
 		"said acknowledged detail worst_detail suggested_fix began_at_us opened_at_us resolved_at_us",
@@ -74,7 +75,8 @@ func TestViewsReadTheSameInDebiansSQLite(t *testing.T) {
 	}
 }
 
-// TestHostStatusReadsOnlyOpenIncidents: the view read all old alerts, once for each host.
+// TestHostStatusReadsOnlyOpenIncidents: the view read all old alerts, once for each host. Now
+// it must not read all old incidents.
 func TestHostStatusReadsOnlyOpenIncidents(t *testing.T) {
 	t.Parallel()
 	s, _ := mustOpen(t)
@@ -92,6 +94,18 @@ func TestHostHourlySeeksTheHour(t *testing.T) {
 	for _, table := range []string{"s", "p", "r"} {
 		if !strings.Contains(plan, "SEARCH "+table+" USING PRIMARY KEY (hour>?)") {
 			t.Errorf("the plan does not seek the hours of %s:\n%s", table, plan)
+		}
+	}
+}
+
+// TestReceiverLogSeeksTheTime: the log of a year must not be read for a day of it.
+func TestReceiverLogSeeksTheTime(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	_, plan := ask(t, s, "EXPLAIN QUERY PLAN SELECT * FROM receiver_log WHERE at_us >= 5 ORDER BY at_us")
+	for _, search := range []string{"SEARCH unit_states USING PRIMARY KEY (at>?)", "SEARCH error_texts USING INDEX error_texts_by_time (first_at>?)"} {
+		if !strings.Contains(plan, search) {
+			t.Errorf("the plan has no %s:\n%s", search, plan)
 		}
 	}
 }
@@ -145,7 +159,9 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 			{At: now, CursorHash: 4, Host: 3, Status: 599}, {At: now, CursorHash: 5, Host: 3, Status: 302}},
 		Rejections: []store.Rejection{{At: now, CursorHash: 6, Host: 1, Reason: store.ReasonUnstamped, Message: "m"},
 			{At: now + 1, CursorHash: 7, Host: 1, Reason: store.ReasonOther, Message: ""}},
-		Gaps: []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
+		UnitChanges: []store.UnitChange{{At: now - 2, CursorHash: 8, State: store.UnitFailed, Detail: "Failed with result 'exit-code'."}, {At: now, CursorHash: 9, State: store.UnitStarted, Detail: ""}},
+		Errors:      []store.ReceiverError{{At: now - 3, CursorHash: 10, Kind: store.KindTraceback, Text: "OSError: [Errno 28] No space left on device"}, {At: now, CursorHash: 11, Kind: store.KindError, Text: "é | \\x1b"}},
+		Gaps:        []store.Gap{{Reason: store.GapUnread, From: now, To: now, Detail: "d"}},
 	}
 	batch.Quarantine.Add(store.Quarantined{Reason: "not-json", LineHash: 8, Length: 3}, func() []byte { return []byte("\xff\x00x") })
 	for i := range uint64(store.RowsPerMinute + 2) {
@@ -170,17 +186,7 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 				return err
 			}
 		}
-		ended := sql.NullInt64{Int64: now, Valid: true}
-		for _, i := range []store.Incident{
-			{Subject: "never-shipped", Symptom: "rejected", BeganAt: now - store.Minute, OpenedAt: now, LastFoundAt: now, Detail: "d", WorstDetail: "w", Fix: "f"},
-			{Subject: "never-shipped", Symptom: "silent", BeganAt: now - store.Hour, OpenedAt: now - store.Hour, ResolvedAt: ended,
-				Resolution: sql.NullString{String: store.ResolvedRecovered, Valid: true}},
-		} {
-			if err := tx.SaveIncident(&i); err != nil {
-				return err
-			}
-		}
-		if _, err := tx.Exec("INSERT INTO operator_acts (at, act, incident_id, who, note) VALUES (?, 'ack', 1, 'alice', 'n')", now); err != nil {
+		if err := addIncidents(tx); err != nil {
 			return err
 		}
 		return tx.MarkExported("0", now)
@@ -196,6 +202,34 @@ func fillEveryTable(t *testing.T, s *store.Store) {
 	if err := s.BeginPass(t.Context(), &store.Pass{StartedAt: now + 2, AsOf: now}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// addIncidents stores an open incident of a host, one that ended, and one of a group, and
+// what an operator did about them.
+func addIncidents(tx *store.Tx) error {
+	ended := sql.NullInt64{Int64: now, Valid: true}
+	for _, i := range []store.Incident{
+		{Subject: "never-shipped", Symptom: "rejected", BeganAt: now - store.Hour, OpenedAt: now - 2, LastFoundAt: now, SaidAt: ended, Detail: "d", WorstDetail: "w"},
+		{Subject: "never-shipped", Symptom: "silent", BeganAt: now - store.Hour, OpenedAt: now - 3, LastFoundAt: now, LostAt: ended, ResolvedAt: ended,
+			Resolution: sql.NullString{String: store.ResolvedRecovered, Valid: true}},
+		{Subject: store.SubjectGroup, Symptom: "group-silent", BeganAt: now - store.Hour, OpenedAt: now - 2, LastFoundAt: now, AckedUntil: ended},
+	} {
+		if err := tx.SaveIncident(&i); err != nil {
+			return err
+		}
+		if err := tx.JoinIncident(i.ID, "never-shipped", now); err != nil {
+			return err
+		}
+	}
+	for _, act := range []string{
+		"INSERT INTO operator_acts (at, act, host, until_at, who, note) VALUES (1, 'mute', 'a', 2, 'w', 'n')",
+		"INSERT INTO operator_acts (at, act, incident_id, who, note) VALUES (3, 'ack', 1, 'w', '')",
+	} {
+		if _, err := tx.Exec(act); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // TestIncidentsSeekThoseThatAreOpen: of many incidents few are open. Events are found by

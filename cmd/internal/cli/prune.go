@@ -33,9 +33,9 @@ func pruneCommand(e *Env) *cobra.Command {
 		Use:   "prune --before TIME",
 		Short: "delete old ships, PUTs and rejections, but keep their hourly counts",
 		Long: `Delete the rows older than TIME, rounded down to the hour, and give the space back to
-the disk. These rows go: ships, PUTs, rejections, gaps, quarantined lines, names
-that never shipped, and passes without an alert. These stay: the hourly counts (the
-view host_hourly), the hosts that have shipped, and the alerts.
+the disk. These rows go: ships, PUTs, rejections, gaps, quarantined lines, what the
+receiver said, names that never shipped, and passes without an alert. These stay: the
+hourly counts (the view host_hourly), the hosts that have shipped, and the alerts.
 
 A pass does the same, a little at a time, by its --retention-days. If one is running,
 prune waits up to a minute for it to end; --dry-run does not wait.`,

@@ -53,7 +53,7 @@ acknowledged nor muted, or if passes have stopped, and with 2 if there is no dat
 func (o *reportOptions) flags(cmd *cobra.Command) {
 	o.reading.flags(cmd, "24h")
 	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "length of a row of a host's history: "+strings.Join(report.BucketNames(), ", "))
-	cmd.Flags().BoolVar(&o.all, "all", false, "also show retired hosts")
+	cmd.Flags().BoolVar(&o.all, "all", false, "also show retired hosts; one that ships again is always shown")
 	cmd.Flags().BoolVar(&o.check, "check", false, "print one line, and exit with 1 if a trouble is open that is neither acknowledged nor muted")
 	complete(cmd, "bucket", report.BucketNames())
 }

@@ -54,13 +54,16 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := troubledFleet(t)
-	// No host of the demo's fleet is over quota, and no operator did anything.
+	// No host of the demo's fleet is over quota, its receiver says nothing of itself, and no operator did anything.
 	s, err := store.Open(t.Context(), db, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = s.Update(t.Context(), func(tx *store.Tx) error {
 		_, err := tx.Exec("INSERT INTO surplus SELECT 29627274, id, 401, 1, 1200, 1777636455000000 FROM hosts LIMIT 1")
+		if err == nil {
+			_, err = tx.Exec("INSERT INTO unit_states VALUES (1777636455000000, 1, 1, 'started', 'Started cis490-receiver.service.')")
+		}
 		if err == nil {
 			_, err = tx.Exec("INSERT INTO operator_acts (at, act, incident_id, until_at, who, note) VALUES (1777637400000000, 'ack', 2, 1777651800000000, 'alice', 'on it')")
 		}

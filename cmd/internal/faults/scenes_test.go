@@ -134,6 +134,12 @@ func firstRun(t *testing.T) *scene {
 		}
 		journal.WriteString(fleettest.Entry(i, at.UnixMicro(), fmt.Sprintf(`"PUT /v1/episodes/lab-%d/%d HTTP/1.1" %d`, i%3, i, status)))
 	}
+	for i := range 20 {
+		at := s.now.Add(time.Duration(i-20) * time.Minute).UnixMicro()
+		journal.WriteString(fleettest.Entry(6000+i, at, fmt.Sprint("ERROR:    no. ", i%3)))
+		journal.WriteString(strings.Replace(fleettest.Entry(7000+i, at+1, "Started cis490-receiver.service."),
+			"_SYSTEMD_UNIT=", "_PID=1\nMESSAGE_ID=39f53479d3a045ac8e11786248231fbf\nUNIT=", 1))
+	}
 	s.file("index.jsonl", []byte(index.String()))
 	s.file("journal.export", []byte(journal.String()))
 	s.written("index.jsonl", s.now.Add(-10*time.Minute))

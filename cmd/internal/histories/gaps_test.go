@@ -90,7 +90,7 @@ func (m *machine) checkGaps(may, must map[string]bool, p passRead, newEntries bo
 		}
 	}
 	for _, r := range m.written {
-		if r.table == "" || !r.whole || r.needed || r.lost || slices.Contains(m.stored, r) {
+		if r.table == "" || !r.whole || r.needed || r.lost || slices.Contains(m.stored, r) || slices.Contains(m.words, r) {
 			continue
 		}
 		if r.source() == "index" && !p.index || r.source() == "journal" && !newEntries {

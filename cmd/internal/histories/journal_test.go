@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
 	"github.com/cis490/fleet-health/store"
@@ -53,7 +54,14 @@ func (m *machine) logOne(host string) {
 	j := &m.journal
 	e := &record{table: "puts", at: m.stamp(), host: host, whole: true}
 	unit, message := "cis490-receiver.service", ""
-	switch m.r.IntN(12) {
+	about := ""
+	switch m.r.IntN(14) {
+	case 12:
+		e.table, e.host, e.what = "unit_states", "", "started"
+		unit, about, message = "init.scope", "_PID=1\nUNIT=cis490-receiver.service\nMESSAGE_ID=39f53479d3a045ac8e11786248231fbf\n", "Started cis490-receiver.service."
+	case 13:
+		e.table, e.host, e.what = "receiver_errors", "", fmt.Sprint("error no. ", m.r.IntN(5))
+		message = "ERROR:    " + e.what
 	case 0:
 		e.table, e.what = "rejections", "unstamped"
 		message = "WARNING host=" + host + " missing X-Cis490-Code-Commit"
@@ -68,11 +76,14 @@ func (m *machine) logOne(host string) {
 	}
 	extra := ""
 	if m.r.IntN(60) == 0 {
-		e.table, e.what, unit, message = "", "dropped", "cis490-receiver.service", "Suppressed 12 messages"
+		e.table, e.host, e.what, about, unit, message = "", host, "dropped", "", "cis490-receiver.service", "Suppressed 12 messages"
 		extra = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\nN_DROPPED=12\nOBJECT_SYSTEMD_UNIT=cis490-receiver.service\n"
 	}
 	j.monotonic += 1 + m.r.Int64N(store.Second)
-	e.text = fleettest.JournalEntry(e.at, j.monotonic, j.boot, "_SYSTEMD_UNIT="+unit+"\n"+extra+"MESSAGE="+message)
+	e.text = fleettest.JournalEntry(e.at, j.monotonic, j.boot, "_SYSTEMD_UNIT="+unit+"\n"+about+extra+"MESSAGE="+message)
+	if about != "" {
+		e.text = strings.Replace(e.text, "_PID=77\n", "", 1)
+	}
 	m.written = append(m.written, e)
 	j.unwritten = append(j.unwritten, e)
 }

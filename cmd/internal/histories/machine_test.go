@@ -23,11 +23,11 @@ type machine struct {
 	clock, rightClock int64 // microseconds
 	stamped           map[int64]bool
 	written           []*record
-	stored            []*record // the records that the last good pass left in the database
+	stored            []*record // the records about hosts that the last good pass left in the database
+	words             []*record // those about the receiver
 	index             indexModel
 	journal           journalModel
 	alerts            alertsModel
-	hosts             map[string]*hostModel
 	newest            map[string]*newestModel // by source
 	gaps              map[string]bool         // the gaps that a good pass left
 	stepped           bool                    // the clock has stepped at some time
@@ -61,7 +61,7 @@ func (m *machine) same(what string, want, got []string) {
 }
 
 func newMachine(t *testing.T, dir string) *machine {
-	m := &machine{t: t, dir: dir, clock: fleettest.Now.UnixMicro(), stamped: map[int64]bool{}, gaps: map[string]bool{}, hosts: map[string]*hostModel{},
+	m := &machine{t: t, dir: dir, clock: fleettest.Now.UnixMicro(), stamped: map[int64]bool{}, gaps: map[string]bool{},
 		newest: map[string]*newestModel{"index": {}, "journal": {}}}
 	m.rightClock = m.clock
 	m.alerts = alertsModel{required: map[string]bool{}, allowed: map[string]bool{}, removed: map[string]bool{}, ahead: map[string]bool{}}
@@ -106,18 +106,22 @@ func (m *machine) stamp() int64 {
 
 // record is a record that was written to a source once.
 type record struct {
-	table      string // ships, puts or rejections; "" for a record that is not a fact
+	table      string // ships, puts, rejections, unit_states or receiver_errors; "" for a record that is not a fact
 	at         int64
-	host, what string // what is a commit, a status or a reason
+	host, what string // what is a commit, a status, a reason, a state or a text
 	text       string // the line, or the entry
 	whole      bool   // a file has, or had, the whole line
 	needed     bool   // a good pass was able to read it
 	seen       bool   // the model has seen it in the database after a good pass
 	lost       bool   // it was deleted before a good pass could read it
+	forgotten  bool   // an older program, whose schema has no such table, took over the database
 }
 
 // String returns the record as the views show it.
 func (r *record) String() string { return wall(r.at) + " " + r.host + " " + r.what }
+
+// isWord reports whether a record is about the receiver, and not about a host.
+func (r *record) isWord() bool { return r.table == "unit_states" || r.table == "receiver_errors" }
 
 func (r *record) source() string {
 	if r.table == "ships" {

@@ -80,7 +80,9 @@ func (m *machine) compareView(p passRead) {
 	m.checkRollups()
 	m.checkGaps(may, must, p, len(unread) > 0)
 	m.checkHosts(p)
-	m.expectAlerts(p, m.checkHeldBack(p))
+	held := m.checkHeldBack(p)
+	m.expectAlerts(p, held)
+	m.checkIncidents(p, held)
 	m.checkAlerts()
 	if p.index {
 		m.checkPositions()
@@ -94,14 +96,17 @@ func (m *machine) compareView(p passRead) {
 
 // factQueries return the raw rows in the form of record.String.
 var factQueries = map[string]string{
-	"ships":      "SELECT received_at || ' ' || host || ' ' || code_commit FROM ship_log ORDER BY 1",
-	"puts":       "SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1",
-	"rejections": "SELECT at || ' ' || host || ' ' || reason FROM rejection_log ORDER BY 1",
+	"ships":       "SELECT received_at || ' ' || host || ' ' || code_commit FROM ship_log ORDER BY 1",
+	"puts":        "SELECT at || ' ' || host || ' ' || status FROM put_log ORDER BY 1",
+	"rejections":  "SELECT at || ' ' || host || ' ' || reason FROM rejection_log ORDER BY 1",
+	"unit_states": "SELECT at || '  ' || kind FROM receiver_log WHERE kind NOT IN ('error', 'traceback') ORDER BY 1",
+	"receiver_errors": `SELECT strftime('%Y-%m-%dT%H:%M:%S', e.at / 1000000, 'unixepoch') || printf('.%06dZ', e.at % 1000000) || '  ' || t.text
+		FROM receiver_errors AS e JOIN error_texts AS t ON t.id = e.text_id ORDER BY 1`,
 }
 
 // facts returns all raw rows.
 func (m *machine) facts() (all []string) {
-	for _, table := range []string{"ships", "puts", "rejections"} {
+	for _, table := range []string{"ships", "puts", "rejections", "unit_states", "receiver_errors"} {
 		for _, row := range m.rows(factQueries[table]) {
 			all = append(all, table+" "+row)
 		}
@@ -118,16 +123,18 @@ func (m *machine) checkFacts() {
 			m.failf("%s is stored twice", row)
 		}
 	}
-	m.stored = m.stored[:0]
+	m.stored, m.words = m.stored[:0], m.words[:0]
 	for _, r := range m.written {
 		if r.table == "" || !r.whole {
 			continue
 		}
 		name := r.table + " " + r.String()
 		switch {
+		case stored[name] > 0 && r.isWord():
+			m.words = append(m.words, r)
 		case stored[name] > 0:
 			m.stored = append(m.stored, r)
-		case r.needed:
+		case r.needed && !r.forgotten:
 			m.failf("%s is missing", name)
 		}
 		delete(stored, name)
@@ -170,6 +177,12 @@ func (m *machine) checkRollups() {
 		|| ' ' || unstamped FROM host_hourly`))
 	m.same("ship_hours", shipHours(ships), m.rows(`SELECT s.hour || ' ' || h.name || ' ' || first_at || ' ' || last_at || ' ' || longest_gap || ' ' || commit_changes
 		FROM ship_hours AS s JOIN hosts AS h ON h.id = host_id`))
+	m.same("texts that do not count their errors", nil, m.rows(`
+		SELECT t.text
+		FROM error_texts AS t
+		LEFT JOIN receiver_errors AS e ON e.text_id = t.id
+		GROUP BY t.id
+		HAVING COUNT(e.at) <> t.errors OR MIN(e.at) <> t.first_at OR MAX(e.at) <> t.last_at`))
 	m.same("days that are not their hours", nil, m.rows(`
 		WITH
 		  of_hours AS (
@@ -211,43 +224,24 @@ func shipHours(ships []*record) (rows []string) {
 	return rows
 }
 
-// hostModel bounds the time of a host's last ship that the clock of a pass has reached.
-type hostModel struct{ least, most int64 }
-
-// checkHosts checks the last ship of each host. A ship counts once the clock of a pass has
-// reached it.
+// checkHosts checks the last ship of each host: the newest that the clock of the pass has
+// reached. A pass whose clock was ahead may have seen later ones.
 func (m *machine) checkHosts(p passRead) {
+	last := map[string]int64{}
 	for _, s := range m.stored {
-		if s.table != "ships" {
-			continue
-		}
-		h := m.hosts[s.host]
-		if h == nil {
-			h = &hostModel{}
-			m.hosts[s.host] = h
-		}
-		if s.at <= p.now {
-			h.least = max(h.least, s.at)
-		}
-		if s.at <= max(p.now, m.killedAt) {
-			h.most = max(h.most, s.at, h.least)
+		if s.table == "ships" && s.at <= p.now {
+			last[s.host] = max(last[s.host], s.at)
 		}
 	}
 	for _, row := range m.rows("SELECT host || ' ' || COALESCE(last_ship_at, '') FROM host_status") {
-		host, last, _ := strings.Cut(row, " ")
-		h := m.hosts[host]
-		if h == nil {
-			h = &hostModel{}
+		host, at, _ := strings.Cut(row, " ")
+		want := ""
+		if last[host] > 0 {
+			want = wall(last[host])
 		}
-		at, _ := time.Parse(time.RFC3339, last)
-		us := at.UnixMicro()
-		if last == "" {
-			us = 0
+		if at != want {
+			m.failf("%s has shipped last at %q, want %q", host, at, want)
 		}
-		if us < h.least || us > h.most {
-			m.failf("%s has shipped last at %q, want %s to %s", host, last, wall(h.least), wall(h.most))
-		}
-		h.least, h.most = us, us
 	}
 }
 
@@ -310,7 +304,14 @@ func (m *machine) expectAlerts(p passRead, held map[string]bool) {
 		}
 	}
 	if len(held) == 0 && !p.noPuts {
-		m.same("open symptoms", open, m.rows("SELECT host || ' ' || open_symptoms FROM host_status WHERE open_symptoms IS NOT NULL"))
+		m.same("symptoms found", open, m.rows(`SELECT host || ' ' || group_concat(symptom, ' ')
+			FROM (
+			  SELECT a.host, a.symptom
+			  FROM alerts AS a
+			  JOIN detectors AS d ON d.symptom = a.symptom AND d.evaluated_at = a.last_found_at
+			  ORDER BY a.symptom
+			)
+			GROUP BY host`))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -59,6 +60,13 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 	if code := cli.Run(t.Context(), args, fleettest.Env(fleettest.Now, &log)); code != cli.ExitOK {
 		t.Fatalf("exit %d\n%s", code, &log)
 	}
+	// They are one group. Where no group is so large, each is said by itself, half an hour later.
+	alone := slices.Concat(args, []string{"--group-hosts", "1000000", "--silent-threshold-min", "120"})
+	alone[2], alone[6] = dir+"/alone.db", dir+"/alone.jsonl"
+	alone[10] = fleettest.Now.Add(40 * time.Minute).Format("2006-01-02T15:04:05Z07:00")
+	if code := cli.Run(t.Context(), alone, fleettest.Env(fleettest.Now, &log)); code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s", code, &log)
+	}
 	harmless(t, "the log", log.String())
 	if n := strings.Count(log.String(), "ALERT host="); n < len(known) {
 		t.Errorf("the log has %d alerts, want at least %d", n, len(known))
@@ -77,6 +85,8 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 		"alerts":  {"alerts"},
 		"status":  {"status"},
 		"query":   {"query", "SELECT * FROM rejection_log ORDER BY host, message"},
+		"open":    {"incidents"},
+		"events":  {"incidents", "--events"},
 	}
 	for name, command := range commands {
 		for _, format := range report.Formats {
@@ -109,6 +119,7 @@ func TestHostileNamesDoNoHarm(t *testing.T) {
 	fleettest.Need(t, "/usr/bin/sqlite3")
 	out, err := exec.Command("/usr/bin/sqlite3", "-readonly", dir+"/f.db",
 		"SELECT host, message FROM rejection_log", "SELECT host, code_commit FROM ship_log", "SELECT host, detail, suggested_fix FROM alert_log",
+		"SELECT subject, detail, suggested_fix FROM incident_log", "SELECT * FROM incident_alerts",
 		"SELECT host FROM host_status", "SELECT host FROM host_hourly", "SELECT host FROM put_log").Output()
 	if err != nil {
 		t.Fatal(err)

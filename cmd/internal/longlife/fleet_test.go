@@ -36,6 +36,7 @@ type life struct {
 	alertsDue  bool // a rotation is due
 
 	passes, ships, puts int
+	troubles            int // of hosts, so far
 	entries             int // in the journal
 	faults              tally
 	written, cpu        float64 // bytes and seconds of the current pass
@@ -188,6 +189,7 @@ func (l *life) hear() (index []string, journal []logged) {
 		if !l.now.Before(h.until) {
 			h.trouble = ""
 			if l.random.IntN(600) == 0 {
+				l.troubles++
 				h.trouble = []string{"silent", "fatal-only", "unstamped"}[l.random.IntN(3)]
 				h.until = l.now.Add(time.Duration(6+l.random.IntN(60)) * 5 * time.Minute)
 			}

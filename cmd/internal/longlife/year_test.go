@@ -58,6 +58,7 @@ func TestAYear(t *testing.T) {
 	}
 	l.countsAreRight()
 	l.alertsAreRight()
+	l.incidentsAreRight()
 	l.oldRowsAreGone()
 	end := l.held()
 	grown := end.rollups - steady.rollups

@@ -1,0 +1,160 @@
+package detect_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cis490/fleet-health/detect"
+	"github.com/cis490/fleet-health/store"
+)
+
+// follow returns the open incidents after a pass that judges as of a time: the subject, the
+// symptom, the minutes since it began, and what explains it. Incidents that something
+// explains follow what does.
+func (f *fleet) follow(t detect.Thresholds, read detect.Sources, at int64) (open []string) {
+	f.Helper()
+	err := f.s.Update(f.Context(), func(tx *store.Tx) error {
+		for _, step := range []func(int64) error{tx.Correct, tx.CatchUp, tx.FoldPuts} {
+			if err := step(at); err != nil {
+				return err
+			}
+		}
+		judgments, err := detect.Find(tx, t, read, at)
+		if err != nil {
+			return err
+		}
+		if _, err = detect.Raise(tx, judgments, at, 0); err != nil {
+			return err
+		}
+		if _, err = detect.Follow(tx, t, read, judgments, at, 0); err != nil {
+			return err
+		}
+		list, err := tx.OpenIncidents()
+		for _, i := range list {
+			line := fmt.Sprintf("%s %s %d", i.Subject, i.Symptom, (at-i.BeganAt)/store.Minute)
+			if i.ExplainedBy.Valid {
+				line += " explained"
+			}
+			open = append(open, line)
+		}
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return open
+}
+
+// save stores the facts so far.
+func (f *fleet) save() {
+	f.Helper()
+	b := f.b
+	if _, err := f.s.Save(f.Context(), &b); err != nil {
+		f.Fatal(err)
+	}
+	f.b = store.Batch{Source: f.b.Source, Now: f.b.Now}
+}
+
+// steady lets hosts ship each minute of a time, in minutes before now.
+func (f *fleet) steady(from, to int64, hosts ...string) {
+	for m := from; m > to; m-- {
+		for i, host := range hosts {
+			at := now - m*store.Minute + int64(i)*store.Second
+			f.ship(host, at)
+			f.puts(host, 1, at, 200)
+		}
+	}
+}
+
+func TestFollowFindsCauses(t *testing.T) {
+	t.Parallel()
+	three := []string{"lab-1", "lab-2", "lab-3"}
+	fails := func(status int32, from int64, hosts ...string) func(*fleet) {
+		return func(f *fleet) {
+			f.steady(180, from, hosts...)
+			for m := from; m > 0; m-- {
+				for i, host := range hosts {
+					f.puts(host, 1, now-m*store.Minute+int64(i)*store.Second, status)
+				}
+			}
+		}
+	}
+	stops := func(from int64, hosts ...string) func(*fleet) {
+		return func(f *fleet) { f.steady(180, from, hosts...) }
+	}
+	unit := func(ago int64, state string) func(*fleet) {
+		return func(f *fleet) {
+			f.n++
+			f.b.UnitChanges = append(f.b.UnitChanges, store.UnitChange{At: now - ago*store.Minute, CursorHash: f.n, State: state, Detail: "Stopped x"})
+		}
+	}
+	for _, c := range []struct {
+		name string
+		make []func(*fleet)
+		read detect.Sources
+		want []string
+	}{
+		{"a receiver that answers three hosts with 500 is failing", []func(*fleet){fails(500, 5, three...)}, detect.Sources{},
+			[]string{"(receiver) receiver-failing 5"}},
+		{"one that failed for two minutes is not yet", []func(*fleet){fails(500, 2, three...)}, detect.Sources{}, nil},
+		{"one that fails for two hosts of three is not", []func(*fleet){fails(500, 35, "lab-1", "lab-2"), stops(0, "lab-3")}, detect.Sources{},
+			[]string{"lab-1 rejected 35", "lab-2 rejected 34"}},
+		{"in a fleet of two hosts, both are enough", []func(*fleet){fails(503, 9, "lab-1", "lab-2")}, detect.Sources{},
+			[]string{"(receiver) receiver-failing 9"}},
+		{"a fleet that is silent at once means the receiver", []func(*fleet){stops(12, three...)}, detect.Sources{},
+			[]string{"(receiver) receiver-silent 12"}},
+		{"it does so when the journal is not read", []func(*fleet){stops(12, three...)}, detect.Sources{Journal: detect.Source{Off: true}},
+			[]string{"(receiver) receiver-silent 12"}},
+		{"hosts that are silent with the receiver are explained", []func(*fleet){stops(40, three...)}, detect.Sources{},
+			[]string{"(receiver) receiver-silent 40", "lab-1 silent 41 explained", "lab-2 silent 40 explained", "lab-3 silent 40 explained"}},
+		{"nobody expects 20 PUTs of two hosts", []func(*fleet){stops(12, "lab-1", "lab-2")}, detect.Sources{}, nil},
+		{"a unit that is stopped for a minute is down", []func(*fleet){stops(3, three...), unit(2, store.UnitStopping), unit(1, store.UnitStopped)}, detect.Sources{},
+			[]string{"(receiver) receiver-down 2"}},
+		{"a unit that was started again is not", []func(*fleet){stops(3, three...), unit(2, store.UnitStopped), unit(1, store.UnitStarted)}, detect.Sources{}, nil},
+		{"a unit that is stopped, and answers, is not", []func(*fleet){stops(0, three...), unit(2, store.UnitStopped)}, detect.Sources{}, nil},
+		{"a unit that starts over and over is down", []func(*fleet){stops(6, three...), unit(5, store.UnitRestarting), unit(4, store.UnitStarted),
+			unit(3, store.UnitRestarting), unit(2, store.UnitStarted), unit(1, store.UnitRestarting), unit(0, store.UnitStarted)}, detect.Sources{},
+			[]string{"(receiver) receiver-down 5"}},
+		{"a receiver that is down explains that it is silent", []func(*fleet){stops(15, three...), unit(14, store.UnitFailed)}, detect.Sources{},
+			[]string{"(receiver) receiver-down 14", "(receiver) receiver-silent 15 explained"}},
+		{"PUTs that are accepted and not recorded mean a stuck index", []func(*fleet){fails(201, 12, three...)}, detect.Sources{},
+			[]string{"(receiver) index-stuck 11"}},
+		{"not while the index is not read", []func(*fleet){fails(201, 12, three...)}, detect.Sources{Index: detect.Source{Held: "it is not read", Unread: true}},
+			[]string{"(receiver) index-unread 0"}},
+		{"three hosts that stop together are a group", []func(*fleet){stops(0, "lab-7", "lab-8"), stops(35, three...)}, detect.Sources{},
+			[]string{"(group) group-silent 35", "lab-1 silent 36 explained", "lab-2 silent 35 explained", "lab-3 silent 35 explained"}},
+		{"two are not", []func(*fleet){stops(0, "lab-7", "lab-8"), stops(35, "lab-1", "lab-2")}, detect.Sources{},
+			[]string{"lab-1 silent 36", "lab-2 silent 35"}},
+		{"three hosts that are refused with 412 are a group", []func(*fleet){stops(0, "lab-7"), fails(412, 20, three...)}, detect.Sources{},
+			[]string{"(group) group-rejected 20", "lab-1 rejected 20 explained", "lab-2 rejected 19 explained", "lab-3 rejected 19 explained"}},
+		{"hosts that are refused for different reasons are not", []func(*fleet){stops(0, "lab-7"), fails(412, 20, "lab-1", "lab-2"), fails(403, 20, "lab-3")},
+			detect.Sources{}, []string{"lab-1 rejected 20", "lab-2 rejected 19", "lab-3 rejected 20"}},
+		{"a host that is refused four times is not rejected yet", []func(*fleet){fails(412, 4, "lab-1"), stops(0, "lab-7", "lab-8")}, detect.Sources{}, nil},
+		{"a host of whose PUTs half fail, back and forth, is partial", []func(*fleet){stops(0, "lab-7", "lab-8"), stops(30, "lab-1"), func(f *fleet) {
+			for m := int64(30); m > 0; m-- {
+				f.puts("lab-1", 1, now-m*store.Minute, []int32{200, 422, 422}[m%3])
+				if m%3 == 0 {
+					f.ship("lab-1", now-m*store.Minute)
+				}
+			}
+		}}, detect.Sources{}, []string{"lab-1 partial 2"}},
+		{"nothing is found in a journal that is not read", []func(*fleet){fails(500, 20, three...)}, detect.Sources{
+			Journal: detect.Source{Held: "it is not read", Unread: true}}, []string{"(receiver) journal-unread 0"}},
+		{"lines that are not understood are said", []func(*fleet){stops(0, three...)}, detect.Sources{NoPuts: true},
+			[]string{"(receiver) unreadable 0"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
+			for _, fact := range c.make {
+				fact(f)
+			}
+			f.save()
+			if got := f.follow(detect.DefaultThresholds(), c.read, now); !slices.Equal(got, c.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+			}
+		})
+	}
+}

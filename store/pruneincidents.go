@@ -1,0 +1,95 @@
+package store
+
+import "fmt"
+
+// An incident that ended a long time ago goes as an alert does. That of a name which never
+// shipped goes with the name: anybody may have invented it. A cause stays as long as an
+// incident that it explains.
+const goneIncidents = `
+  SELECT id
+  FROM incidents
+  WHERE resolved_at < MAX(?1, ?2)
+    AND (
+      resolved_at < ?1
+      OR subject NOT IN (SELECT name FROM hosts UNION VALUES ('` + SubjectGroup + `'), ('` + SubjectReceiver + `'))
+    )
+    AND id NOT IN (SELECT explained_by FROM incidents WHERE explained_by IS NOT NULL)`
+
+// pruneIncidents deletes incidents that ended before a time in microseconds, and those of
+// deleted hosts that ended before another.
+func (tx *Tx) pruneIncidents(alerts, before int64, rows int) (deleted int64, err error) {
+	// The receiver's incidents have all hosts.
+	deleted, err = tx.delete(`
+		DELETE FROM incident_hosts
+		WHERE (incident_id, host) IN (
+		  SELECT
+		    incident_id,
+		    host
+		  FROM incident_hosts
+		  WHERE incident_id IN (`+goneIncidents+`)
+		  LIMIT ?3
+		)`, alerts, before, rows)
+	if err != nil || deleted > 0 {
+		return deleted, err
+	}
+	var ids []int64
+	if err := tx.Select(&ids, goneIncidents+" LIMIT ?3", alerts, before, rows/10+1); err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		for _, query := range []string{"DELETE FROM incident_events WHERE incident_id = ?", "DELETE FROM incidents WHERE id = ?"} {
+			if _, err := tx.Exec(query, id); err != nil {
+				return 0, fmt.Errorf("incident %d: %w", id, err)
+			}
+		}
+	}
+	return int64(len(ids)), nil
+}
+
+// An open incident is repeated once an hour. What is opened and resolved stays as long as
+// its incident.
+const pruneRepeated = `
+DELETE FROM incident_events
+WHERE id IN (
+  SELECT id
+  FROM incident_events
+  WHERE at < ?1 AND event = '` + EventRepeated + `'
+  LIMIT ?2
+)`
+
+// The reason why a host is retired stays as long as it is, and that of a mute until its end.
+const pruneActs = `
+DELETE FROM operator_acts
+WHERE id IN (
+  SELECT id
+  FROM operator_acts
+  WHERE at < ?1
+    AND COALESCE(until_at, 0) < ?1
+    AND NOT (
+      act = '` + ActRetire + `'
+      AND host IN (SELECT name FROM hosts WHERE retired_at = at)
+    )
+  LIMIT ?2
+)`
+
+// pruneRhythms deletes the rhythms of hosts that are gone, and of those that have not
+// shipped for so long that nothing can be learnt about them.
+func (tx *Tx) pruneRhythms(before int64, rows int) (deleted int64, err error) {
+	var ids []int64
+	err = tx.Select(&ids, `
+		DELETE FROM rhythms
+		WHERE host_id IN (
+		  SELECT r.host_id
+		  FROM rhythms AS r
+		  LEFT JOIN hosts AS h ON h.id = r.host_id
+		  WHERE COALESCE(h.last_ship_at, 0) < ?
+		  LIMIT ?
+		)
+		RETURNING host_id`, before-LearnFrom, rows/Slots+1)
+	for _, id := range ids {
+		if err == nil {
+			_, err = tx.Exec("DELETE FROM rhythm_hours WHERE host_id = ?", id)
+		}
+	}
+	return int64(len(ids)), err
+}
