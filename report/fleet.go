@@ -168,6 +168,7 @@ func (h *fleetHost) noPuts() bool {
 // FleetOptions tell which hosts the fleet's report has.
 type FleetOptions struct {
 	Silences []string // the symptoms of hosts that stopped shipping
+	Outages  []string // the symptoms of a receiver that takes no episodes, which hosts suffer from
 	All      bool     // also retired hosts that do not ship
 }
 
