@@ -85,7 +85,7 @@ func (f *follower) load() error {
 			}
 		}
 		if i.Subject == store.SubjectGroup {
-			if one.returned, err = f.tx.Returned(i.ID, i.BeganAt+returnSlack, i.Symptom == GroupSilent); err != nil {
+			if one.returned, err = f.tx.Returned(i.ID, i.Symptom == GroupSilent); err != nil {
 				return err
 			}
 		}
@@ -106,10 +106,6 @@ func (f *follower) load() error {
 	f.s.muted, err = f.tx.MutedHosts(f.now)
 	return err
 }
-
-// returnSlack is how long after the start of a group, in microseconds, a host must ship to
-// be well again: the hosts stopped within this time.
-const returnSlack = 10 * store.Minute
 
 // expect makes silences start anew once the receiver is well again, after a time in which
 // nobody was heard, and when the clock has gone back.

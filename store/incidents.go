@@ -340,9 +340,9 @@ func (tx *Tx) HostsOfTheDay(at int64) (hosts []string, err error) {
 	return hosts, err
 }
 
-// Returned counts the hosts of a group that are well again: after a time in microseconds
-// they have shipped, or had a PUT accepted.
-func (tx *Tx) Returned(id, after int64, shipped bool) (n int, err error) {
+// Returned counts the hosts of a group that are well again: since they joined it they have
+// shipped, or had a PUT accepted.
+func (tx *Tx) Returned(id int64, shipped bool) (n int, err error) {
 	column := "last_accepted_at"
 	if shipped {
 		column = "last_ship_at"
@@ -352,7 +352,7 @@ func (tx *Tx) Returned(id, after int64, shipped bool) (n int, err error) {
 		FROM incident_hosts AS i
 		LEFT JOIN hosts AS h ON h.name = i.host
 		WHERE i.incident_id = ?
-		  AND (h.id IS NULL OR h.retired_at IS NOT NULL OR h.`+column+` > ?)`, id, after)
+		  AND (h.id IS NULL OR h.retired_at IS NOT NULL OR h.`+column+` > i.joined_at)`, id)
 	return n, err
 }
 
