@@ -139,7 +139,7 @@ func (f *fleet) summary() []string {
 		case i.isHost():
 			alone++
 		default:
-			causes = append(causes, i.said())
+			causes = append(causes, i.said(f.open))
 		}
 		troubles++
 	}
