@@ -200,8 +200,13 @@ func (s *survey) overdue(q *quietRow, worth, since int64) bool {
 
 func (s *survey) unstamped(h *hostFacts) (trouble, bool) {
 	f := h.unstamped
-	if f == nil || h.failing == nil || h.failing.AcceptedAt > h.failing.FailedAt {
+	switch {
+	case f == nil, h.failing != nil && h.failing.AcceptedAt > h.failing.FailedAt:
 		return trouble{}, false
+	case h.failing == nil: // the receiver's lines about its PUTs were not understood, or not read
+		return trouble{symptom: "unstamped", beganAt: s.now - s.t.RecentWindow, figure: int64(f.Unstamped),
+			detail: fmt.Sprintf("%d PUTs of the last %s refused: they lack X-Cis490-Code-Commit", f.Unstamped, minutes(s.t.RecentWindow)),
+			fix:    fixOfStatus(h.host, 400), query: "unstamped.sql", status: 400}, true
 	}
 	return trouble{symptom: "unstamped", beganAt: cmp.Or(h.failing.FailingSince, s.now), figure: h.failing.Failed4xx,
 		detail: fmt.Sprintf("%d PUTs since %s refused: they lack X-Cis490-Code-Commit", h.failing.Failed4xx, isotime.Format(h.failing.FailingSince)) +
