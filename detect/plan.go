@@ -65,10 +65,10 @@ func plan(s *situation) []*live {
 	for _, t := range s.causes {
 		s.findCause(t)
 	}
+	s.findGroups() // before hosts join them
 	for _, t := range s.hosts {
 		s.findHost(t)
 	}
-	s.findGroups()
 	for _, i := range s.all {
 		s.end(i)
 	}
@@ -253,12 +253,15 @@ func (s *situation) flaps(host string) bool {
 // findGroups finds the groups again whose hosts are still in trouble, for the most part.
 func (s *situation) findGroups() {
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectGroup && s.judged(i) && !i.found && 2*i.returned < len(i.hosts) {
+		if i.Subject == store.SubjectGroup && s.judged(i) && !i.ending() {
 			i.found, i.changed = true, true
 			i.LastFoundAt, i.ClearAt = s.now, sql.NullInt64{}
 		}
 	}
 }
+
+// ending reports whether most hosts of a group are well again.
+func (i *live) ending() bool { return 2*i.returned >= len(i.hosts) }
 
 // judged reports whether the sources were read that could find the incident again.
 func (s *situation) judged(i *live) bool {
