@@ -163,12 +163,12 @@ type groupRow struct {
 // groups reads the groups that hosts with a new trouble may be part of.
 func (f *follower) groups() error {
 	quiet, refused := false, false
-	open := map[string]bool{}
+	settled := map[string]bool{}
 	for _, i := range f.s.open {
-		open[i.Subject] = true
+		settled[i.Subject] = i.SaidAt.Valid || i.ExplainedBy.Valid // others may still wait for a group
 	}
 	for _, t := range f.s.hosts {
-		if !open[t.subject] {
+		if !settled[t.subject] {
 			quiet, refused = quiet || t.quiet, refused || t.status >= 400 && t.status < 500
 		}
 	}
