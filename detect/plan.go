@@ -270,11 +270,11 @@ func (s *situation) judged(i *live) bool {
 		return true
 	case ReceiverFailing:
 		return s.puts
-	case ReceiverSilent, IndexStuck:
+	case ReceiverSilent, IndexStuck, Flapping: // a host may flap for any reason
 		return s.receiver
 	case ReceiverDown:
 		return s.journal
-	case Silent, Flapping, GroupSilent:
+	case Silent, GroupSilent:
 		return s.index
 	}
 	return s.puts
