@@ -107,8 +107,9 @@ func (f *follower) load() error {
 	return err
 }
 
-// expect makes silences start anew once the receiver is well again, after a time in which
-// nobody was heard, and when the clock has gone back.
+// expect makes silences start anew once the receiver or a group is well again, after a time in
+// which nobody was heard, and when the clock has gone back. It comes before the hosts are
+// judged, so that a pass which is repeated as of the same time finds the same.
 func (f *follower) expect(previous int64) error {
 	from := int64(0)
 	if previous > f.now+store.FutureTolerance {
@@ -125,6 +126,11 @@ func (f *follower) expect(previous int64) error {
 		found := slices.ContainsFunc(f.s.causes, func(t trouble) bool { return t.symptom == i.Symptom })
 		if i.Subject == store.SubjectReceiver && outage(i.Symptom) && !found && !i.ClearAt.Valid && f.s.judged(i) {
 			from = f.now
+		}
+		if i.Subject == store.SubjectGroup && !i.ClearAt.Valid && i.ending() && f.s.judged(i) {
+			if err := f.tx.ExpectHostsFrom(i.ID, f.now); err != nil {
+				return err
+			}
 		}
 	}
 	if from == 0 {
@@ -157,12 +163,12 @@ type groupRow struct {
 // groups reads the groups that hosts with a new trouble may be part of.
 func (f *follower) groups(messages map[string]string) error {
 	quiet, refused := false, false
-	open := map[string]bool{}
+	settled := map[string]bool{}
 	for _, i := range f.s.open {
-		open[i.Subject] = true
+		settled[i.Subject] = i.SaidAt.Valid || i.ExplainedBy.Valid // others may still wait for a group
 	}
 	for _, t := range f.s.hosts {
-		if !open[t.subject] {
+		if !settled[t.subject] {
 			quiet, refused = quiet || t.quiet, refused || t.status >= 400 && t.status < 500
 		}
 	}
@@ -276,11 +282,6 @@ func (f *follower) store(incidents []*live) (alerts int, err error) {
 				continue
 			}
 			if err := f.tx.JoinIncident(i.ID, host, f.now); err != nil {
-				return 0, err
-			}
-		}
-		if i.Subject == store.SubjectGroup && i.ClearAt.Valid && i.ClearAt.Int64 == f.now {
-			if err := f.tx.ExpectHostsFrom(i.ID, f.now); err != nil {
 				return 0, err
 			}
 		}

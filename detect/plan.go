@@ -66,6 +66,7 @@ func plan(s *situation) []*live {
 	for _, t := range s.causes {
 		s.findCause(t)
 	}
+	s.findGroups() // before hosts join them
 	madeUp, others := 0, 0
 	for _, t := range s.hosts {
 		if t.madeUp && s.byHost[t.subject] == nil && madeUp >= MaxMadeUp {
@@ -81,7 +82,6 @@ func plan(s *situation) []*live {
 		s.findHost(trouble{subject: store.OverflowHost, symptom: Rejected, beganAt: s.now, figure: int64(others), query: "failing.sql",
 			detail: fmt.Sprintf("%d more host name(s) that never shipped are refused", others), fix: blockMakers})
 	}
-	s.findGroups()
 	for _, i := range s.all {
 		s.end(i)
 	}
@@ -266,12 +266,15 @@ func (s *situation) flaps(host string) bool {
 // findGroups finds the groups again whose hosts are still in trouble, for the most part.
 func (s *situation) findGroups() {
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectGroup && s.judged(i) && !i.found && 2*i.returned < len(i.hosts) {
+		if i.Subject == store.SubjectGroup && s.judged(i) && !i.ending() {
 			i.found, i.changed = true, true
 			i.LastFoundAt, i.ClearAt = s.now, sql.NullInt64{}
 		}
 	}
 }
+
+// ending reports whether most hosts of a group are well again.
+func (i *live) ending() bool { return 2*i.returned >= len(i.hosts) }
 
 // judged reports whether the sources were read that could find the incident again.
 func (s *situation) judged(i *live) bool {
@@ -280,11 +283,11 @@ func (s *situation) judged(i *live) bool {
 		return true
 	case ReceiverFailing:
 		return s.puts
-	case ReceiverSilent, IndexStuck:
+	case ReceiverSilent, IndexStuck, Flapping: // a host may flap for any reason
 		return s.receiver
 	case ReceiverDown:
 		return s.journal
-	case Silent, Flapping, GroupSilent:
+	case Silent, GroupSilent:
 		return s.index
 	}
 	return s.puts

@@ -157,6 +157,11 @@ func TestPlan(t *testing.T) {
 			{at: 0, hosts: one}, {at: 5}, {at: 20}, {at: 60, hosts: one}, {at: 65}, {at: 80}, {at: 120, hosts: one}, {at: 125}, {at: 200}, {at: 215},
 		}, []string{"0 opened a silent said", "20 resolved a silent said", "60 opened a silent said", "80 resolved a silent said",
 			"120 opened a flapping said", "215 resolved a flapping said"}},
+		{"a host that flaps is not well while its PUTs could not be read", []step{
+			{at: 0, hosts: one}, {at: 5}, {at: 20}, {at: 60, hosts: one}, {at: 65}, {at: 80}, {at: 120, hosts: one}, {at: 125},
+			{at: 215, edit: func(s *situation) { s.puts, s.receiver = false, false }}, {at: 220},
+		}, []string{"0 opened a silent said", "20 resolved a silent said", "60 opened a silent said", "80 resolved a silent said",
+			"120 opened a flapping said", "220 resolved a flapping said"}},
 		{"a lost host is said once, and not repeated", []step{
 			{at: 0, hosts: one}, {at: 30, hosts: []trouble{lost}}, {at: 100, hosts: []trouble{lost}}, {at: 300, hosts: []trouble{lost}},
 		}, []string{"0 opened a silent said", "30 lost a silent said"}},
