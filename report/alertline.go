@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -51,9 +52,19 @@ func keyFits(a store.Alert) bool {
 // the raw host name into the commands of a fix, so the name is quoted there too.
 func asStored(a store.Alert) store.Alert {
 	name := store.StoredAlertsName(a.Host)
+	if ofSubject(a) {
+		name = a.Host
+	}
 	a.SuggestedFix = visible.Escape(strings.Replace(a.SuggestedFix, "On "+a.Host+":", "On "+shellword.InText(store.RawName(name))+":", 1))
 	a.Host, a.Symptom, a.Detail = name, visible.Escape(a.Symptom), visible.Escape(a.Detail)
 	return a
+}
+
+// ofSubject reports whether an alert read from a file is about the receiver or a group of
+// hosts. The predecessor knew neither, so its alerts are about a host of that name.
+func ofSubject(a store.Alert) bool {
+	own := a.Host == store.SubjectReceiver || a.Host == store.SubjectGroup
+	return own && !slices.Contains([]string{"silent", "fatal-only", "unstamped"}, a.Symptom)
 }
 
 // AlertJSON returns the line of alerts.jsonl for an alert, with its newline. The line is

@@ -111,7 +111,6 @@ func Incidents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter)
 		return err
 	}
 	rows := make([]incidentRow, len(list))
-	var todo fixes
 	open := 0
 	for n, i := range list {
 		rows[n] = incidentRow{Incident: i, state: incidentState(&i, w.Until)}
@@ -122,9 +121,6 @@ func Incidents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter)
 			continue
 		}
 		open++
-		if !i.ExplainedBy.Valid {
-			todo.add(i.Symptom, i.Fix)
-		}
 	}
 	rows = byCause(rows, w.Until)
 	d := document{table: tableOfAll(incidentColumnsOf(rows), rows)}
@@ -136,8 +132,20 @@ func Incidents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter)
 		}
 		return above{heading: []string{what, "as of " + s.stamp(asOf)}}, err
 	}
+	todo := whatToDo(rows, w.Until)
 	d.below = func(p page) (string, error) { return todo.below(p), nil }
 	return render(out, s, d)
+}
+
+// whatToDo returns the fixes of the first incidents of which people are told.
+func whatToDo(rows []incidentRow, at int64) (todo fixes) {
+	for _, r := range rows {
+		ended := r.ResolvedAt.Valid && r.ResolvedAt.Int64 <= at
+		if !ended && !r.under && r.state != incidentAcknowledged && len(todo.symptoms) < maxSaid {
+			todo.add(fmt.Sprintf("%d, %s %s", r.ID, r.Subject, r.Symptom), r.Fix)
+		}
+	}
+	return todo
 }
 
 // judgedUntil returns the time of the last pass that judged at a time in microseconds or

@@ -12,15 +12,18 @@ type viewColumn struct {
 
 // Units of columns. A column can be NULL only if its meaning says so.
 const (
-	unitTime   = "text, UTC to the microsecond"
-	unitHour   = "text, UTC on the hour"
-	unitHours  = "integer, hours since 1970"
-	unitMicros = "integer, microseconds since 1970"
-	unitCount  = "integer, a count"
-	unitStatus = "integer, an HTTP status"
-	unitBytes  = "integer, bytes"
-	unitHex    = "text, hexadecimal"
-	unitText   = "text"
+	unitTime    = "text, UTC to the microsecond"
+	unitHour    = "text, UTC on the hour"
+	unitHours   = "integer, hours since 1970"
+	unitMicros  = "integer, microseconds since 1970"
+	unitSeconds = "integer, seconds"
+	unitID      = "integer, an id"
+	unitFlag    = "integer, 0 or 1"
+	unitCount   = "integer, a count"
+	unitStatus  = "integer, an HTTP status"
+	unitBytes   = "integer, bytes"
+	unitHex     = "text, hexadecimal"
+	unitText    = "text"
 )
 
 var schemaColumns = []column[viewColumn]{

@@ -14,3 +14,9 @@ const TextsPerHour = textsPerHour
 
 // ValidHost reports whether facts count under the name of their host.
 var ValidHost = validHost
+
+// The queries of incidents and of their events.
+const (
+	IncidentsAsked = incidentsAsked
+	EventsAsked    = selectEvents
+)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 )
 
@@ -90,6 +91,25 @@ type IncidentFilter struct {
 	Since, Until int64  // microseconds
 }
 
+const incidentsAsked = `
+SELECT *
+FROM (
+  SELECT *
+  FROM incidents
+  WHERE resolved_at IS NULL
+  UNION ALL
+  SELECT *
+  FROM incidents
+  WHERE resolved_at > ?2
+) AS i
+WHERE i.opened_at <= ?3
+  AND (
+    ?1 = ''
+    OR i.subject = ?1
+    OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?1)
+  )
+ORDER BY i.began_at, i.id`
+
 // Incidents returns the incidents that were open at Until, and with All those that ended
 // in the window, oldest first.
 func (tx *Tx) Incidents(f IncidentFilter) (list []Incident, err error) {
@@ -97,24 +117,7 @@ func (tx *Tx) Incidents(f IncidentFilter) (list []Incident, err error) {
 	if f.All {
 		ended = min(f.Since, f.Until)
 	}
-	err = tx.Select(&list, `
-		SELECT *
-		FROM (
-		  SELECT *
-		  FROM incidents
-		  WHERE resolved_at IS NULL
-		  UNION ALL
-		  SELECT *
-		  FROM incidents
-		  WHERE resolved_at > ?2
-		) AS i
-		WHERE i.opened_at <= ?3
-		  AND (
-		    ?1 = ''
-		    OR i.subject = ?1
-		    OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?1)
-		  )
-		ORDER BY i.began_at, i.id`, f.Host, ended, f.Until)
+	err = tx.Select(&list, incidentsAsked, f.Host, ended, f.Until)
 	return list, err
 }
 
@@ -241,6 +244,8 @@ WHERE e.at > ?1
     OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?3 AND h.joined_at <= e.at)
   )`
 
+const selectEvents = "SELECT e.*, i.subject" + eventsAsked + " ORDER BY e.at, e.id"
+
 // CountEvents counts the events that a filter selects. It ignores All.
 func (tx *Tx) CountEvents(f IncidentFilter) (n int, err error) {
 	err = tx.Get(&n, "SELECT COUNT(*)"+eventsAsked, f.Since, f.Until, f.Host)
@@ -250,7 +255,7 @@ func (tx *Tx) CountEvents(f IncidentFilter) (n int, err error) {
 // EachEvent calls each with the events that a filter selects, oldest first. It ignores All.
 // They are not held in memory, because there may be years of them.
 func (tx *Tx) EachEvent(f IncidentFilter, each func(SubjectEvent) error) error {
-	rows, err := tx.Queryx("SELECT e.*, i.subject"+eventsAsked+" ORDER BY e.at, e.id", f.Since, f.Until, f.Host)
+	rows, err := tx.Queryx(selectEvents, f.Since, f.Until, f.Host)
 	if err != nil {
 		return err
 	}
@@ -336,9 +341,9 @@ func (tx *Tx) HostsOfTheDay(at int64) (hosts []string, err error) {
 	return hosts, err
 }
 
-// Returned counts the hosts of a group that are well again: after a time in microseconds
-// they have shipped, or had a PUT accepted.
-func (tx *Tx) Returned(id, after int64, shipped bool) (n int, err error) {
+// Returned counts the hosts of a group that are well again: since they joined it they have
+// shipped, or had a PUT accepted.
+func (tx *Tx) Returned(id int64, shipped bool) (n int, err error) {
 	column := "last_accepted_at"
 	if shipped {
 		column = "last_ship_at"
@@ -348,7 +353,7 @@ func (tx *Tx) Returned(id, after int64, shipped bool) (n int, err error) {
 		FROM incident_hosts AS i
 		LEFT JOIN hosts AS h ON h.name = i.host
 		WHERE i.incident_id = ?
-		  AND (h.id IS NULL OR h.retired_at IS NOT NULL OR h.`+column+` > ?)`, id, after)
+		  AND (h.id IS NULL OR h.retired_at IS NOT NULL OR h.`+column+` > i.joined_at)`, id)
 	return n, err
 }
 
@@ -378,4 +383,52 @@ func (tx *Tx) hostSet(query string, args ...any) (map[string]bool, error) {
 		set[name] = true
 	}
 	return set, nil
+}
+
+// LastMessages returns the last message of the receiver about each host whose PUTs it
+// rejected after since, in microseconds, by the host's name. The messages are escaped.
+func (tx *Tx) LastMessages(since int64) (map[string]string, error) {
+	var rows []struct {
+		Host string `db:"host"`
+		Text string `db:"text"`
+	}
+	err := tx.Select(&rows, `
+		SELECT host, text
+		FROM (
+		  SELECT
+		    h.name AS host,
+		    m.text,
+		    ROW_NUMBER() OVER (PARTITION BY m.host_id ORDER BY m.last_at DESC, m.id DESC) AS place
+		  FROM messages AS m
+		  JOIN hosts AS h ON h.id = m.host_id
+		  WHERE m.hour >= ? / 3600000000
+		)
+		WHERE place = 1`, since)
+	if err != nil {
+		return nil, err
+	}
+	last := make(map[string]string, len(rows))
+	for _, r := range rows {
+		last[r.Host] = r.Text
+	}
+	return last, nil
+}
+
+// CommonCommit returns the code commit that some hosts shipped last, "" if they did not all
+// ship the same one.
+func (tx *Tx) CommonCommit(hosts []string) (commit string, err error) {
+	names, err := json.Marshal(hosts)
+	if err != nil {
+		return "", err
+	}
+	err = tx.Get(&commit, `
+		SELECT COALESCE(IIF(COUNT(*) = 1, MAX(name), ''), '')
+		FROM (
+		  SELECT DISTINCT c.name
+		  FROM hosts AS h
+		  JOIN ship_hours AS s ON s.hour = h.last_ship_at / 3600000000 AND s.host_id = h.id
+		  JOIN code_commits AS c ON c.id = s.last_commit_id
+		  WHERE h.name IN (SELECT value FROM json_each(?))
+		)`, string(names))
+	return commit, err
 }

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,17 +15,18 @@ import (
 
 // publicViews are the columns on which ad-hoc SQL relies. A view may have more.
 var publicViews = map[string]string{
-	"ship_log":        "received_at host code_commit",
-	"put_log":         "at host status",
-	"rejection_log":   "at host reason message",
-	"receiver_log":    "at kind text count last_at at_us last_at_us",
-	"host_status":     "host last_ship_at last_put_at first_seen_at open_symptoms",
+	"ship_log":      "received_at host code_commit",
+	"put_log":       "at host status",
+	"rejection_log": "at host reason message",
+	"receiver_log":  "at kind text count last_at at_us last_at_us",
+	"host_status":   "host last_ship_at last_put_at open_symptoms muted_until retired_at",
+	"incident_log": "id began_at opened_at last_found_at lost_at resolved_at duration_s open resolution subject symptom explained_by " +
+		"said acknowledged detail worst_detail suggested_fix began_at_us opened_at_us resolved_at_us",
+	"incident_alerts": "incident_id subject incident_symptom detected_at host symptom dedup_key detail",
+	"operator_log":    "at who act incident_id host until_at note",
 	"host_hourly":     "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
 	"surplus_log":     "minute host kind facts minute_us",
-	"incident_log":    "id began_at opened_at last_found_at resolved_at open resolution subject symptom explained_by said detail suggested_fix",
 	"alert_log":       "detected_at host symptom detail suggested_fix dedup_key exported_at",
-	"incident_alerts": "incident_id subject detected_at host symptom dedup_key",
-	"operator_log":    "at who act incident_id host until_at note",
 	"gap_log":         "source from_at to_at reason detail",
 	"quarantine_log":  "source reason position head_hex lines",
 	"pass_log":        "started_at finished_at outcome",
@@ -228,4 +230,25 @@ func addIncidents(tx *store.Tx) error {
 		}
 	}
 	return nil
+}
+
+// TestIncidentsSeekThoseThatAreOpen: of many incidents few are open. Events are found by
+// their time, and need no sorting.
+func TestIncidentsSeekThoseThatAreOpen(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	for query, want := range map[string][]string{
+		store.IncidentsAsked: {"SEARCH incidents USING INDEX incidents_resolved (resolved_at>?)", "SCAN incidents USING INDEX incidents_open"},
+		store.EventsAsked:    {"SEARCH e USING INDEX incident_events_by_time (at>? AND at<?)", "SEARCH i USING INTEGER PRIMARY KEY (rowid=?)"},
+	} {
+		_, plan := ask(t, s, "EXPLAIN QUERY PLAN "+regexp.MustCompile(`\?\d`).ReplaceAllString(query, "1"))
+		for _, step := range want {
+			if !strings.Contains(plan, step) {
+				t.Errorf("the plan has no step %q:\n%s", step, plan)
+			}
+		}
+		if strings.Contains(query, "incident_events") && strings.Contains(plan, "USE TEMP B-TREE FOR ORDER BY") {
+			t.Errorf("events are sorted:\n%s", plan)
+		}
+	}
 }

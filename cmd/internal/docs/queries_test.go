@@ -110,11 +110,14 @@ func TestSavedQueriesSayTheSameInDebiansSQLite(t *testing.T) {
 		"commits":    {"first_at": "2026-05-01T10:12:50.915422Z", "host": "lab-06", "commit_before": "4f1c2a9", "code_commit": "8be20d1"},
 		"failing":    {"host": "lab-06", "status": 412.0, "puts": 36.0, "first_at": "2026-05-01T10:26:58.757155Z", "last_at": "2026-05-01T11:58:57.075844Z"},
 		"host":       {"first_at": "2026-05-01T10:26:58.757155Z", "last_at": "2026-05-01T11:58:57.075844Z", "went": "failed", "puts": 47.0, "statuses": "412,500"},
+		"incidents": {"id": 2.0, "began_at": "2026-05-01T10:26:58.757155Z", "minutes": 93.0, "subject": "lab-06", "symptom": "rejected", "state": "open",
+			"explained_by": nil, "cause": nil,
+			"worst_detail": "47 PUTs and none accepted since 2026-05-01T10:26:58.757155+00:00: 36 × 4xx, 11 × 5xx, the last with 412"},
 		"last-good":  {"host": "lab-07", "last_good_at": "2026-05-01T11:19:00.684590Z", "failing_since": "2026-05-01T11:21:04.057958Z", "failed": 20.0},
 		"rejections": {"host": "lab-07", "reason": "unstamped", "rejections": 20.0, "first_at": "2026-05-01T11:21:04.057958Z", "last_at": "2026-05-01T11:59:04.590987Z", "last_message": "WARNING rejected PUT host=lab-07, missing X-Cis490-Code-Commit"},
-		"silences":   {"host": "lab-05", "silent_from": "2026-05-01T11:12:48.808687Z", "silent_to": nil, "minutes": 46.0},
+		"silences":   {"host": "lab-05", "silent_from": "2026-05-01T11:12:48.808687Z", "silent_to": nil, "minutes": 47.0},
 		"stopped":    {"ten_minutes_from": "2026-05-01T11:10:00Z", "hosts": 2.0, "which": "lab-05 lab-07"},
-		"passes": {"started_at": askedTo, "outcome": "unread", "ms": 0.0, "index_rows": 0.0, "journal_entries": 0.0, "quarantined": 1.0, "new_alerts": 0.0,
+		"passes": {"started_at": askedTo, "outcome": "unread", "ms": 0.0, "index_rows": 0.0, "journal_entries": 0.0, "quarantined": 1.0, "new_alerts": 1.0,
 			"error": "cannot be read"},
 	}
 	saved, err := deploy.Queries()

@@ -30,7 +30,9 @@ func damagable(t *testing.T, ships int) *scene {
 	for i := range ships {
 		at := first.now.Add(-time.Duration(i) * 8 * time.Second)
 		rows.WriteString(fleettest.Ship(fmt.Sprintf("lab-%d", i%200), at))
-		old.WriteString(fleettest.Ship("lab-0", at.AddDate(0, 0, -200))) // pruned: they leave free pages
+		for n := range 4 { // pruned: they leave more free pages than the rhythms of the hosts take
+			old.WriteString(fleettest.Ship("lab-0", at.AddDate(0, 0, -200-n)))
+		}
 	}
 	first.file("index.jsonl", []byte(index+old.String()+rows.String()))
 	s := first.after("damaged", 0)

@@ -195,7 +195,7 @@ func (l *life) incidentsAreRight() {
 	if n := l.number("SELECT COUNT(*) FROM thresholds"); n > 50 {
 		l.t.Errorf("there are %d thresholds", n)
 	}
-	if hosts, slots := l.number("SELECT COUNT(*) FROM rhythms"), l.number("SELECT COUNT(*) FROM rhythm_hours"); hosts != int64(len(l.hosts)) || slots != hosts*store.Slots {
+	if hosts, slots := l.number("SELECT COUNT(*) FROM rhythms"), l.number("SELECT COUNT(*) FROM rhythm_hours"); hosts > int64(len(l.hosts)) || slots > hosts*store.Slots {
 		l.t.Errorf("%d hosts have a rhythm, of %d hours", hosts, slots)
 	}
 }
