@@ -152,6 +152,13 @@ func findCauses(tx *store.Tx, t Thresholds, read Sources, now int64) (found []tr
 			if one.hosts, err = tx.HostsOfTheDay(r.BeganAt); err != nil {
 				return nil, err
 			}
+			words, err := tx.ReceiverSaid(r.BeganAt-store.Minute, now+1)
+			if err != nil {
+				return nil, err
+			}
+			if len(words) > 0 {
+				one.detail += fmt.Sprintf("; its log has %d × %s", words[0].Count, words[0].Text)
+			}
 			found = append(found, one)
 		}
 	}

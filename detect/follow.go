@@ -48,7 +48,7 @@ func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now,
 	}
 	f.s.hosts = survey.troubles()
 	early(f.s.hosts, survey)
-	if err := f.groups(); err != nil {
+	if err := f.groups(survey.messages); err != nil {
 		return 0, err
 	}
 	return f.store(plan(&f.s))
@@ -161,7 +161,7 @@ type groupRow struct {
 }
 
 // groups reads the groups that hosts with a new trouble may be part of.
-func (f *follower) groups() error {
+func (f *follower) groups(messages map[string]string) error {
 	quiet, refused := false, false
 	settled := map[string]bool{}
 	for _, i := range f.s.open {
@@ -173,19 +173,19 @@ func (f *follower) groups() error {
 		}
 	}
 	if quiet && f.s.index {
-		if err := f.group(GroupSilent, "quiet_hosts.sql", "group_silent.sql"); err != nil {
+		if err := f.group(GroupSilent, nil, "quiet_hosts.sql", "group_silent.sql"); err != nil {
 			return err
 		}
 	}
 	if refused && f.s.puts {
-		if err := f.group(GroupRejected, "group_rejected.sql"); err != nil {
+		if err := f.group(GroupRejected, messages, "group_rejected.sql"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *follower) group(symptom string, files ...string) error {
+func (f *follower) group(symptom string, messages map[string]string, files ...string) error {
 	g := trouble{subject: store.SubjectGroup, symptom: symptom, query: files[len(files)-1]}
 	err := eachRow(f.tx, f.t.params(f.now), func(r groupRow) {
 		g.hosts = append(g.hosts, r.Host)
@@ -204,6 +204,19 @@ func (f *follower) group(symptom string, files ...string) error {
 		g.fix = "look for what they have in common: their network, their power, their last update; then look at one of them"
 	} else {
 		g.detail = fmt.Sprintf("%d hosts are answered with %d since %s: %s", len(g.hosts), g.status, isotime.Format(g.beganAt), someHosts(g.hosts))
+		commit, err := f.tx.CommonCommit(g.hosts)
+		if err != nil {
+			return err
+		}
+		if commit != "" {
+			g.detail += "; all shipped code commit " + commit + " last"
+		}
+		for _, host := range g.hosts {
+			if text := messages[host]; text != "" {
+				g.detail += "; the receiver says of " + host + ": " + text
+				break
+			}
+		}
 		g.fix = "they have begun within an hour: look at their last release; " + fixOfStatus(g.hosts[0], g.status)
 	}
 	f.s.groups = append(f.s.groups, g)

@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"database/sql"
+	"fmt"
 	"slices"
 
 	"github.com/cis490/fleet-health/store"
@@ -66,8 +67,20 @@ func plan(s *situation) []*live {
 		s.findCause(t)
 	}
 	s.findGroups() // before hosts join them
+	madeUp, others := 0, 0
 	for _, t := range s.hosts {
+		if t.madeUp && s.byHost[t.subject] == nil && madeUp >= MaxMadeUp {
+			others++
+			continue
+		}
+		if t.madeUp {
+			madeUp++
+		}
 		s.findHost(t)
+	}
+	if others > 0 {
+		s.findHost(trouble{subject: store.OverflowHost, symptom: Rejected, beganAt: s.now, figure: int64(others), query: "failing.sql",
+			detail: fmt.Sprintf("%d more host name(s) that never shipped are refused", others), fix: blockMakers})
 	}
 	for _, i := range s.all {
 		s.end(i)
@@ -199,7 +212,7 @@ func (s *situation) goOn(i *live, t trouble) {
 
 // rank orders the symptoms of a host, the most telling first.
 func rank(symptom string) int {
-	return slices.Index([]string{"unstamped", Rejected, "fatal-only", Partial, Silent}, symptom)
+	return slices.Index([]string{"unstamped", Rejected, "fatal-only", Partial, Silent, Flapping}, symptom)
 }
 
 // explain returns the incident that explains a new trouble of a host, nil for none.
@@ -298,7 +311,7 @@ func (s *situation) end(i *live) {
 	}
 	i.ClearAt.Int64 = min(i.ClearAt.Int64, s.now) // the clock may have gone back
 	hold := s.hold
-	if i.Symptom == Flapping {
+	if i.Symptom == Flapping && i.Query != "flapping.sql" {
 		hold *= flapsHold
 	}
 	switch {

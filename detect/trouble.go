@@ -34,6 +34,7 @@ type trouble struct {
 	status           int64    // the last status that it got; 0 if it is quiet
 	lost             bool     // it has been quiet for longer than the lookback
 	early            bool     // it may become one of a group: it is not said yet
+	madeUp           bool     // the host never shipped, so anybody may have invented its name
 }
 
 // quietRow is a row of overdue.sql.
@@ -71,6 +72,14 @@ type hostFacts struct {
 	failing          *failingRow
 	fatal, unstamped *Finding
 	silent           bool // found by the detector of silence
+	flapping         *flappingRow
+}
+
+// flappingRow is a row of flapping.sql.
+type flappingRow struct {
+	Host    string `db:"host"`
+	Pauses  int64  `db:"pauses"`
+	BeganAt int64  `db:"began_at"` // microseconds
 }
 
 // survey collects the facts about the hosts that may be in trouble, by name.
@@ -81,6 +90,8 @@ type survey struct {
 	puts  bool // the PUTs can be judged
 	hosts map[string]*hostFacts
 	names []string // in order
+	// messages are the receiver's last ones about hosts, by their names.
+	messages map[string]string
 }
 
 func (s *survey) host(name string) *hostFacts {
@@ -97,9 +108,20 @@ func surveyHosts(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment,
 		if err := eachRow(tx, t.params(now), func(r quietRow) { s.host(r.Host).quiet = &r }, "quiet_hosts.sql", "overdue.sql"); err != nil {
 			return nil, err
 		}
+		if err := eachRow(tx, t.params(now), func(r flappingRow) { s.host(r.Host).flapping = &r }, "flapping.sql"); err != nil {
+			return nil, err
+		}
 	}
 	if s.puts {
-		if err := eachRow(tx, t.params(now), func(r failingRow) { s.host(r.Host).failing = &r }, "failing.sql"); err != nil {
+		failing := false
+		err := eachRow(tx, t.params(now), func(r failingRow) {
+			s.host(r.Host).failing = &r
+			failing = failing || r.Failed4xx > 0
+		}, "failing.sql")
+		if err == nil && failing {
+			s.messages, err = tx.LastMessages(now - store.Hour)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +175,7 @@ func queryText(files ...string) (text string, err error) {
 func (s *survey) troubles() (found []trouble) {
 	for _, name := range s.names {
 		h := s.hosts[name]
-		for _, judge := range []func(*hostFacts) (trouble, bool){s.unstamped, s.rejected, s.partial, s.silent} {
+		for _, judge := range []func(*hostFacts) (trouble, bool){s.unstamped, s.rejected, s.partial, s.silent, s.flapping} {
 			if t, ok := judge(h); ok {
 				t.subject = name
 				found = append(found, t)
@@ -178,18 +200,24 @@ func (s *survey) overdue(q *quietRow, worth, since int64) bool {
 
 func (s *survey) unstamped(h *hostFacts) (trouble, bool) {
 	f := h.unstamped
-	if f == nil || h.failing == nil || h.failing.AcceptedAt > h.failing.FailedAt {
+	switch {
+	case f == nil, h.failing != nil && h.failing.AcceptedAt > h.failing.FailedAt:
 		return trouble{}, false
+	case h.failing == nil: // the receiver's lines about its PUTs were not understood, or not read
+		return trouble{symptom: "unstamped", beganAt: s.now - s.t.RecentWindow, figure: int64(f.Unstamped),
+			detail: fmt.Sprintf("%d PUTs of the last %s refused: they lack X-Cis490-Code-Commit", f.Unstamped, minutes(s.t.RecentWindow)),
+			fix:    fixOfStatus(h.host, 400), query: "unstamped.sql", status: 400}, true
 	}
 	return trouble{symptom: "unstamped", beganAt: cmp.Or(h.failing.FailingSince, s.now), figure: h.failing.Failed4xx,
-		detail: fmt.Sprintf("%d PUTs since %s refused: they lack X-Cis490-Code-Commit", h.failing.Failed4xx, isotime.Format(h.failing.FailingSince)),
-		fix:    fixOfStatus(h.host, 400), query: "unstamped.sql", status: 400}, true
+		detail: fmt.Sprintf("%d PUTs since %s refused: they lack X-Cis490-Code-Commit", h.failing.Failed4xx, isotime.Format(h.failing.FailingSince)) +
+			s.message(h),
+		fix: fixOfStatus(h.host, 400), query: "unstamped.sql", status: 400, madeUp: h.failing.ShipAt == 0}, true
 }
 
 // rejected finds a host whose PUTs have failed since its last accepted one.
 func (s *survey) rejected(h *hostFacts) (trouble, bool) {
 	f := h.failing
-	if f == nil || f.FailedAt <= f.AcceptedAt {
+	if f == nil || f.FailedAt <= f.AcceptedAt || f.ShipAt == 0 && s.now-f.FailedAt > madeUpFor {
 		return trouble{}, false
 	}
 	silent := h.quiet != nil && s.overdue(h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt)
@@ -200,13 +228,26 @@ func (s *survey) rejected(h *hostFacts) (trouble, bool) {
 		return trouble{}, false
 	}
 	t := trouble{symptom: Rejected, beganAt: f.FailingSince, figure: f.Failed4xx + f.Failed5xx, query: "failing.sql",
-		status: f.Status, server: f.Failed4xx == 0, fix: fixOfStatus(h.host, f.Status),
+		status: f.Status, server: f.Failed4xx == 0, madeUp: f.ShipAt == 0, fix: fixOfStatus(h.host, f.Status),
 		detail: fmt.Sprintf("%d PUTs and none accepted since %s: %d × 4xx, %d × 5xx, the last with %d", f.Failed4xx+f.Failed5xx,
 			isotime.Format(f.FailingSince), f.Failed4xx, f.Failed5xx, f.Status)}
+	t.detail += s.message(h)
 	if fatal && s.t.NoRejected {
 		t.symptom, t.query = "fatal-only", "fatal_only.sql"
 	}
 	return t, true
+}
+
+// madeUpFor is how long, in microseconds, a host that never shipped stays in trouble after
+// its last PUT: its silence is no trouble.
+const madeUpFor = 2 * store.Hour
+
+// message returns the receiver's last message about a host, as the end of a detail.
+func (s *survey) message(h *hostFacts) string {
+	if text := s.messages[h.host]; text != "" {
+		return "; the receiver says: " + text
+	}
+	return ""
 }
 
 // partial finds a host whose PUTs fail half of the time.
@@ -224,7 +265,7 @@ func (s *survey) partial(h *hostFacts) (trouble, bool) {
 		return trouble{}, false
 	}
 	return trouble{symptom: Partial, beganAt: cmp.Or(f.FailingSince, f.FailedAt), figure: int64(failed), query: "failing.sql", status: f.Status,
-		detail: fmt.Sprintf("%d of its last %d PUTs failed, going back and forth, the last with %d", failed, n, f.Status),
+		detail: fmt.Sprintf("%d of its last %d PUTs failed, going back and forth, the last with %d", failed, n, f.Status) + s.message(h),
 		fix:    fixOfStatus(h.host, f.Status)}, true
 }
 
@@ -246,4 +287,13 @@ func (s *survey) silent(h *hostFacts) (trouble, bool) {
 		t.detail += fmt.Sprintf("; %.0f ships were due meanwhile, and %.0f are normal", float64(q.HeardWorth)/1000, float64(q.Limit)/1000)
 	}
 	return t, true
+}
+
+// flapping finds a slow host that has paused again and again.
+func (s *survey) flapping(h *hostFacts) (trouble, bool) {
+	if h.flapping == nil || s.t.NoOverdue {
+		return trouble{}, false
+	}
+	return trouble{symptom: Flapping, beganAt: h.flapping.BeganAt, figure: h.flapping.Pauses, query: "flapping.sql", quiet: true,
+		detail: fmt.Sprintf("it paused in %d of the last 5 hours, for longer than is normal for it", h.flapping.Pauses), fix: fixOfSilence(h.host)}, true
 }

@@ -17,9 +17,11 @@ func BenchmarkMessage(b *testing.B) {
 		"put":   `INFO:     10.0.0.17:50000 - "PUT /v1/episodes/lab-0017/ep-b2221a58008a05a6.tar.zst HTTP/1.1" 200 OK`,
 		"get":   `INFO:     10.0.0.17:50000 - "GET /v1/health HTTP/1.1" 200 OK`,
 		"other": `INFO:     stored ep-b2221a58008a05a6.tar.zst in 12 ms, 42604684 bytes`,
+		"error": `ERROR:    Exception in ASGI application`,
+		"json":  `{"level":"info","message":"stored ep-b2221a58008a05a6.tar.zst","ms":12,"bytes":42604684}`,
 	} {
 		b.Run(name, func(b *testing.B) {
-			var r messageReader
+			r := messageReader{say: func(errorLine) {}}
 			from, text := origin{pid: []byte("77")}, []byte(line)
 			for b.Loop() {
 				r.message(from, text, false, func(outcome) {})

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -23,7 +22,7 @@ type errorLine struct {
 func errorOf(line []byte, failed bool) (e errorLine, ok bool) {
 	switch level, message := cutLevel(line); {
 	case level == levelError:
-		e = errorLine{store.KindError, message}
+		e = errorLine{store.KindError, afterLevel(message)}
 	case level == levelOther:
 		return e, false
 	case isLastOfTraceback(line):
@@ -107,47 +106,54 @@ func cutLevel(line []byte) (l level, message []byte) {
 	}
 	for at, names := 0, 0; at < len(line); {
 		word, _ := cutWord(line[at:])
-		start := at
-		if at += len(word) + 1; len(word) == 0 {
+		if l, end := levelIn(word); l != levelNone {
+			return l, line[at+end:]
+		}
+		if at += len(word) + 1; len(word) == 0 || isLogged(word) {
 			continue
 		}
-		bare := trimPunctuation(word)
-		name := bare
-		if end := bytes.IndexAny(bare, ":/[]"); end >= 0 {
-			name = bare[:end]
-		}
-		if l = levelOf(name); l != levelNone && isMarked(word, name) {
-			from := start + bytes.Index(word, name) + len(name)
-			return l, afterLevel(line[from:])
-		}
-		if isLogged(word) {
-			continue
-		}
-		if names++; names > 1 || !consistsOf(bare, "._-:") {
+		if names++; names > 1 || !consistsOf(trimPunctuation(word), "._-:") {
 			break
 		}
 	}
 	return levelNone, nil
 }
 
+// levelIn returns the level in a word, such as ERROR, [error or ERROR:receiver:x, and the
+// offset of its end. A logger, not a sentence, must have written it: in capitals, in
+// brackets, or before a colon.
+func levelIn(word []byte) (l level, end int) {
+	start := 0
+	for start < len(word) && isPunctuation(word[start]) {
+		start++
+	}
+	capitals := true
+	for end = start; end < len(word) && word[end]|0x20 >= 'a' && word[end]|0x20 <= 'z'; end++ {
+		capitals = capitals && word[end] < 'a'
+	}
+	before := end < len(word) && (isPunctuation(word[end]) || word[end] == '/')
+	if end < len(word) && !before || !capitals && word[0] != '[' && !(before && word[end] == ':') {
+		return levelNone, 0
+	}
+	return levelOf(word[start:end]), end
+}
+
 // levelOf returns the level that a word names, in any case.
 func levelOf(name []byte) level {
-	if len(name) < len("info") || len(name) > len("critical") {
+	var folded [8]byte
+	if len(name) < len("info") || len(name) > len(folded) {
 		return levelNone
 	}
-	switch strings.ToLower(string(name)) {
+	for i, c := range name {
+		folded[i] = c | 0x20
+	}
+	switch string(folded[:len(name)]) {
 	case "error", "critical", "fatal":
 		return levelError
 	case "trace", "debug", "info", "notice", "success", "warn", "warning":
 		return levelOther
 	}
 	return levelNone
-}
-
-// isMarked reports whether a logger, not a sentence, wrote a level: it is in capitals, in
-// brackets, or followed by a colon.
-func isMarked(word, name []byte) bool {
-	return word[0] == '[' || bytes.Equal(name, bytes.ToUpper(name)) || bytes.HasPrefix(word, name) && len(word) > len(name) && word[len(name)] == ':'
 }
 
 // afterLevel removes punctuation and times from the start of a message.

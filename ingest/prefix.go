@@ -75,14 +75,21 @@ func isAddress(word []byte) bool {
 
 // trimPunctuation removes the punctuation that loggers put around fields.
 func trimPunctuation(word []byte) []byte {
-	const punctuation = "[]<>{}|:,;-*"
-	for len(word) > 0 && strings.IndexByte(punctuation, word[0]) >= 0 {
+	for len(word) > 0 && isPunctuation(word[0]) {
 		word = word[1:]
 	}
-	for len(word) > 0 && strings.IndexByte(punctuation, word[len(word)-1]) >= 0 {
+	for len(word) > 0 && isPunctuation(word[len(word)-1]) {
 		word = word[:len(word)-1]
 	}
 	return word
+}
+
+func isPunctuation(c byte) bool {
+	switch c {
+	case '[', ']', '<', '>', '{', '}', '|', ':', ',', ';', '-', '*':
+		return true
+	}
+	return false
 }
 
 // isNamedAddress reports whether a word is a name and a port. uvicorn logs that if a

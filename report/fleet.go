@@ -48,7 +48,7 @@ type fleetHost struct {
 	ships     int64
 	overTime  spark
 	statuses  counts // PUTs
-	recent    counts // PUTs that failed in the last hour, since the trouble began
+	recent    counts // PUTs that failed recently, and since the trouble began
 	unstamped int64
 	uncounted bool // PUTs were not understood in a part of the window
 }
@@ -66,12 +66,10 @@ func (h *fleetHost) order() int {
 	return 2
 }
 
-// mostly returns the status with which most PUTs of a host in trouble fail now.
+// mostly returns the status with which most PUTs of a host fail now. If there are no recent
+// ones, it is that of its last PUT.
 func (h *fleetHost) mostly() value {
-	if h.incident == nil {
-		return nil
-	}
-	if status := h.recent.mainFailure(); status != nil || h.FailedStatus == 0 {
+	if status := h.recent.mainFailure(); status != nil || h.incident == nil || h.FailedStatus == 0 {
 		return status
 	}
 	return h.FailedStatus
@@ -97,7 +95,7 @@ var fleetColumns = []column[fleetRow]{
 	{key: "host", of: ofHost(func(h *fleetHost) value { return h.Name })},
 	{head: "host", cut: 12, of: fleetRow.name},
 	{key: "state", head: "state", of: fleetRow.stateShown},
-	{key: "since", head: "since", drop: 5, of: fleetRow.since},
+	{head: "since", drop: 5, of: fleetRow.since},
 	{key: "last_ship_at", head: "last ship", drop: 1, of: ofHost(func(h *fleetHost) value { return timeOf(h.LastShip) })},
 	{key: "silent_seconds", head: "age", right: true, of: ofHost(func(h *fleetHost) value { return h.age })},
 	{key: "ships", head: "ships", right: true, drop: 5, of: ofHost(func(h *fleetHost) value { return h.ships })},
@@ -106,9 +104,11 @@ var fleetColumns = []column[fleetRow]{
 	{key: "puts_5xx", head: "5xx", right: true, of: ofHost(func(h *fleetHost) value { return known(h.statuses.class(5), h.noPuts()) })},
 	{key: "unstamped", head: "unstamped", right: true, drop: 3, of: ofHost(func(h *fleetHost) value { return known(h.unstamped, h.noPuts()) })},
 	{key: "main_failure", of: ofHost(func(h *fleetHost) value { return h.statuses.mainFailure() })},
-	{key: "mostly", head: "mostly", right: true, drop: 6, of: ofHost((*fleetHost).mostly)},
+	{head: "mostly", right: true, drop: 6, of: ofHost((*fleetHost).mostly)},
 	{key: "ships_over_time", head: "ships over time", drop: 2, of: ofHost(func(h *fleetHost) value { return h.overTime })},
 	{key: "open_symptoms", head: "open symptoms", cut: 10, of: fleetRow.symptoms},
+	{key: "since", of: fleetRow.since},
+	{key: "mostly", of: ofHost((*fleetHost).mostly)},
 	{key: "incident", of: ofHost(func(h *fleetHost) value { return incidentID(h.incident) })},
 	{key: "explained_by", of: ofHost(func(h *fleetHost) value { return incidentID(h.cause) })},
 	{key: "acknowledged", of: ofHost(func(h *fleetHost) value { return h.incident != nil && h.incident.Acked })},
@@ -168,6 +168,7 @@ func (h *fleetHost) noPuts() bool {
 // FleetOptions tell which hosts the fleet's report has.
 type FleetOptions struct {
 	Silences []string // the symptoms of hosts that stopped shipping
+	Outages  []string // the symptoms of a receiver that takes no episodes, which hosts suffer from
 	All      bool     // also retired hosts that do not ship
 }
 
@@ -298,24 +299,18 @@ func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness)
 	return err
 }
 
-// recently is the time, in microseconds, of which the failures of a host in trouble count as
-// those of now.
+// recently is the time, in microseconds, of which failures count as those of now.
 const recently = store.Hour
 
-// countRecent counts the PUTs of hosts in trouble that failed recently.
+// countRecent counts the PUTs of hosts that failed recently, and not before their trouble.
 func countRecent(tx *store.Tx, hosts []*fleetHost, w Window) error {
-	from, of := w.Until, map[int64]*fleetHost{}
+	of := map[int64]*fleetHost{}
 	for _, h := range hosts {
-		if h.incident != nil {
-			h.recent, of[h.ID] = counts{}, h
-			from = min(from, max(h.incident.BeganAt, w.Until-recently))
-		}
+		h.recent, of[h.ID] = counts{}, h
 	}
-	if len(of) == 0 {
-		return nil
-	}
-	return eachCount(tx, recentPutsSQL, map[string]any{"from_at": from, "until": w.Until}, func(c factCount) {
-		if h := of[c.of]; h != nil && c.n >= h.incident.BeganAt {
+	params := map[string]any{"from_at": max(w.Until-recently, 0), "until": w.Until}
+	return eachCount(tx, recentPutsSQL, params, func(c factCount) {
+		if h := of[c.of]; h != nil && (h.incident == nil || c.n >= h.incident.BeganAt) {
 			h.recent[int(c.kind)]++
 		}
 	})

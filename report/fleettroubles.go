@@ -31,7 +31,7 @@ func fleetAt(tx *store.Tx, w Window, o FleetOptions) (*fleet, error) {
 		return nil, err
 	}
 	f.asOf = j.asOf
-	f.blame()
+	f.blame(o.Outages)
 	for _, h := range f.hosts {
 		facts := hostFacts{lastShip: h.LastShip, open: alerts[h.Name], retired: h.Retired, unnamed: h.Name == store.InvalidHost || h.Name == store.OverflowHost}
 		if h.incident != nil {
@@ -76,8 +76,9 @@ func (f *fleet) judge(tx *store.Tx, w Window, silences []string) (j judged, aler
 	return j, nil, err
 }
 
-// blame gives the hosts their own incidents, and the causes of what they suffer.
-func (f *fleet) blame() {
+// blame gives the hosts their own incidents, and the causes of what they suffer. They do not
+// suffer from a source that could not be read.
+func (f *fleet) blame(outages []string) {
 	byName := make(map[string]*fleetHost, len(f.hosts))
 	for _, h := range f.hosts {
 		byName[h.Name] = h
@@ -91,6 +92,9 @@ func (f *fleet) blame() {
 		}
 	}
 	for _, i := range roots(f.open) {
+		if i.Subject == store.SubjectReceiver && !slices.Contains(outages, i.Symptom) {
+			i.hosts = nil
+		}
 		for _, name := range i.hosts {
 			// A host with an incident that nothing explains is in trouble by itself.
 			if h := byName[name]; h != nil && h.incident == nil && h.cause == nil && !h.Retired {
@@ -135,7 +139,7 @@ func (f *fleet) summary() []string {
 		case i.isHost():
 			alone++
 		default:
-			causes = append(causes, i.said())
+			causes = append(causes, i.said(f.open))
 		}
 		troubles++
 	}

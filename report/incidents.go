@@ -155,8 +155,8 @@ func judgedUntil(tx *store.Tx, until int64) (int64, error) {
 	return judgedAt(until, 0, looks, nil).asOf, err
 }
 
-// byCause orders incidents: those that are open at a time in microseconds first, and each
-// followed by those that it explains.
+// byCause orders incidents: those that are open at a time in microseconds first, of them
+// those of the receiver and of groups, and each followed by those that it explains.
 func byCause(rows []incidentRow, at int64) (ordered []incidentRow) {
 	listed, of := map[int64]bool{}, map[int64][]incidentRow{}
 	for _, r := range rows {
@@ -174,6 +174,7 @@ func byCause(rows []incidentRow, at int64) (ordered []incidentRow) {
 			first = append(first, r)
 		}
 	}
+	slices.SortStableFunc(first, func(a, b incidentRow) int { return rankOf(a.Subject) - rankOf(b.Subject) })
 	var add func(r incidentRow)
 	add = func(r incidentRow) {
 		ordered = append(ordered, r)

@@ -95,14 +95,25 @@ func rankOf(subject string) int {
 }
 
 // said returns an incident in a few words: receiver-failing of 20 host(s), lab-05 silent.
-func (i *openIncident) said() string {
-	switch {
-	case i.isHost():
+// Hosts that are in trouble by themselves do not count. open are all open incidents.
+func (i *openIncident) said(open []*openIncident) string {
+	if i.isHost() {
 		return Cell(i.Subject) + " " + i.Symptom
-	case len(i.hosts) > 0:
-		return fmt.Sprintf("%s of %d host(s)", i.Symptom, len(i.hosts))
 	}
-	return i.Symptom
+	alone := map[string]bool{}
+	for _, other := range open {
+		alone[other.Subject] = alone[other.Subject] || other.root() != i
+	}
+	n := 0
+	for _, host := range i.hosts {
+		if !alone[host] {
+			n++
+		}
+	}
+	if n == 0 {
+		return i.Symptom
+	}
+	return fmt.Sprintf("%s of %d host(s)", i.Symptom, n)
 }
 
 // maxSaid limits the troubles that the line of Open names.
@@ -123,7 +134,7 @@ func Open(tx *store.Tx, now int64) (line string, any bool, err error) {
 			quiet++
 			continue
 		}
-		said = append(said, fmt.Sprintf("%s since %s", i.said(), Style{}.stamp(i.BeganAt)))
+		said = append(said, fmt.Sprintf("%s since %s", i.said(open), Style{}.stamp(i.BeganAt)))
 	}
 	if len(said) == 0 {
 		line = "ok: no trouble is open"

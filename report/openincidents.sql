@@ -11,7 +11,16 @@ SELECT
   COALESCE(i.lost_at <= :until, 0) AS lost,
   COALESCE(i.clear_at <= :until, 0) AS recovering,
   COALESCE(i.acked_at <= :until AND i.acked_until > :until, 0) AS acked,
-  COALESCE((SELECT h.muted_until > :until FROM hosts AS h WHERE h.name = i.subject), 0) AS muted,
+  -- A group is muted if all of its hosts are.
+  CASE
+    WHEN i.subject = '(group)' THEN NOT EXISTS (
+      SELECT 1
+      FROM incident_hosts AS j
+      LEFT JOIN hosts AS h ON h.name = j.host
+      WHERE j.incident_id = i.id AND COALESCE(h.muted_until, 0) <= :until
+    )
+    ELSE COALESCE((SELECT h.muted_until > :until FROM hosts AS h WHERE h.name = i.subject), 0)
+  END AS muted,
   i.explained_by
 FROM (
   SELECT *

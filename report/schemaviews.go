@@ -82,14 +82,6 @@ var viewColumns = []viewColumn{
 	{"incident_alerts", "dedup_key", unitHex, "its key in alert_log", "17605ba3e34c275a"},
 	{"incident_alerts", "detail", unitText, "the figures that made it fire", "15 PUT(s) and not one accepted: 12 × 4xx, 3 × 5xx, 0 × 2xx"},
 
-	{"operator_log", "at", unitTime, "when an operator did it", "2026-05-01T12:10:00.000000Z"},
-	{"operator_log", "who", unitText, "the operator's user", "alice"},
-	{"operator_log", "act", unitText, "ack, mute, unmute, retire or unretire", "ack"},
-	{"operator_log", "incident_id", unitID, "the incident that it is about; NULL if it is about a host", int64(2)},
-	{"operator_log", "host", unitText, "the host that it is about; NULL if it is about an incident", "lab-06"},
-	{"operator_log", "until_at", unitTime, "until when it holds; NULL for no end", "2026-05-01T16:10:00.000000Z"},
-	{"operator_log", "note", unitText, "why, in the operator's words", "the room is being moved"},
-
 	{"alert_log", "detected_at", unitTime, "as of when the symptom was found", "2026-05-01T12:00:00.000000Z"},
 	{"alert_log", "host", unitText, "the host that has it", "lab-05"},
 	{"alert_log", "symptom", unitText, "what is wrong with the host, in a word", "silent"},
@@ -97,6 +89,14 @@ var viewColumns = []viewColumn{
 	{"alert_log", "suggested_fix", unitText, "what to do next, and where", "on lab-05, look at `systemctl status cis490-shipper cis490-orchestrator`"},
 	{"alert_log", "dedup_key", unitHex, "the same for a host, a symptom and an hour", "17605ba3e34c275a"},
 	{"alert_log", "exported_at", unitTime, "when it was written to alerts.jsonl; NULL before", "2026-05-01T12:00:00.000000Z"},
+
+	{"operator_log", "at", unitTime, "when an operator did it", "2026-05-01T12:00:00.000000Z"},
+	{"operator_log", "who", unitText, "the operator's login name", "alice"},
+	{"operator_log", "act", unitText, "what was done: ack, unack, mute, unmute, retire or unretire", "ack"},
+	{"operator_log", "incident_id", unitCount, "the incident that it was done to; NULL for a host", int64(12)},
+	{"operator_log", "host", unitText, "the host that it was done to; NULL for an incident", "lab-06"},
+	{"operator_log", "until_at", unitTime, "how long it lasts; NULL for no end", "2026-05-01T16:00:00.000000Z"},
+	{"operator_log", "note", unitText, "the reason that was given with --note", "disk is being replaced"},
 
 	{"gap_log", "source", unitText, "which stream was not read: index, journal or journal-export", "journal"},
 	{"gap_log", "from_at", unitTime, "since when it may be that facts are missing", "2026-05-01T11:59:12.107563Z"},

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 )
 
@@ -382,4 +383,52 @@ func (tx *Tx) hostSet(query string, args ...any) (map[string]bool, error) {
 		set[name] = true
 	}
 	return set, nil
+}
+
+// LastMessages returns the last message of the receiver about each host whose PUTs it
+// rejected after since, in microseconds, by the host's name. The messages are escaped.
+func (tx *Tx) LastMessages(since int64) (map[string]string, error) {
+	var rows []struct {
+		Host string `db:"host"`
+		Text string `db:"text"`
+	}
+	err := tx.Select(&rows, `
+		SELECT host, text
+		FROM (
+		  SELECT
+		    h.name AS host,
+		    m.text,
+		    ROW_NUMBER() OVER (PARTITION BY m.host_id ORDER BY m.last_at DESC, m.id DESC) AS place
+		  FROM messages AS m
+		  JOIN hosts AS h ON h.id = m.host_id
+		  WHERE m.hour >= ? / 3600000000
+		)
+		WHERE place = 1`, since)
+	if err != nil {
+		return nil, err
+	}
+	last := make(map[string]string, len(rows))
+	for _, r := range rows {
+		last[r.Host] = r.Text
+	}
+	return last, nil
+}
+
+// CommonCommit returns the code commit that some hosts shipped last, "" if they did not all
+// ship the same one.
+func (tx *Tx) CommonCommit(hosts []string) (commit string, err error) {
+	names, err := json.Marshal(hosts)
+	if err != nil {
+		return "", err
+	}
+	err = tx.Get(&commit, `
+		SELECT COALESCE(IIF(COUNT(*) = 1, MAX(name), ''), '')
+		FROM (
+		  SELECT DISTINCT c.name
+		  FROM hosts AS h
+		  JOIN ship_hours AS s ON s.hour = h.last_ship_at / 3600000000 AND s.host_id = h.id
+		  JOIN code_commits AS c ON c.id = s.last_commit_id
+		  WHERE h.name IN (SELECT value FROM json_each(?))
+		)`, string(names))
+	return commit, err
 }

@@ -1,7 +1,5 @@
 package store
 
-import "fmt"
-
 // An incident that ended a long time ago goes as an alert does. That of a name which never
 // shipped goes with the name: anybody may have invented it. A cause stays as long as an
 // incident that it explains.
@@ -16,45 +14,49 @@ const goneIncidents = `
     AND id NOT IN (SELECT explained_by FROM incidents WHERE explained_by IS NOT NULL)`
 
 // pruneIncidents deletes incidents that ended before a time in microseconds, and those of
-// deleted hosts that ended before another.
+// deleted hosts that ended before another. It deletes at least one if there is any, and then
+// more until it has deleted so many rows.
 func (tx *Tx) pruneIncidents(alerts, before int64, rows int) (deleted int64, err error) {
-	// The receiver's incidents have all hosts.
-	deleted, err = tx.delete(`
-		DELETE FROM incident_hosts
-		WHERE (incident_id, host) IN (
-		  SELECT
-		    incident_id,
-		    host
-		  FROM incident_hosts
-		  WHERE incident_id IN (`+goneIncidents+`)
-		  LIMIT ?3
-		)`, alerts, before, rows)
-	if err != nil || deleted > 0 {
-		return deleted, err
-	}
 	var ids []int64
-	if err := tx.Select(&ids, goneIncidents+" LIMIT ?3", alerts, before, rows/10+1); err != nil {
+	if err := tx.Select(&ids, goneIncidents+" LIMIT ?3", alerts, before, rows); err != nil {
 		return 0, err
 	}
 	for _, id := range ids {
-		for _, query := range []string{"DELETE FROM incident_events WHERE incident_id = ?", "DELETE FROM incidents WHERE id = ?"} {
-			if _, err := tx.Exec(query, id); err != nil {
-				return 0, fmt.Errorf("incident %d: %w", id, err)
+		for _, query := range []string{
+			"DELETE FROM incident_hosts WHERE incident_id = ?", // the receiver's has all hosts
+			"DELETE FROM incident_events WHERE incident_id = ?",
+			"DELETE FROM incidents WHERE id = ?",
+		} {
+			statement, err := tx.once(query)
+			if err != nil {
+				return 0, err
 			}
+			result, err := statement.Exec(id)
+			if err != nil {
+				return 0, err
+			}
+			n, err := result.RowsAffected()
+			if err != nil {
+				return 0, err
+			}
+			deleted += n
+		}
+		if deleted >= int64(rows) {
+			break
 		}
 	}
-	return int64(len(ids)), nil
+	return deleted, nil
 }
 
-// An open incident is repeated once an hour. What is opened and resolved stays as long as
-// its incident.
+// An open incident is repeated once an hour. Its other events stay as long as the incident.
+// Events before ?2 were pruned in an earlier hour.
 const pruneRepeated = `
 DELETE FROM incident_events
 WHERE id IN (
   SELECT id
   FROM incident_events
-  WHERE at < ?1 AND event = '` + EventRepeated + `'
-  LIMIT ?2
+  WHERE at >= ?2 AND at < ?1 AND event = '` + EventRepeated + `'
+  LIMIT ?3
 )`
 
 // The reason why a host is retired stays as long as it is, and that of a mute until its end.

@@ -104,7 +104,7 @@ func showDemo(ctx context.Context, o *passOptions, e *Env) error {
 			return err
 		}
 		fmt.Fprintln(e.Stdout)
-		return report.Fleet(tx, e.Stdout, style, w, report.FleetOptions{Silences: detect.Silences()})
+		return report.Fleet(tx, e.Stdout, style, w, report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages()})
 	})
 }
 

@@ -28,6 +28,9 @@ func TestRootWritesForNobodyElse(t *testing.T) {
 			"pass --db DIR/fleet.db --journal none --index-path DIR/index.jsonl --alerts-path DIR/elsewhere.jsonl",
 			"rebuild --db DIR/fleet.db --journal none --index-path DIR/index.jsonl --alerts-path DIR/elsewhere.jsonl",
 			"prune --db DIR/fleet.db --before 30d",
+			"ack 1 --db DIR/fleet.db",
+			"mute a --for 4h --db DIR/fleet.db",
+			"retire a --db DIR/fleet.db",
 			"alerts export --db DIR/fleet.db --alerts-path DIR/elsewhere.jsonl",
 			"backup --db DIR/fleet.db DIR/copy.db",
 			"man DIR",
@@ -256,12 +259,13 @@ func (w *onWrite) Write(p []byte) (int, error) {
 	return w.said.Write(p)
 }
 
-// TestACommandWaitsForThePass: prune, rebuild and alerts export failed at once while a
-// pass was running, and had to be typed again.
+// TestACommandWaitsForThePass: prune, rebuild, alerts export and the commands of operators
+// would fail at once while a pass is running, and would have to be typed again.
 func TestACommandWaitsForThePass(t *testing.T) {
 	t.Parallel()
 	for command, kept := range map[string]string{
 		"prune --db DIR/fleet.db --before 30d":                      "error: DIR/fleet.db is locked by PROCESS: try again when it has ended",
+		"retire a --db DIR/fleet.db":                                "error: DIR/fleet.db is locked by PROCESS: try again when it has ended",
 		"alerts export --db DIR/fleet.db --alerts-path DIR/a.jsonl": "error: DIR/fleet.db is locked by PROCESS: try again when it has ended",
 		"rebuild --db DIR/fleet.db --journal none --index-path DIR/index.jsonl --alerts-path DIR/a.jsonl": "ERROR DIR/fleet.db is locked by PROCESS: nothing was moved; " +
 			"run rebuild again when it has ended",

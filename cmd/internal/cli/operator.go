@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,11 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/fileowner"
 	"github.com/cis490/fleet-health/store/shellword"
 	"github.com/cis490/fleet-health/store/visible"
 	"github.com/spf13/cobra"
@@ -115,7 +118,8 @@ func (o *acting) lookForDatabase(ctx context.Context) error {
 	_, err := os.Stat(o.db)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %w; put `sudo -u cis490-fleet-health` before the command", store.ErrPath, err)
+		owner, _ := fileowner.Names(filepath.Dir(o.db))
+		return fmt.Errorf("%w: %w; put `sudo -u %s` before the command", store.ErrPath, err, shellword.Quote(cmp.Or(owner, "cis490-fleet-health")))
 	case errors.Is(err, fs.ErrNotExist) || err == nil && sizeOf(o.db) == 0:
 		return beforeFirstPass(ctx, o.db, fmt.Errorf("--db %s: %w", cell(o.db), store.ErrPath))
 	}

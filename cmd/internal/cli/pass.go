@@ -60,7 +60,7 @@ func (o *passOptions) moveAside(ctx context.Context, e *Env, started time.Time) 
 	}
 	aside, err := store.MoveAside(ctx, o.db, started)
 	if err == nil && aside != "" {
-		e.log.Info(fmt.Sprintf("the old database is %s now", aside))
+		e.log.Info(fmt.Sprintf("the old database is %s now; what operators have acknowledged, muted and retired stands only there, in operator_log", aside))
 	}
 	return err
 }

@@ -58,7 +58,10 @@ is deleted.
 
 The pass reads the whole index, its rotated files (index.jsonl.1, index.jsonl.2.gz, …)
 and the journal as far back as it goes. It adopts the alerts in alerts.jsonl and
-alerts.jsonl.1, so that none fires twice.
+alerts.jsonl.1, so that none fires twice. It starts with new incidents, and knows no
+acknowledgements, mutes and retirements. Set them again: this lists them.
+
+  sqlite3 -readonly OLD "SELECT * FROM operator_log"
 
 If a pass is running, rebuild waits up to a minute for it to end.`,
 	}, true)

@@ -35,7 +35,8 @@ func pruneCommand(e *Env) *cobra.Command {
 		Long: `Delete the rows older than TIME, rounded down to the hour, and give the space back to
 the disk. These rows go: ships, PUTs, rejections, gaps, quarantined lines, what the
 receiver said, names that never shipped, and passes without an alert. These stay: the
-hourly counts (the view host_hourly), the hosts that have shipped, and the alerts.
+hourly counts (the view host_hourly), the hosts that have shipped, the alerts, the
+incidents of these hosts, and what operators did.
 
 A pass does the same, a little at a time, by its --retention-days. If one is running,
 prune waits up to a minute for it to end; --dry-run does not wait.`,

@@ -94,7 +94,7 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		}
 		if len(hosts) == 0 {
 			sayWholeHours(e.log, w, w.Counted(kept), kept)
-			return report.Fleet(tx, e.Stdout, style, w, report.FleetOptions{Silences: detect.Silences(), All: o.all})
+			return report.Fleet(tx, e.Stdout, style, w, report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages(), All: o.all})
 		}
 		counted, err := buckets.Counted(w, kept)
 		if err != nil {

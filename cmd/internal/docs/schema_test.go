@@ -54,7 +54,8 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := troubledFleet(t)
-	// No host of the demo's fleet is over quota, its receiver says nothing of itself, and no operator did anything.
+	// No host of the demo's fleet is over quota, its receiver says nothing of itself, and no
+	// operator did anything.
 	s, err := store.Open(t.Context(), db, store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +66,8 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 			_, err = tx.Exec("INSERT INTO unit_states VALUES (1777636455000000, 1, 1, 'started', 'Started cis490-receiver.service.')")
 		}
 		if err == nil {
-			_, err = tx.Exec("INSERT INTO operator_acts (at, act, incident_id, until_at, who, note) VALUES (1777637400000000, 'ack', 2, 1777651800000000, 'alice', 'on it')")
+			_, err = tx.Exec("INSERT INTO operator_acts VALUES (1, 1777636455000000, 'ack', 1, NULL, 1777639455000000, 'alice', 'new disk')," +
+				" (2, 1777636455000000, 'retire', NULL, 'lab-05', NULL, 'alice', 'scrapped')")
 		}
 		return err
 	})
