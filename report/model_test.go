@@ -94,6 +94,10 @@ func (f facts) stored(t *testing.T, end, prune int64) *store.Store {
 			t.Fatal(err)
 		}
 	}
+	// Yesterday stays open.
+	if err := s.FinishDays(t.Context(), end-24*store.Hour); err != nil {
+		t.Fatal(err)
+	}
 	pass := store.Pass{StartedAt: end, AsOf: end}
 	if err := s.BeginPass(t.Context(), &pass); err != nil {
 		t.Fatal(err)
