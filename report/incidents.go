@@ -114,8 +114,10 @@ func Incidents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter)
 	open := 0
 	for n, i := range list {
 		rows[n] = incidentRow{Incident: i, state: incidentState(&i, w.Until)}
-		if rows[n].hosts, err = tx.IncidentHosts(&i, w.Until); err != nil {
-			return err
+		if !s.forPeople() {
+			if rows[n].hosts, err = tx.IncidentHosts(&i, w.Until); err != nil {
+				return err
+			}
 		}
 		if i.ResolvedAt.Valid && i.ResolvedAt.Int64 <= w.Until {
 			continue
