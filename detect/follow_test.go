@@ -158,3 +158,34 @@ func TestFollowFindsCauses(t *testing.T) {
 		})
 	}
 }
+
+// TestADeadHostDoesNotRecoverWithTheReceiver: when the receiver was well again, all silences
+// started anew, and the incident of a host that had been dead before it ended.
+func TestADeadHostDoesNotRecoverWithTheReceiver(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(180, 60, "lab-9")
+	f.steady(180, 20, "lab-1", "lab-2", "lab-3")
+	for m := int64(20); m > 5; m-- {
+		for i, host := range []string{"lab-1", "lab-2", "lab-3"} {
+			f.puts(host, 1, now-m*store.Minute+int64(i)*store.Second, 500)
+		}
+	}
+	f.steady(5, 0, "lab-1", "lab-2", "lab-3")
+	f.save()
+	short := detect.DefaultThresholds()
+	short.Hold = 5 * store.Minute
+	for _, pass := range []struct {
+		at   int64
+		want []string
+	}{
+		{now - 25*store.Minute, []string{"lab-9 silent 36"}},
+		{now - 8*store.Minute, []string{"lab-9 silent 53", "(receiver) receiver-failing 12"}},
+		{now, []string{"lab-9 silent 61", "(receiver) receiver-failing 20"}},
+		{now + 6*store.Minute, []string{"lab-9 silent 67"}},
+	} {
+		if got := f.follow(short, detect.Sources{}, pass.at); !slices.Equal(got, pass.want) {
+			t.Errorf("at minute %d got %q, want %q", (pass.at-now)/store.Minute, got, pass.want)
+		}
+	}
+}

@@ -1,5 +1,6 @@
 -- How many PUTs did each host make in a window, by status? Each row counts a day or an
--- hour of the rollups, one raw row, or the surplus of a minute.
+-- hour of the rollups, one raw row, or the surplus of a minute. An open day has no rollup,
+-- so it is counted by the hour.
 WITH ends (from_at, to_at) AS (
   VALUES
     (:since + 1, :head_to),
@@ -10,6 +11,14 @@ SELECT
   status AS kind,
   puts AS n
 FROM put_days
+WHERE day >= :from_day AND day < :to_day
+UNION ALL
+SELECT
+  host_id,
+  status,
+  puts
+FROM open_days
+CROSS JOIN put_hours ON hour >= day * 24 AND hour < (day + 1) * 24
 WHERE day >= :from_day AND day < :to_day
 UNION ALL
 SELECT

@@ -1,4 +1,5 @@
--- How many rejections has each host in a window because of a missing code commit?
+-- How many rejections has each host in a window because of a missing code commit? An
+-- open day has no rollup, so it is counted by the hour.
 WITH ends (from_at, to_at) AS (
   VALUES
     (:since + 1, :head_to),
@@ -10,6 +11,15 @@ SELECT
   rejections AS n
 FROM rejection_days
 WHERE day >= :from_day AND day < :to_day AND reason = 'unstamped'
+UNION ALL
+SELECT
+  host_id,
+  0,
+  rejections
+FROM open_days
+-- + keeps the planner from making an index by reason.
+CROSS JOIN rejection_hours ON hour >= day * 24 AND hour < (day + 1) * 24 AND +reason = 'unstamped'
+WHERE day >= :from_day AND day < :to_day
 UNION ALL
 SELECT
   host_id,

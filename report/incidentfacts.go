@@ -45,7 +45,10 @@ type story struct {
 	evidence, alerts      []storyFact // oldest first
 	acts                  []storyFact
 	events                []store.IncidentEvent
-	query                 string // the SQL that found it, with its parameters; "" for none
+	said                  []store.ReceiverWord // the receiver's errors, the most frequent first
+	unit                  string               // the state of the receiver's unit at the end; "" if it is not known
+	unitSince             int64                // microseconds
+	query                 string               // the SQL that found it, with its parameters; "" for none
 }
 
 // storyFact is a fact about a host in a story.
@@ -84,7 +87,7 @@ func readStory(tx *store.Tx, id, now int64, queryText func(name string) (string,
 		t.window.Until = t.ResolvedAt.Int64
 	}
 	t.window.Until = max(t.window.Until, t.BeganAt)
-	for _, read := range []func(*store.Tx) error{t.readRelated, t.readFigures, t.readFacts} {
+	for _, read := range []func(*store.Tx) error{t.readRelated, t.readReceiver, t.readFigures, t.readFacts} {
 		if err := read(tx); err != nil {
 			return nil, err
 		}
@@ -109,6 +112,15 @@ func (t *story) readRelated(tx *store.Tx) (err error) {
 		t.cause = &cause
 	}
 	t.explains, err = tx.ExplainedBy(t.ID)
+	return err
+}
+
+// readReceiver reads what the receiver said meanwhile.
+func (t *story) readReceiver(tx *store.Tx) (err error) {
+	if t.said, err = tx.ReceiverSaid(t.BeganAt, t.window.Until+1); err != nil {
+		return err
+	}
+	t.unit, t.unitSince, err = tx.UnitState(t.window.Until)
 	return err
 }
 

@@ -53,6 +53,9 @@ type storyLine struct {
 	value value
 }
 
+// saidShown limits the receiver's errors that people see.
+const saidShown = 3
+
 var storyLineColumns = []column[storyLine]{
 	{head: "item", of: func(l storyLine) value { return l.item }},
 	{head: "value", cut: 20, of: func(l storyLine) value { return l.value }},
@@ -86,6 +89,12 @@ func (t *story) figures(s Style) document {
 	for _, c := range t.commits {
 		lines = append(lines, storyLine{"commit", fmt.Sprintf("%s: %s→%s in the hour of %s", c.Host, cmp.Or(short(c.Before), "none"), cmp.Or(short(c.Commit), "none"),
 			show(minute(c.At), s.zone()))})
+	}
+	for _, w := range t.said[:min(saidShown, len(t.said))] {
+		lines = append(lines, storyLine{"receiver said", fmt.Sprintf("%d× %s", w.Count, w.Text)})
+	}
+	if t.unit != "" {
+		lines = append(lines, storyLine{"receiver's unit", t.unit + " since " + s.stamp(t.unitSince)})
 	}
 	lines = append(lines, storyLine{"PUTs over time", t.puts}, storyLine{"failures", t.failures}, storyLine{"ships", t.ships}, storyLine{"status codes", t.statuses})
 	shown := lines[:0]
@@ -167,6 +176,8 @@ var storyColumns = []column[*story]{
 	{key: "failures_over_time", of: func(t *story) value { return t.failures }},
 	{key: "ships_over_time", of: func(t *story) value { return t.ships }},
 	{key: "statuses", of: func(t *story) value { return t.statuses }},
+	{key: "receiver_said", of: func(t *story) value { return t.saidWords() }},
+	{key: "receiver_unit", of: func(t *story) value { return t.unit }},
 	{key: "events", of: func(t *story) value { return t.eventWords() }},
 	{key: "alerts", of: func(t *story) value { return factWords(t.alerts) }},
 	{key: "acts", of: func(t *story) value { return factWords(t.acts) }},
@@ -185,6 +196,14 @@ func (t *story) explained() (found ids) {
 func (t *story) commitWords() (found words) {
 	for _, c := range t.commits {
 		found = append(found, strings.Join([]string{timestamp(c.At).utc(), c.Host, cmp.Or(c.Before, "none"), cmp.Or(c.Commit, "none")}, " "))
+	}
+	return found
+}
+
+// saidWords returns a text for each error of the receiver: how often it came, and the error.
+func (t *story) saidWords() (found words) {
+	for _, w := range t.said {
+		found = append(found, fmt.Sprintf("%d %s", w.Count, w.Text))
 	}
 	return found
 }

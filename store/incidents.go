@@ -357,12 +357,6 @@ func (tx *Tx) Returned(id int64, shipped bool) (n int, err error) {
 	return n, err
 }
 
-// ExpectHostsFrom does what ExpectFrom does for the hosts of an incident.
-func (tx *Tx) ExpectHostsFrom(id, at int64) error {
-	_, err := tx.Exec("UPDATE hosts SET expected_from = ? WHERE name IN (SELECT host FROM incident_hosts WHERE incident_id = ?)", at, id)
-	return err
-}
-
 // RetiredHosts returns the hosts that are retired.
 func (tx *Tx) RetiredHosts() (map[string]bool, error) {
 	return tx.hostSet("SELECT name FROM hosts WHERE retired_at IS NOT NULL")

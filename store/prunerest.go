@@ -1,5 +1,7 @@
 package store
 
+import "cmp"
+
 // pruneRest does one step on the other tables that grow with the input. done is true if
 // nothing is left before that time. Most tables have no index by time, so they are
 // scanned only once for each hour that before moves.
@@ -175,10 +177,13 @@ func (tx *Tx) pruneNames(before int64, rows int) (deleted int64, err error) {
 	}
 	to := min(first+hoursPerStep*Hour, before)
 	for _, table := range []string{"put_hours", "rejection_hours"} {
-		_, err := tx.Exec(`
+		n, err := tx.delete(`
 			DELETE FROM `+table+`
 			WHERE hour >= ? AND hour < ?
 			  AND host_id IN (SELECT h.id FROM hosts AS h WHERE `+neverShipped+`)`, first/Hour, to/Hour)
+		if err == nil && n > 0 {
+			err = cmp.Or(tx.openDay(first/day), tx.openDay((to-1)/day))
+		}
 		if err != nil {
 			return 0, err
 		}

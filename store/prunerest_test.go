@@ -34,6 +34,7 @@ func TestEveryTableIsPruned(t *testing.T) {
 		growADay(t, s, now+d*day)
 		opts := store.PruneOptions{Before: now + (d-kept)*day, Alerts: now + (d-2*kept)*day, Rows: 400}
 		mustPrune(t, s, opts)
+		mustFinishDays(t, s, now+d*day)
 		if d%20 == 19 {
 			s.Close()
 			s = mustReopen(t, path)

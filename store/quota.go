@@ -241,6 +241,9 @@ func (tx *Tx) count(source int64, fates []fate, fact func(i int) quotaFact, merg
 	for i, v := range fates {
 		if v != wasKnown {
 			f := fact(i)
+			if err := tx.openDay(f.at / day); err != nil {
+				return 0, nil, err
+			}
 			hours.add(f.at/Hour, f)
 			added++
 		}

@@ -111,8 +111,19 @@ func (tx *Tx) SaveRhythms(list []Rhythm) error {
 }
 
 // ExpectFrom makes the silences of all hosts count from a time in microseconds at the
-// earliest.
+// earliest. A host in trouble by itself stays silent from its last fact on: it did not come
+// back.
 func (tx *Tx) ExpectFrom(at int64) error {
-	_, err := tx.Exec("UPDATE hosts SET expected_from = ?1", at)
+	_, err := tx.Exec("UPDATE hosts SET expected_from = ?1 WHERE "+notInTrouble, at)
 	return err
 }
+
+// ExpectHostsFrom does what ExpectFrom does for the hosts of an incident.
+func (tx *Tx) ExpectHostsFrom(id, at int64) error {
+	_, err := tx.Exec("UPDATE hosts SET expected_from = ?1 WHERE name IN (SELECT host FROM incident_hosts WHERE incident_id = ?2) AND "+notInTrouble, at, id)
+	return err
+}
+
+// notInTrouble is a condition on a row of hosts: no incident of the host is open that nothing
+// explains.
+const notInTrouble = `name NOT IN (SELECT subject FROM incidents WHERE resolved_at IS NULL AND explained_by IS NULL)`

@@ -131,6 +131,11 @@ func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted 
 		return 0, err
 	}
 	rollup := shipHoursOf(ships, series)
+	for _, row := range rollup {
+		if err := tx.openDay(row.hour / 24); err != nil {
+			return 0, err
+		}
+	}
 	if err := tx.mergeShipHours(source, rollup); err != nil {
 		return 0, err
 	}

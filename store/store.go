@@ -70,6 +70,7 @@ type Store struct {
 	commits  map[string]int64
 	series   map[seriesKey]seriesRow
 	horizon  *horizon
+	openDays map[int64]bool // the rows of open_days
 }
 
 // Options are the options of Open.
@@ -306,7 +307,7 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 
 // forget drops the caches, whose rows may have been rolled back.
 func (s *Store) forget() {
-	s.hosts, s.commits, s.series, s.sources, s.horizon = nil, nil, nil, nil, nil
+	s.hosts, s.commits, s.series, s.sources, s.horizon, s.openDays = nil, nil, nil, nil, nil, nil
 }
 
 // SelectNamed runs a query with :name parameters and scans its rows into dest,

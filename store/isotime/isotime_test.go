@@ -72,13 +72,16 @@ func TestParse(t *testing.T) {
 func TestParseAgreesWithTheStandardLibrary(t *testing.T) {
 	t.Parallel()
 	const seconds = "2006-01-02T15:04:05"
-	layouts := []string{seconds + ".000000Z07:00", seconds + "Z07:00", seconds + ".000-07:00", seconds + ".000000000-07:00", seconds + "-07:00:00"}
+	layouts := []string{seconds + ".000000Z07:00", seconds + ".000000-07:00", seconds + "Z07:00", seconds + ".000-07:00", seconds + ".000000000-07:00", seconds + "-07:00:00"}
 	r := rand.New(rand.NewPCG(4, 1))
 	both, neither := 0, 0
 	for range 40_000 {
 		zone := time.FixedZone("", r.IntN(2*86399)-86399)
 		if r.IntN(2) == 0 {
 			zone = time.FixedZone("", (r.IntN(48)-24)*1800)
+		}
+		if r.IntN(4) == 0 {
+			zone = time.UTC
 		}
 		layout := layouts[r.IntN(len(layouts))]
 		text := time.UnixMicro(1 + r.Int64N(isotime.Max)).In(zone).Format(layout)

@@ -124,6 +124,7 @@ func (p *pass) run(ctx context.Context) error {
 		p.sayAlerts, // before the export: if that fails, the next pass does not log these alerts again
 		p.exportAlerts,
 		p.prune,
+		p.finishDays,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -134,6 +135,9 @@ func (p *pass) run(ctx context.Context) error {
 
 // begin stores that the pass has started.
 func (p *pass) begin(ctx context.Context) error { return p.s.BeginPass(ctx, &p.row) }
+
+// finishDays writes the rollups of the days that are over.
+func (p *pass) finishDays(ctx context.Context) error { return p.s.FinishDays(ctx, p.o.now) }
 
 // runToEnd runs the pass, and stores and says how it ended, also after a signal.
 func (p *pass) runToEnd(ctx context.Context) error {

@@ -78,6 +78,7 @@ func (m *machine) compareView(p passRead) {
 	}
 	m.checkFacts()
 	m.checkRollups()
+	m.checkDays()
 	m.checkGaps(may, must, p, len(unread) > 0)
 	m.checkHosts(p)
 	held := m.checkHeldBack(p)
@@ -186,9 +187,9 @@ func (m *machine) checkRollups() {
 	m.same("days that are not their hours", nil, m.rows(`
 		WITH
 		  of_hours AS (
-		    SELECT hour / 24 AS day, host_id, 0 AS status, SUM(ships) AS n FROM ship_hours GROUP BY 1, 2
+		    SELECT hour / 24 AS day, host_id, 0 AS status, SUM(ships) AS n FROM ship_hours WHERE hour / 24 NOT IN open_days GROUP BY 1, 2
 		    UNION ALL
-		    SELECT hour / 24, host_id, status, SUM(puts) FROM put_hours GROUP BY 1, 2, 3
+		    SELECT hour / 24, host_id, status, SUM(puts) FROM put_hours WHERE hour / 24 NOT IN open_days GROUP BY 1, 2, 3
 		  ),
 		  of_days AS (
 		    SELECT day, host_id, 0 AS status, ships AS n FROM ship_days
@@ -198,6 +199,14 @@ func (m *machine) checkRollups() {
 		SELECT CAST(day AS TEXT) FROM (SELECT * FROM of_hours EXCEPT SELECT * FROM of_days)
 		UNION ALL
 		SELECT CAST(day AS TEXT) FROM (SELECT * FROM of_days EXCEPT SELECT * FROM of_hours)`))
+}
+
+// checkDays checks that the days that were over in the last pass have their rollups.
+func (m *machine) checkDays() {
+	m.same("days that are over and open", nil, m.rows(`
+		SELECT CAST(day AS TEXT)
+		FROM open_days
+		WHERE day < (SELECT as_of / 86400000000 FROM passes ORDER BY id DESC LIMIT 1)`))
 }
 
 // shipHours returns, for each hour and host, the times of the first and last ship, the

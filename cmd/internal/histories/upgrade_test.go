@@ -35,8 +35,8 @@ func (m *machine) upgrade() {
 	_, err = db.Exec("ATTACH DATABASE ? AS newer", m.db())
 	m.check(err)
 	m.noteSaid(texts(m, db, fmt.Sprintf(saidQuery, "newer."))) // those of a killed pass
-	// Triggers fill the tables of days.
-	for _, table := range texts(m, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%_days'") {
+	// Triggers of an older schema fill the rollups of days.
+	for _, table := range texts(m, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%days'") {
 		columns := texts(m, db, fmt.Sprintf("SELECT group_concat(name) FROM pragma_table_info('%s')", table))[0]
 		from := "newer." + table
 		if table == "rejections" && strings.Contains(columns, "message,") {

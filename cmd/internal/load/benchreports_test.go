@@ -77,6 +77,7 @@ func makeHistory(b testing.TB, db string, ships, hosts, days int, end time.Time)
 		row.FinishedAt.Int64, row.FinishedAt.Valid, row.Outcome.String, row.Outcome.Valid = at, true, store.OutcomeOK, true
 		check(s.FinishPass(ctx, &row))
 	}
+	check(s.FinishDays(ctx, end.UnixMicro()))
 	_, err = s.Checkpoint(ctx)
 	check(err)
 }
