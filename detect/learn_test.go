@@ -59,6 +59,12 @@ func TestLearn(t *testing.T) {
 			}
 			return 60
 		}), monday + 168, []span{outage}, map[int64]int64{29: 60_000}, leastLimit, 7},
+		{"the hour of an outage is learnt from other weeks", hoursOf(monday, monday+2*168, func(hour int64) int64 {
+			if hour >= monday+30 && hour < monday+34 {
+				return 0
+			}
+			return 60
+		}), monday + 2*168, []span{outage}, map[int64]int64{30: 60_000, 33: 60_000}, leastLimit, 14},
 		{"a host that pauses each day for an hour may be silent for two", hoursOf(monday, monday+168, func(hour int64) int64 {
 			if hour%24 == 12 {
 				return 1 // at the start of the hour

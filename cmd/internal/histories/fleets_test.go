@@ -261,7 +261,7 @@ func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 	case fleettest.RaceDetector:
 		seeds = 3
 	case fleettest.Nightly():
-		seeds, passes = 300, 400
+		seeds, passes = 100, 300
 	}
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
