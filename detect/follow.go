@@ -46,7 +46,7 @@ func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now,
 	if err != nil {
 		return 0, err
 	}
-	f.s.hosts = survey.troubles()
+	f.s.hosts, f.s.waiting = survey.troubles(), survey.waiting()
 	early(f.s.hosts, survey)
 	if err := f.groups(survey.messages); err != nil {
 		return 0, err

@@ -46,6 +46,7 @@ type situation struct {
 	groups   []trouble // that the hosts may be part of
 	retired  map[string]bool
 	muted    map[string]bool
+	waiting  map[string]bool // hosts that may have shipped in a gap of the index
 	index    bool // the index could be judged
 	puts     bool // the PUTs could be judged
 	receiver bool // both could be
@@ -302,7 +303,7 @@ func (s *situation) end(i *live) {
 		s.resolve(i, store.ResolvedRetired)
 		return
 	}
-	if i.found || !s.judged(i) {
+	if i.found || !s.judged(i) || s.waiting[i.Subject] {
 		return
 	}
 	i.changed = true

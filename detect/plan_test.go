@@ -171,6 +171,10 @@ func TestPlan(t *testing.T) {
 		{"nothing ends on an index that was not read", []step{
 			{at: 0, hosts: one}, {at: 5, edit: func(s *situation) { s.index = false }}, {at: 60, edit: func(s *situation) { s.index = false }},
 		}, []string{"0 opened a silent said"}},
+		{"nothing ends for a host that may have shipped in a gap of the index", []step{
+			{at: 0, hosts: one}, {at: 5, edit: func(s *situation) { s.waiting = map[string]bool{"a": true} }},
+			{at: 30, edit: func(s *situation) { s.waiting = map[string]bool{"a": true} }}, {at: 35, hosts: one},
+		}, []string{"0 opened a silent said"}},
 		{"a host that failed is not silent while the journal cannot be read", []step{
 			{at: 0, hosts: []trouble{refused("a")}}, {at: 5, hosts: one, edit: func(s *situation) { s.puts = false }},
 		}, []string{"0 opened a rejected said"}},

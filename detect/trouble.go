@@ -186,6 +186,18 @@ func (s *survey) troubles() (found []trouble) {
 	return found
 }
 
+// waiting returns the hosts whose silence cannot be judged, because they may have shipped in
+// a gap of the index.
+func (s *survey) waiting() map[string]bool {
+	waiting := map[string]bool{}
+	for name, h := range s.hosts {
+		if h.quiet != nil && h.quiet.Waits {
+			waiting[name] = true
+		}
+	}
+	return waiting
+}
+
 // overdue reports whether a silence that is worth some ships, since a time, is longer than is normal.
 func (s *survey) overdue(q *quietRow, worth, since int64) bool {
 	switch {
