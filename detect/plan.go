@@ -47,10 +47,10 @@ type situation struct {
 	retired  map[string]bool
 	muted    map[string]bool
 	waiting  map[string]bool // hosts that may have shipped in a gap of the index
-	index    bool // the index could be judged
-	puts     bool // the PUTs could be judged
-	receiver bool // both could be
-	journal  bool // what the journal says about the unit could be
+	index    bool            // the index could be judged
+	puts     bool            // the PUTs could be judged
+	receiver bool            // both could be
+	journal  bool            // what the journal says about the unit could be
 	all      []*live
 	byHost   map[string]*live // open incidents of hosts
 	wide     []*live          // open incidents of the receiver and of groups
