@@ -13,7 +13,7 @@ import (
 // continues and ends incidents. judgments are those of Find, which Raise has stored. pass is
 // the ID of the pass, 0 for none. It returns the number of new alerts.
 func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now, pass int64) (alerts int, err error) {
-	previous, _, err := tx.Threshold("now")
+	previous, followed, err := tx.Threshold("now")
 	if err != nil {
 		return 0, err
 	}
@@ -22,7 +22,7 @@ func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now,
 			return 0, err
 		}
 	}
-	f := follower{tx: tx, t: t, read: read, now: now, pass: pass}
+	f := follower{tx: tx, t: t, read: read, now: now, pass: pass, first: !followed}
 	if err := f.load(); err != nil {
 		return 0, err
 	}
@@ -60,6 +60,7 @@ type follower struct {
 	t         Thresholds
 	read      Sources
 	now, pass int64
+	first     bool // no pass has followed incidents before
 	s         situation
 }
 
@@ -103,7 +104,12 @@ func (f *follower) load() error {
 	if f.s.retired, err = f.tx.RetiredHosts(); err != nil {
 		return err
 	}
-	f.s.muted, err = f.tx.MutedHosts(f.now)
+	if f.s.muted, err = f.tx.MutedHosts(f.now); err != nil {
+		return err
+	}
+	if f.first {
+		f.s.told, err = f.tx.AdoptedAlerts(f.now - store.Hour)
+	}
 	return err
 }
 

@@ -46,11 +46,12 @@ type situation struct {
 	groups   []trouble // that the hosts may be part of
 	retired  map[string]bool
 	muted    map[string]bool
-	waiting  map[string]bool // hosts that may have shipped in a gap of the index
-	index    bool            // the index could be judged
-	puts     bool            // the PUTs could be judged
-	receiver bool            // both could be
-	journal  bool            // what the journal says about the unit could be
+	told     map[string]int64 // when alerts.jsonl said what is new to this database, by host
+	waiting  map[string]bool  // hosts that may have shipped in a gap of the index
+	index    bool             // the index could be judged
+	puts     bool             // the PUTs could be judged
+	receiver bool             // both could be
+	journal  bool             // what the journal says about the unit could be
 	all      []*live
 	byHost   map[string]*live // open incidents of hosts
 	wide     []*live          // open incidents of the receiver and of groups
@@ -354,6 +355,10 @@ func (s *situation) say(i *live) {
 		case store.EventResolved:
 			e.Said = i.SaidAt.Valid && !s.mutes(i)
 		case store.EventOpened:
+			if at, ok := s.told[i.Subject]; ok && !i.SaidAt.Valid {
+				i.SaidAt = sql.NullInt64{Int64: at, Valid: true}
+				continue
+			}
 			if !quiet && i.alert != "" && !i.LostAt.Valid && i.isOpen() {
 				told(e)
 			}

@@ -168,6 +168,9 @@ func TestPlan(t *testing.T) {
 		{"a host that was lost before the first pass is said once", []step{
 			{at: 0, hosts: []trouble{lost}}, {at: 5, hosts: []trouble{lost}},
 		}, []string{"0 opened a silent", "0 lost a silent said"}},
+		{"what alerts.jsonl said before a rebuild is not said again within the hour", []step{
+			{at: 0, hosts: one, edit: func(s *situation) { s.told = map[string]int64{"a": s.now - 20*store.Minute} }}, {at: 5, hosts: one}, {at: 40, hosts: one},
+		}, []string{"0 opened a silent", "40 repeated a silent"}},
 		{"nothing ends on an index that was not read", []step{
 			{at: 0, hosts: one}, {at: 5, edit: func(s *situation) { s.index = false }}, {at: 60, edit: func(s *situation) { s.index = false }},
 		}, []string{"0 opened a silent said"}},

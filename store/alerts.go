@@ -89,6 +89,21 @@ func (tx *Tx) AlertsOfNeverShipped(symptom string, since int64) (n int, err erro
 	return n, err
 }
 
+// AdoptedAlerts returns when alerts were detected after since that the database adopted from
+// alerts.jsonl, in microseconds, by host: of several, the last.
+func (tx *Tx) AdoptedAlerts(since int64) (map[string]int64, error) {
+	var rows []Alert
+	err := tx.Select(&rows, "SELECT * FROM alerts WHERE pass_id IS NULL AND detected_at > ? ORDER BY detected_at", since)
+	if err != nil {
+		return nil, err
+	}
+	at := map[string]int64{}
+	for _, a := range rows {
+		at[a.Host] = a.DetectedAt
+	}
+	return at, nil
+}
+
 // Evaluated records that a detector judged at now and looked back by reach, both in
 // microseconds.
 func (tx *Tx) Evaluated(symptom string, now, reach int64) error {

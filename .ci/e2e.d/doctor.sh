@@ -57,7 +57,7 @@ doctor_tells_what_a_pass_cannot() {
   doctor_finds flags problem
   sed -i 's/--retention-day 1 //' "$work/root/etc/default/$unit"
   inside systemctl stop cis490-receiver
-  doctor_finds receiver warning
+  doctor_finds receiver problem
   inside systemctl start cis490-receiver
   eventually receiving
   doctor_finds_nothing_wrong
