@@ -16,8 +16,12 @@ stops AS (
   FROM quiet
   WHERE NOT waits
     AND :now - heard_at <= :lookback
-    -- It is late: by a quarter of a ship, or by half of what makes it silent.
-    AND IIF(silence_limit IS NULL, 2 * (:now - heard_at) > :threshold, heard_worth > 1250)
+    -- It is late: a slow host by a quarter of a ship, others by half of what makes them silent.
+    AND CASE
+      WHEN silence_limit IS NULL THEN 2 * (:now - heard_at) > :threshold
+      WHEN rate <= 6000 THEN heard_worth > 1250
+      ELSE 2 * heard_worth > silence_limit
+    END
 ),
 near AS (
   SELECT

@@ -1,15 +1,15 @@
--- When did the last time end, after the pass before, in which nobody was heard although many
+-- When did the last time end, after the pass before, within a day, in which nobody was heard although many
 -- PUTs should have come? The receiver was down meanwhile, or the clock has gone forward.
--- Parameters: :now, :previous and :silent_for in microseconds; :silent_puts PUTs.
+-- Parameters: :now, :previous, :day and :silent_for in microseconds; :silent_puts PUTs.
 WITH heard AS (
   SELECT at
   FROM puts
-  WHERE at > :previous - 1800000000
+  WHERE at > MAX(:previous, :now - :day) - 1800000000
     AND at <= :now
   UNION ALL
   SELECT received_at
   FROM ships
-  WHERE received_at > :previous - 1800000000
+  WHERE received_at > MAX(:previous, :now - :day) - 1800000000
     AND received_at <= :now
 ),
 spaced AS (

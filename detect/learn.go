@@ -59,9 +59,10 @@ func endOf(i *store.Incident, now int64) int64 {
 // learn returns the rhythm of a host that shipped in these hours, oldest first, before the
 // hour to. Hours of an outage of the receiver teach nothing.
 //
-// A rate is the mean over the days on which the host shipped: a dead Tuesday does not make
-// Tuesdays slow. A weekday on which it never shipped is free. A weekday that the host has not
-// seen yet is taken to be like the others.
+// The rate of an hour is what the host shipped in it on the usual one of the days on which it
+// shipped at all: a dead Tuesday does not make Tuesdays slow, nor does an outage in one of
+// four. A weekday on which it never shipped is free. What the host has not seen yet is taken
+// to be like the same hour of other days.
 func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm) {
 	shipped := map[int64]bool{} // by day
 	for _, h := range hours {
@@ -70,8 +71,9 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 	if r.Days = int64(len(shipped)); r.Days < learntDays {
 		return r
 	}
-	var seen, ships [store.Slots]int64
-	var known [7]bool
+	var seen [store.Slots][]int64 // ships in the hours of each slot
+	var hidden [store.Slots]bool  // by an outage
+	var known [7]bool             // it has seen the end of such a day
 	next := 0
 	for hour := hours[0].Hour; hour < to; hour++ {
 		slot := store.SlotOf(hour)
@@ -81,33 +83,73 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 			next++
 		}
 		if overlaps(outages, hour*store.Hour, (hour+1)*store.Hour) {
+			hidden[slot] = true
 			continue
 		}
-		known[slot/24] = known[slot/24] || slot%24 == 23 // it has seen the end of such a day
+		known[slot/24] = known[slot/24] || slot%24 == 23
 		if shipped[hour/24] {
-			seen[slot]++
-			ships[slot] += n
+			seen[slot] = append(seen[slot], n)
 		}
 	}
 	for slot := range r.Rates {
-		if seen[slot] > 0 {
-			r.Rates[slot] = ships[slot] * 1000 / seen[slot]
-		}
+		r.Rates[slot] = usualRate(seen[slot])
 	}
 	for slot := range r.Rates {
-		if seen[slot] == 0 && !known[slot/24] {
+		if len(seen[slot]) == 0 && (hidden[slot] || !known[slot/24]) {
 			r.Rates[slot] = meanOfDays(&r.Rates, &seen, slot%24)
 		}
 	}
-	r.Limit = max(leastLimit, 2*usualSilence(hours, &r.Rates, outages))
+	limit := 2 * usualSilence(hours, &r.Rates, outages)
+	if rests(&r.Rates) {
+		limit += limit / 2 // the ends of its days vary
+	}
+	r.Limit = max(leastLimit, limit)
 	return r
 }
 
+// usualRate returns the rate of an hour, in thousandths, in which a host shipped these numbers.
+// A fault only ever takes ships away, so the usual hour of a fast host is the middle one, of
+// two in the middle the greater. A slow host may ship in every third hour.
+func usualRate(ships []int64) int64 {
+	if len(ships) == 0 {
+		return 0
+	}
+	sum := int64(0)
+	for _, n := range ships {
+		sum += n
+	}
+	mean := sum * 1000 / int64(len(ships))
+	slices.Sort(ships)
+	if middle := ships[len(ships)/2] * 1000; middle >= fastRate {
+		return middle
+	}
+	return mean
+}
+
+// fastRate is the rate, in thousandths of ships an hour, from which on a host ships in every
+// hour in which it works.
+const fastRate = 4000
+
+// rests reports whether a fast host pauses for six hours in a row, as an office does at night.
+func rests(rates *[store.Slots]int64) bool {
+	fastest := slices.Max(rates[:])
+	pause := 0
+	for slot := range 2 * store.Slots {
+		if pause++; rates[slot%store.Slots] > fastest/100 {
+			pause = 0
+		}
+		if pause == 6 {
+			return fastest >= fastRate
+		}
+	}
+	return false
+}
+
 // meanOfDays returns the mean rate of an hour of the day, over the weekdays that were seen.
-func meanOfDays(rates, seen *[store.Slots]int64, hour int) int64 {
+func meanOfDays(rates *[store.Slots]int64, seen *[store.Slots][]int64, hour int) int64 {
 	sum, n := int64(0), int64(0)
 	for slot := hour; slot < store.Slots; slot += 24 {
-		if seen[slot] > 0 {
+		if len(seen[slot]) > 0 {
 			sum, n = sum+rates[slot], n+1
 		}
 	}

@@ -207,8 +207,12 @@ func (s *situation) goOn(i *live, t trouble) {
 	if i.cause != nil && !i.cause.isOpen() {
 		i.cause = nil
 	}
-	if i.cause == nil {
+	switch outage := s.outageOf(t); {
+	case i.cause != nil:
+	case outage == nil:
 		i.cause = s.groupOf(t)
+	case !i.SaidAt.Valid:
+		i.cause = outage // it was not said while it waited for a group
 	}
 }
 
@@ -219,12 +223,20 @@ func rank(symptom string) int {
 
 // explain returns the incident that explains a new trouble of a host, nil for none.
 func (s *situation) explain(t trouble) *live {
+	if outage := s.outageOf(t); outage != nil {
+		return outage
+	}
+	return s.groupOf(t)
+}
+
+// outageOf returns the receiver's incident that explains a trouble of a host, nil for none.
+func (s *situation) outageOf(t trouble) *live {
 	for _, i := range s.wide {
 		if i.Subject == store.SubjectReceiver && i.cause == nil && explains(i.Symptom, t) {
 			return i
 		}
 	}
-	return s.groupOf(t)
+	return nil
 }
 
 // groupOf returns the group that a trouble is part of. It opens the group if it is new.
@@ -313,7 +325,7 @@ func (s *situation) end(i *live) {
 	}
 	i.ClearAt.Int64 = min(i.ClearAt.Int64, s.now) // the clock may have gone back
 	hold := s.hold
-	if i.Symptom == Flapping && i.Query != "flapping.sql" {
+	if i.Symptom == Flapping {
 		hold *= flapsHold
 	}
 	switch {

@@ -276,7 +276,7 @@ func (s *survey) partial(h *hostFacts) (trouble, bool) {
 	if 2*failed < n || starts < 2 {
 		return trouble{}, false
 	}
-	return trouble{symptom: Partial, beganAt: cmp.Or(f.FailingSince, f.FailedAt), figure: int64(failed), query: "failing.sql", status: f.Status,
+	return trouble{symptom: Partial, beganAt: cmp.Or(f.FailingSince, f.FailedAt), figure: int64(failed), query: "failing.sql", status: f.Status, server: f.Status >= 500,
 		detail: fmt.Sprintf("%d of its last %d PUTs failed, going back and forth, the last with %d", failed, n, f.Status) + s.message(h),
 		fix:    fixOfStatus(h.host, f.Status)}, true
 }

@@ -38,7 +38,8 @@ ALTER TABLE hosts ADD COLUMN muted_until INTEGER;
 
 -- The rhythm of a host, learnt from the rollups. Ships are in thousandths. week is what it
 -- ships in a week. silence_limit is the longest silence that is normal, in ships that
--- should have come. A host that is known for less than three days has no row.
+-- should have come, and 0 for a host that has shipped on less than three days: it has no
+-- row in rhythm_hours.
 CREATE TABLE rhythms (
   host_id       INTEGER PRIMARY KEY REFERENCES hosts (id),
   learnt_at     INTEGER NOT NULL,

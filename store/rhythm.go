@@ -1,6 +1,9 @@
 package store
 
-import "database/sql/driver"
+import (
+	"database/sql/driver"
+	"slices"
+)
 
 // Slots is the number of hours in a week. Slot 0 is Monday 00:00 UTC.
 const Slots = 168
@@ -94,6 +97,8 @@ func (tx *Tx) SaveRhythms(list []Rhythm) error {
 			return err
 		}
 	}
+	// A host that is not known for long enough has no hours.
+	list = slices.DeleteFunc(slices.Clone(list), func(r Rhythm) bool { return r.Limit == 0 })
 	before := int64(0)
 	_, err = tx.insertMany(`
 		INSERT INTO rhythm_hours (host_id, slot, rate, before)`, `
