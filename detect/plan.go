@@ -200,6 +200,9 @@ func (s *situation) goOn(i *live, t trouble) {
 		i.found = true // its PUTs may fail as before: they could not be read
 		return
 	}
+	if t.status >= 500 && !t.server && i.Symptom != Silent && i.Fix != "" {
+		t.fix = i.Fix // the receiver fails now, and has refused the host before
+	}
 	s.find(i, t)
 	if i.Symptom != Flapping && (rank(t.symptom) < rank(i.Symptom) || t.quiet != (i.Symptom == Silent)) {
 		i.Symptom = t.symptom
