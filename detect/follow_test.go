@@ -109,6 +109,8 @@ func TestFollowFindsCauses(t *testing.T) {
 			[]string{"(receiver) receiver-silent 12"}},
 		{"hosts that are silent with the receiver are explained", []func(*fleet){stops(40, three...)}, detect.Sources{},
 			[]string{"(receiver) receiver-silent 40", "lab-1 silent 41 explained", "lab-2 silent 40 explained", "lab-3 silent 40 explained"}},
+		{"a host that was silent before them is not", []func(*fleet){stops(40, three...), stops(75, "lab-9")}, detect.Sources{},
+			[]string{"(receiver) receiver-silent 40", "lab-1 silent 41 explained", "lab-2 silent 40 explained", "lab-3 silent 40 explained", "lab-9 silent 76"}},
 		{"nobody expects 20 PUTs of two hosts", []func(*fleet){stops(12, "lab-1", "lab-2")}, detect.Sources{}, nil},
 		{"a unit that is stopped for a minute is down", []func(*fleet){stops(3, three...), unit(2, store.UnitStopping), unit(1, store.UnitStopped)}, detect.Sources{},
 			[]string{"(receiver) receiver-down 2"}},

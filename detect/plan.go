@@ -233,9 +233,10 @@ func (s *situation) explain(t trouble) *live {
 }
 
 // outageOf returns the receiver's incident that explains a trouble of a host, nil for none.
+// It does not explain a silence that was too long before it.
 func (s *situation) outageOf(t trouble) *live {
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectReceiver && i.cause == nil && explains(i.Symptom, t) {
+		if i.Subject == store.SubjectReceiver && i.cause == nil && explains(i.Symptom, t) && (t.overdueAt == 0 || t.overdueAt >= i.BeganAt) {
 			return i
 		}
 	}
