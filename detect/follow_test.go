@@ -189,3 +189,31 @@ func TestADeadHostDoesNotRecoverWithTheReceiver(t *testing.T) {
 		}
 	}
 }
+
+// TestASourceThatIsNotReadTeachesTheRhythm: while no line was understood as a PUT, hosts
+// learnt that they ship nothing, so no silence was ever found.
+func TestASourceThatIsNotReadTeachesTheRhythm(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	const days = 5
+	start := now - days*24*store.Hour
+	read := detect.Sources{NoPuts: true}
+	for at := start; at < now; at += 5 * store.Minute {
+		f.ship("lab-1", at)
+	}
+	f.save()
+	for at := start; at < now; at += 6 * store.Hour {
+		f.follow(detect.DefaultThresholds(), read, at)
+	}
+	// Two hours after the time of the day at which all began.
+	f.b.Now = now + 3*store.Hour
+	for at := now; at < now+2*store.Hour; at += 5 * store.Minute {
+		f.ship("lab-1", at)
+	}
+	f.save()
+	f.follow(detect.DefaultThresholds(), read, now+2*store.Hour)
+	got := f.follow(detect.DefaultThresholds(), read, now+3*store.Hour)
+	if want := "lab-1 silent 65"; !slices.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
