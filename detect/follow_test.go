@@ -217,3 +217,25 @@ func TestASourceThatIsNotReadTeachesTheRhythm(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestInventedNamesAreNoGroup: three names that anybody invents were a group, which was never
+// well again and explained that a host was refused.
+func TestInventedNamesAreNoGroup(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(180, 0, "lab-7", "lab-8")
+	f.steady(180, 20, "lab-1")
+	for m := int64(40); m > 0; m-- {
+		for i, name := range []string{"no-1", "no-2", "no-3", "lab-1"} {
+			if m <= 20 || name != "lab-1" {
+				f.puts(name, 1, now-m*store.Minute+int64(i)*store.Second, 404)
+			}
+		}
+	}
+	f.save()
+	got := f.follow(detect.DefaultThresholds(), detect.Sources{}, now)
+	want := []string{"lab-1 rejected 19", "no-1 rejected 40", "no-2 rejected 39", "no-3 rejected 39"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
