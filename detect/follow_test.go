@@ -239,3 +239,27 @@ func TestInventedNamesAreNoGroup(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestADeadHostIsNotPartial: a host whose PUTs failed in part, and that then sent nothing, was
+// partial for a day.
+func TestADeadHostIsNotPartial(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(180, 0, "lab-7", "lab-8")
+	f.steady(180, 90, "lab-1")
+	for m := int64(90); m > 60; m-- {
+		f.puts("lab-1", 1, now-m*store.Minute, []int32{200, 422, 422}[m%3])
+		if m%3 == 0 {
+			f.ship("lab-1", now-m*store.Minute)
+		}
+	}
+	f.save()
+	for _, pass := range []struct {
+		at   int64
+		want string
+	}{{now - 60*store.Minute, "lab-1 partial 2"}, {now, "lab-1 silent 62"}} {
+		if got := f.follow(detect.DefaultThresholds(), detect.Sources{}, pass.at); !slices.Equal(got, []string{pass.want}) {
+			t.Errorf("at minute %d got %q, want %q", (pass.at-now)/store.Minute, got, pass.want)
+		}
+	}
+}
