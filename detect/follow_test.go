@@ -119,6 +119,10 @@ func TestFollowFindsCauses(t *testing.T) {
 		{"a unit that starts over and over is down", []func(*fleet){stops(6, three...), unit(5, store.UnitRestarting), unit(4, store.UnitStarted),
 			unit(3, store.UnitRestarting), unit(2, store.UnitStarted), unit(1, store.UnitRestarting), unit(0, store.UnitStarted)}, detect.Sources{},
 			[]string{"(receiver) receiver-down 5"}},
+		{"a unit is not down since it was started again a while before", []func(*fleet){stops(90, three...), unit(60, store.UnitStopped), unit(59, store.UnitStarted),
+			unit(2, store.UnitStopping), unit(1, store.UnitStopped)}, detect.Sources{},
+			[]string{"(receiver) receiver-down 2", "(receiver) receiver-silent 90 explained", "lab-1 silent 91 explained", "lab-2 silent 90 explained",
+				"lab-3 silent 90 explained"}},
 		{"a receiver that is down explains that it is silent", []func(*fleet){stops(15, three...), unit(14, store.UnitFailed)}, detect.Sources{},
 			[]string{"(receiver) receiver-down 14", "(receiver) receiver-silent 15 explained"}},
 		{"PUTs that are accepted and not recorded mean a stuck index", []func(*fleet){fails(201, 12, three...)}, detect.Sources{},
@@ -187,6 +191,80 @@ func TestADeadHostDoesNotRecoverWithTheReceiver(t *testing.T) {
 		{now + 6*store.Minute, []string{"lab-9 silent 67"}},
 	} {
 		if got := f.follow(short, detect.Sources{}, pass.at); !slices.Equal(got, pass.want) {
+			t.Errorf("at minute %d got %q, want %q", (pass.at-now)/store.Minute, got, pass.want)
+		}
+	}
+}
+
+// TestASourceThatIsNotReadTeachesTheRhythm: while no line was understood as a PUT, hosts
+// learnt that they ship nothing, so no silence was ever found.
+func TestASourceThatIsNotReadTeachesTheRhythm(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	const days = 5
+	start := now - days*24*store.Hour
+	read := detect.Sources{NoPuts: true}
+	for at := start; at < now; at += 5 * store.Minute {
+		f.ship("lab-1", at)
+	}
+	f.save()
+	for at := start; at < now; at += 6 * store.Hour {
+		f.follow(detect.DefaultThresholds(), read, at)
+	}
+	// Two hours after the time of the day at which all began.
+	f.b.Now = now + 3*store.Hour
+	for at := now; at < now+2*store.Hour; at += 5 * store.Minute {
+		f.ship("lab-1", at)
+	}
+	f.save()
+	f.follow(detect.DefaultThresholds(), read, now+2*store.Hour)
+	got := f.follow(detect.DefaultThresholds(), read, now+3*store.Hour)
+	if want := "lab-1 silent 65"; !slices.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestInventedNamesAreNoGroup: three names that anybody invents were a group, which was never
+// well again and explained that a host was refused.
+func TestInventedNamesAreNoGroup(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(180, 0, "lab-7", "lab-8")
+	f.steady(180, 20, "lab-1")
+	for m := int64(40); m > 0; m-- {
+		for i, name := range []string{"no-1", "no-2", "no-3", "lab-1"} {
+			if m <= 20 || name != "lab-1" {
+				f.puts(name, 1, now-m*store.Minute+int64(i)*store.Second, 404)
+			}
+		}
+	}
+	f.save()
+	got := f.follow(detect.DefaultThresholds(), detect.Sources{}, now)
+	want := []string{"lab-1 rejected 19", "no-1 rejected 40", "no-2 rejected 39", "no-3 rejected 39"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestADeadHostIsNotPartial: a host whose PUTs failed in part, and that then sent nothing, was
+// partial for a day.
+func TestADeadHostIsNotPartial(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(180, 0, "lab-7", "lab-8")
+	f.steady(180, 90, "lab-1")
+	for m := int64(90); m > 60; m-- {
+		f.puts("lab-1", 1, now-m*store.Minute, []int32{200, 422, 422}[m%3])
+		if m%3 == 0 {
+			f.ship("lab-1", now-m*store.Minute)
+		}
+	}
+	f.save()
+	for _, pass := range []struct {
+		at   int64
+		want string
+	}{{now - 60*store.Minute, "lab-1 partial 2"}, {now, "lab-1 silent 62"}} {
+		if got := f.follow(detect.DefaultThresholds(), detect.Sources{}, pass.at); !slices.Equal(got, []string{pass.want}) {
 			t.Errorf("at minute %d got %q, want %q", (pass.at-now)/store.Minute, got, pass.want)
 		}
 	}

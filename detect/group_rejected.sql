@@ -1,5 +1,6 @@
 -- group-rejected: do several hosts get the same 4xx since times within an hour of each
--- other?
+-- other? Hosts that never shipped are left out: anybody may invent their names, and none of
+-- them would ever be well again.
 -- Parameters: :now, :day and :hour in microseconds; :group_hosts hosts.
 WITH streak AS MATERIALIZED (
   SELECT
@@ -12,6 +13,7 @@ WITH streak AS MATERIALIZED (
     AND failed_status BETWEEN 400 AND 499
     AND failed_4xx >= 2
     AND retired_at IS NULL
+    AND last_ship_at IS NOT NULL
     AND name NOT IN ('(invalid)', '(overflow)')
 ),
 near AS (

@@ -31,7 +31,9 @@ func Learn(tx *store.Tx, now int64) error {
 	}
 	var spans []span
 	for _, i := range outages {
-		spans = append(spans, span{i.BeganAt, endOf(&i, now)})
+		if outage(i.Symptom) { // hosts ship as ever while a source cannot be read
+			spans = append(spans, span{i.BeganAt, endOf(&i, now)})
+		}
 	}
 	rhythms := make([]store.Rhythm, len(due))
 	for i, id := range due {

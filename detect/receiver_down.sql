@@ -1,7 +1,8 @@
 -- receiver-down: does PID 1 say that the receiver's unit does not run, for a minute or more, or
 -- that it was started again three times in ten minutes? A PUT that was accepted later shows
--- that it runs.
--- Parameters in microseconds: :now, :minute.
+-- that it runs. It is down since the first change after that PUT, and after the unit last ran
+-- for ten minutes; that is looked for in a day.
+-- Parameters in microseconds: :now, :day, :minute.
 WITH newest AS MATERIALIZED (
   SELECT
     at,
@@ -17,6 +18,15 @@ accepted AS MATERIALIZED (
   SELECT COALESCE(MAX(last_accepted_at), 0) AS at
   FROM hosts
 ),
+changes AS MATERIALIZED (
+  SELECT
+    at,
+    state,
+    LEAD(at) OVER (ORDER BY at, cursor_hash) AS until
+  FROM unit_states
+  WHERE at > MAX((SELECT at FROM accepted), :now - :day)
+    AND at <= :now
+),
 restarts AS MATERIALIZED (
   SELECT COUNT(*) AS restarts
   FROM unit_states
@@ -27,9 +37,13 @@ restarts AS MATERIALIZED (
 SELECT
   (
     SELECT COALESCE(MIN(at), newest.at)
-    FROM unit_states
-    WHERE at > accepted.at
-      AND at <= :now
+    FROM changes
+    WHERE at > (
+        SELECT COALESCE(MAX(at), 0)
+        FROM changes
+        WHERE state = 'started'
+          AND until - at >= 10 * :minute
+      )
       AND state IN ('stopping', 'stopped', 'failed', 'not-started', 'restarting')
   ) AS began_at,
   restarts,

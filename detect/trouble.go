@@ -282,6 +282,9 @@ func (s *survey) partial(h *hostFacts) (trouble, bool) {
 	if f == nil || s.t.NoPartial || f.Recent < 1<<partialLeast {
 		return trouble{}, false
 	}
+	if h.quiet != nil && s.overdue(h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt) {
+		return trouble{}, false // it sends nothing any more
+	}
 	n := bits.Len64(uint64(f.Recent)) - 1
 	answers := uint64(f.Recent) &^ (1 << n)
 	failed := bits.OnesCount64(answers)
