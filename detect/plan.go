@@ -233,14 +233,22 @@ func (s *situation) explain(t trouble) *live {
 }
 
 // outageOf returns the receiver's incident that explains a trouble of a host, nil for none.
-// It does not explain a silence that was too long before it.
-func (s *situation) outageOf(t trouble) *live {
+// It does not explain a silence that was too long before the receiver took no episodes.
+func (s *situation) outageOf(t trouble) (by *live) {
+	since := s.now
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectReceiver && i.cause == nil && explains(i.Symptom, t) && (t.overdueAt == 0 || t.overdueAt >= i.BeganAt) {
-			return i
+		if i.Subject != store.SubjectReceiver || !explains(i.Symptom, t) {
+			continue
+		}
+		since = min(since, i.BeganAt)
+		if by == nil && i.cause == nil {
+			by = i
 		}
 	}
-	return nil
+	if t.overdueAt != 0 && t.overdueAt < since {
+		return nil
+	}
+	return by
 }
 
 // groupOf returns the group that a trouble is part of. It opens the group if it is new.
