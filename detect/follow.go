@@ -86,8 +86,13 @@ func (f *follower) load() error {
 			}
 		}
 		if i.Subject == store.SubjectGroup {
-			if one.returned, err = f.tx.Returned(i.ID, i.Symptom == GroupSilent); err != nil {
+			well, err := f.tx.Returned(i.ID, i.Symptom == GroupSilent)
+			if err != nil {
 				return err
+			}
+			one.returned, one.well = len(well), map[string]bool{}
+			for _, host := range well {
+				one.well[host] = true
 			}
 		}
 		byID[i.ID] = one

@@ -267,3 +267,24 @@ func TestADeadHostIsNotPartial(t *testing.T) {
 		}
 	}
 }
+
+// TestAHostThatCameBackIsNotOfItsGroup: two of five hosts that stopped together came back, and
+// one of them died some hours later. The group, which was still open, explained that.
+func TestAHostThatCameBackIsNotOfItsGroup(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(180, -400, "lab-7", "lab-8")
+	f.steady(180, 35, "lab-1", "lab-2", "lab-3", "lab-4", "lab-5")
+	f.steady(-60, -300, "lab-1")
+	f.steady(-60, -400, "lab-2")
+	f.b.Now = now + 400*store.Minute
+	f.save()
+	for m := int64(0); m < 340; m += 20 {
+		f.follow(detect.DefaultThresholds(), detect.Sources{}, now+m*store.Minute)
+	}
+	got := f.follow(detect.DefaultThresholds(), detect.Sources{}, now+340*store.Minute)
+	want := []string{"(group) group-silent 375", "lab-3 silent 375 explained", "lab-4 silent 375 explained", "lab-5 silent 375 explained", "lab-1 silent 41"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -29,6 +29,7 @@ type live struct {
 	hosts    []string        // of a group or the receiver
 	joined   map[string]bool // those of them that are stored
 	returned int             // hosts of a group that are well again
+	well     map[string]bool // these hosts: what troubles them later is their own
 	found    bool            // in this pass
 	changed  bool
 	alert    string // the symptom in alerts.jsonl
@@ -242,7 +243,7 @@ func (s *situation) outageOf(t trouble) *live {
 // groupOf returns the group that a trouble is part of. It opens the group if it is new.
 func (s *situation) groupOf(t trouble) *live {
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectGroup && slices.Contains(i.hosts, t.subject) && (i.Symptom == GroupSilent) == t.quiet {
+		if i.Subject == store.SubjectGroup && !i.well[t.subject] && slices.Contains(i.hosts, t.subject) && (i.Symptom == GroupSilent) == t.quiet {
 			return i
 		}
 	}
