@@ -205,7 +205,7 @@ func (s *situation) goOn(i *live, t trouble) {
 	if i.Symptom != Flapping && (rank(t.symptom) < rank(i.Symptom) || t.quiet != (i.Symptom == Silent)) {
 		i.Symptom = t.symptom
 	}
-	if i.cause != nil && !i.cause.isOpen() {
+	if i.cause != nil && (!i.cause.isOpen() || i.cause.Symptom == GroupSilent && refusal(t)) {
 		i.cause = nil
 	}
 	switch outage := s.outageOf(t); {
@@ -216,6 +216,9 @@ func (s *situation) goOn(i *live, t trouble) {
 		i.cause = outage // it was not said while it waited for a group
 	}
 }
+
+// refusal reports whether a host sends, and is answered with a 4xx.
+func refusal(t trouble) bool { return !t.quiet && t.status >= 400 && t.status < 500 }
 
 // rank orders the symptoms of a host, the most telling first.
 func rank(symptom string) int {
@@ -384,9 +387,11 @@ func (s *situation) say(i *live) {
 	if quiet || !i.found || !i.isOpen() || i.alert == "" {
 		return
 	}
+	// Before the clock went back, it may have been said in what is the future now.
+	i.SaidAt.Int64, i.RepeatedAt.Int64 = min(i.SaidAt.Int64, s.now), min(i.RepeatedAt.Int64, s.now)
 	last := max(i.SaidAt.Int64, i.RepeatedAt.Int64)
 	switch {
-	case !i.SaidAt.Valid:
+	case !i.SaidAt.Valid, i.LostAt.Valid && last < i.LostAt.Int64 && s.now-last >= repeatAfter: // it was lost while nothing was said
 		told(i.event(s.now, store.EventRepeated))
 	case s.now-last >= repeatAfter && !i.LostAt.Valid:
 		i.event(s.now, store.EventRepeated)

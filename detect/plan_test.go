@@ -147,6 +147,10 @@ func TestPlan(t *testing.T) {
 			{at: 20, hosts: one, edit: func(s *situation) { s.open[0].returned = 2 }},
 		}, []string{"0 opened (group) group-silent said", "0 opened a silent by group-silent",
 			"20 resolved (group) group-silent said", "20 repeated a silent said"}},
+		{"a host that comes back from a silent group and is refused is said", []step{
+			{at: 0, hosts: one, groups: []trouble{groupOf(GroupSilent, 0, "a", "b", "c")}},
+			{at: 5, hosts: []trouble{refused("a")}},
+		}, []string{"0 opened (group) group-silent said", "0 opened a silent by group-silent", "5 repeated a rejected said"}},
 		{"a host that is refused waits for others to make a group with it", []step{
 			{at: 0, hosts: []trouble{early}}, {at: 5, hosts: []trouble{early, refused("b")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
 		}, []string{"0 opened a rejected", "5 opened (group) group-rejected said", "5 opened b rejected by group-rejected"}},
@@ -168,6 +172,16 @@ func TestPlan(t *testing.T) {
 		{"a host that was lost before the first pass is said once", []step{
 			{at: 0, hosts: []trouble{lost}}, {at: 5, hosts: []trouble{lost}},
 		}, []string{"0 opened a silent", "0 lost a silent said"}},
+		{"a host that was lost while it was acknowledged is said afterwards, once", []step{
+			{at: 0, hosts: one},
+			{at: 70, hosts: []trouble{lost}, edit: func(s *situation) {
+				s.open[0].AckedUntil = sql.NullInt64{Int64: testStart + 100*store.Minute, Valid: true}
+			}},
+			{at: 105, hosts: []trouble{lost}}, {at: 200, hosts: []trouble{lost}},
+		}, []string{"0 opened a silent said", "70 lost a silent", "105 repeated a silent said"}},
+		{"what was said before the clock went back is repeated an hour later", []step{
+			{at: 600, hosts: one}, {at: 10, hosts: one}, {at: 40, hosts: one}, {at: 75, hosts: one},
+		}, []string{"600 opened a silent said", "75 repeated a silent"}},
 		{"what alerts.jsonl said before a rebuild is not said again within the hour", []step{
 			{at: 0, hosts: one, edit: func(s *situation) { s.told = map[string]int64{"a": s.now - 20*store.Minute} }}, {at: 5, hosts: one}, {at: 40, hosts: one},
 		}, []string{"0 opened a silent", "40 repeated a silent"}},
