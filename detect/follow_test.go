@@ -288,3 +288,46 @@ func TestAHostThatCameBackIsNotOfItsGroup(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestTheEndOfADayIsNoSilence: all hosts of an office stop at six. The receiver was silent each
+// evening, until the next morning. That it stops at noon is still found.
+func TestTheEndOfADayIsNoSilence(t *testing.T) {
+	t.Parallel()
+	const hour = store.Hour
+	day := now / (24 * hour) * 24 * hour
+	for _, c := range []struct {
+		name  string
+		until int64 // of the last day, in hours
+		at    int64 // of the pass, in minutes of that day
+		want  []string
+	}{
+		{"in the evening", 18, 18*60 + 12, nil},
+		{"in the night", 18, 26 * 60, nil},
+		{"at noon", 12, 12*60 + 17, []string{"(receiver) receiver-silent 20"}},
+		{"at noon, and it is night", 12, 26 * 60, []string{"(receiver) receiver-silent 843", "a silent 843 explained", "b silent 843 explained", "c silent 843 explained",
+			"d silent 843 explained"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
+			f.b.Now = day + 48*hour
+			for d := int64(-7); d <= 0; d++ {
+				until := int64(18)
+				if d == 0 {
+					until = c.until
+				}
+				for at := day + d*24*hour + 8*hour; at < day+d*24*hour+until*hour; at += 3 * store.Minute {
+					for _, host := range []string{"a", "b", "c", "d"} {
+						f.ship(host, at)
+					}
+				}
+			}
+			f.save()
+			read := detect.Sources{Journal: detect.Source{Off: true}}
+			f.follow(detect.DefaultThresholds(), read, day-12*hour) // at noon of the day before: they learn
+			if got := f.follow(detect.DefaultThresholds(), read, day+c.at*store.Minute); !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
