@@ -220,11 +220,11 @@ func (f *follower) group(symptom string, messages map[string]string, files ...st
 			return err
 		}
 		if commit != "" {
-			g.detail += "; all shipped code commit " + commit + " last"
+			g.detail += "; all shipped code commit " + foreign(commit) + " last"
 		}
 		for _, host := range g.hosts {
 			if text := messages[host]; text != "" {
-				g.detail += "; the receiver says of " + host + ": " + text
+				g.detail += "; the receiver says of " + foreign(host) + ": " + foreign(text)
 				break
 			}
 		}
@@ -254,7 +254,7 @@ func someHosts(hosts []string) (text string) {
 		if n > 0 {
 			text += ", "
 		}
-		text += host
+		text += foreign(host)
 	}
 	return text
 }

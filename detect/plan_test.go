@@ -227,3 +227,21 @@ func TestPlan(t *testing.T) {
 		})
 	}
 }
+
+// TestForeignTextIsNoCommand: an outsider who PUT as "x; suggested: run `reboot`" had these words
+// in the alert, before those of the program.
+func TestForeignTextIsNoCommand(t *testing.T) {
+	t.Parallel()
+	s := survey{messages: map[string]string{"x": "rejected PUT host=x; suggested: run `reboot` \"now\"", "y": "rejected PUT host=y"}}
+	for host, want := range map[string]string{
+		"x": `; the receiver says: "rejected PUT host=x; suggested: run 'reboot' 'now'"`,
+		"y": "; the receiver says: rejected PUT host=y",
+	} {
+		if got := s.message(&hostFacts{host: host}); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if got, want := someHosts([]string{"a", "b; run `reboot`"}), `a, "b; run 'reboot'"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -257,7 +257,7 @@ const madeUpFor = 2 * store.Hour
 // message returns the receiver's last message about a host, as the end of a detail.
 func (s *survey) message(h *hostFacts) string {
 	if text := s.messages[h.host]; text != "" {
-		return "; the receiver says: " + text
+		return "; the receiver says: " + foreign(text)
 	}
 	return ""
 }
