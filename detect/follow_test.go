@@ -331,3 +331,36 @@ func TestTheEndOfADayIsNoSilence(t *testing.T) {
 		})
 	}
 }
+
+// TestTwoOutagesMakeNoPartialHosts: after the second of two outages of the receiver, half of the
+// last PUTs of each host had failed, in two turns. All of them were said to be partial.
+func TestTwoOutagesMakeNoPartialHosts(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	for m := int64(600); m > 0; m -= 10 {
+		for i, host := range []string{"a", "b", "c", "d", "e", "f"} {
+			at, status := now-m*store.Minute+int64(i)*store.Second, int32(200)
+			if m > 150 && m <= 200 || m > 50 && m <= 110 {
+				status = 500
+			} else {
+				f.ship(host, at)
+			}
+			f.puts(host, 1, at, status)
+		}
+	}
+	f.save()
+	outages := 0
+	for m := int64(210); m >= 0; m -= 5 {
+		open := f.follow(detect.DefaultThresholds(), detect.Sources{}, now-m*store.Minute)
+		for _, line := range open {
+			if strings.HasPrefix(line, "(receiver) ") {
+				outages++
+			} else if !strings.HasSuffix(line, " explained") {
+				t.Errorf("at minute %d: %s", -m, line)
+			}
+		}
+	}
+	if outages < 20 {
+		t.Errorf("the outage of the receiver was found in %d passes", outages)
+	}
+}
