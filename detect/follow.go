@@ -67,7 +67,7 @@ type follower struct {
 // load reads the incidents.
 func (f *follower) load() error {
 	f.s = situation{now: f.now, hold: f.t.Hold, index: f.read.indexRead(), puts: f.read.journalRead()}
-	f.s.journal = f.read.unitRead()
+	f.s.journal, f.s.off = f.read.unitRead(), f.read.Journal.Off
 	f.s.receiver = f.s.index && (f.read.Journal.Off || f.s.puts)
 	stored, err := f.tx.OpenIncidents()
 	if err != nil {

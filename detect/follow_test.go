@@ -364,3 +364,33 @@ func TestTwoOutagesMakeNoPartialHosts(t *testing.T) {
 		t.Errorf("the outage of the receiver was found in %d passes", outages)
 	}
 }
+
+// TestWhatAJournalFoundEndsWithoutOne: an operator who turned the journal off kept the incidents
+// that it had found for ever, although the hosts shipped.
+func TestWhatAJournalFoundEndsWithoutOne(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.b.Now = now + store.Hour
+	f.steady(180, -60, "lab-7", "lab-8")
+	f.steady(180, 20, "lab-1")
+	for m := int64(20); m >= 0; m-- {
+		f.puts("lab-1", 1, now-m*store.Minute, 412)
+	}
+	f.steady(-1, -60, "lab-1")
+	f.save()
+	none := detect.Sources{Journal: detect.Source{Off: true}}
+	for _, pass := range []struct {
+		at   int64
+		read detect.Sources
+		want []string
+	}{
+		{0, detect.Sources{}, []string{"lab-1 rejected 20"}},
+		{5, detect.Sources{Journal: detect.Source{Held: "it is not read", Unread: true}}, []string{"lab-1 rejected 25", "(receiver) journal-unread 0"}},
+		{30, none, []string{"lab-1 rejected 50", "(receiver) journal-unread 25"}},
+		{45, none, nil},
+	} {
+		if got := f.follow(detect.DefaultThresholds(), pass.read, now+pass.at*store.Minute); !slices.Equal(got, pass.want) {
+			t.Errorf("at minute %d got %q, want %q", pass.at, got, pass.want)
+		}
+	}
+}

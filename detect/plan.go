@@ -53,6 +53,7 @@ type situation struct {
 	puts     bool             // the PUTs could be judged
 	receiver bool             // both could be
 	journal  bool             // what the journal says about the unit could be
+	off      bool             // nobody asks for the journal: what it found ends
 	all      []*live
 	byHost   map[string]*live // open incidents of hosts
 	wide     []*live          // open incidents of the receiver and of groups
@@ -300,15 +301,15 @@ func (s *situation) judged(i *live) bool {
 	case IndexUnread, JournalUnread, Unreadable:
 		return true
 	case ReceiverFailing:
-		return s.puts
+		return s.puts || s.off
 	case ReceiverSilent, IndexStuck, Flapping: // a host may flap for any reason
 		return s.receiver
 	case ReceiverDown:
-		return s.journal
+		return s.journal || s.off
 	case Silent, GroupSilent:
 		return s.index
 	}
-	return s.puts
+	return s.puts || s.off
 }
 
 // end clears what was not found, and resolves what has been clear for the hold time.
