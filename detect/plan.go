@@ -285,7 +285,7 @@ func (s *situation) flaps(host string) bool {
 // findGroups finds the groups again whose hosts are still in trouble, for the most part.
 func (s *situation) findGroups() {
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectGroup && s.judged(i) && !i.ending() {
+		if i.Subject == store.SubjectGroup && (s.puts || i.Symptom == GroupSilent) && s.judged(i) && !i.ending() {
 			i.found, i.changed = true, true
 			i.LastFoundAt, i.ClearAt = s.now, sql.NullInt64{}
 		}

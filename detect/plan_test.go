@@ -151,6 +151,12 @@ func TestPlan(t *testing.T) {
 			{at: 0, hosts: one, groups: []trouble{groupOf(GroupSilent, 0, "a", "b", "c")}},
 			{at: 5, hosts: []trouble{refused("a")}},
 		}, []string{"0 opened (group) group-silent said", "0 opened a silent by group-silent", "5 repeated a rejected said"}},
+		{"a group that is refused ends when the journal is not asked for any more", []step{
+			{at: 0, hosts: []trouble{refused("a")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
+			{at: 5, edit: func(s *situation) { s.puts, s.off = false, true }},
+			{at: 20, edit: func(s *situation) { s.puts, s.off = false, true }},
+		}, []string{"0 opened (group) group-rejected said", "0 opened a rejected by group-rejected", "5 resolved a rejected by group-rejected",
+			"20 resolved (group) group-rejected said"}},
 		{"a host that is refused waits for others to make a group with it", []step{
 			{at: 0, hosts: []trouble{early}}, {at: 5, hosts: []trouble{early, refused("b")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
 		}, []string{"0 opened a rejected", "5 opened (group) group-rejected said", "5 opened b rejected by group-rejected"}},
