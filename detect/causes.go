@@ -54,9 +54,9 @@ var causes = []cause{
 		explains: func(t trouble) bool { return t.quiet || t.server },
 		detail: func(c causeRow, now int64) string {
 			if c.Restarts >= restartsOfALoop {
-				return fmt.Sprintf("the unit was started again %d times in ten minutes; PID 1 says: %s", c.Restarts, c.Detail)
+				return fmt.Sprintf("the unit was started again %d times in ten minutes; PID 1 says: %s", c.Restarts, foreign(c.Detail))
 			}
-			return fmt.Sprintf("the unit is %s for %s; PID 1 says: %s", c.State, minutes(now-c.BeganAt), c.Detail)
+			return fmt.Sprintf("the unit is %s for %s; PID 1 says: %s", c.State, minutes(now-c.BeganAt), foreign(c.Detail))
 		},
 		fix: "on the receiver, run `systemctl status cis490-receiver` and `journalctl -u cis490-receiver -n 50` for the reason; " +
 			"then `sudo systemctl start cis490-receiver`",
@@ -157,7 +157,7 @@ func findCauses(tx *store.Tx, t Thresholds, read Sources, now int64) (found []tr
 				return nil, err
 			}
 			if len(words) > 0 {
-				one.detail += fmt.Sprintf("; its log has %d × %s", words[0].Count, words[0].Text)
+				one.detail += fmt.Sprintf("; its log has %d × %s", words[0].Count, foreign(words[0].Text))
 			}
 			found = append(found, one)
 		}

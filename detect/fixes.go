@@ -39,6 +39,16 @@ func fixOfSilence(host string) string {
 		"`sudo systemctl start cis490-shipper cis490-orchestrator`", name)
 }
 
+// foreign returns a visible text that an outsider may have chosen, for a detail. A text in
+// which a detail or a command could seem to end is quoted, and has no backquotes: what stands
+// in these is a command of the program.
+func foreign(text string) string {
+	if !strings.ContainsAny(text, "`;") {
+		return text
+	}
+	return `"` + strings.NewReplacer("`", "'", `"`, "'").Replace(text) + `"`
+}
+
 // runbook is the place of the entries of the runbook, one for each symptom.
 const runbook = "; runbook: report/README.md#"
 

@@ -67,7 +67,7 @@ type follower struct {
 // load reads the incidents.
 func (f *follower) load() error {
 	f.s = situation{now: f.now, hold: f.t.Hold, index: f.read.indexRead(), puts: f.read.journalRead()}
-	f.s.journal = f.read.unitRead()
+	f.s.journal, f.s.off = f.read.unitRead(), f.read.Journal.Off
 	f.s.receiver = f.s.index && (f.read.Journal.Off || f.s.puts)
 	stored, err := f.tx.OpenIncidents()
 	if err != nil {
@@ -86,8 +86,13 @@ func (f *follower) load() error {
 			}
 		}
 		if i.Subject == store.SubjectGroup {
-			if one.returned, err = f.tx.Returned(i.ID, i.Symptom == GroupSilent); err != nil {
+			well, err := f.tx.Returned(i.ID, i.Symptom == GroupSilent)
+			if err != nil {
 				return err
+			}
+			one.returned, one.well = len(well), map[string]bool{}
+			for _, host := range well {
+				one.well[host] = true
 			}
 		}
 		byID[i.ID] = one
@@ -215,11 +220,11 @@ func (f *follower) group(symptom string, messages map[string]string, files ...st
 			return err
 		}
 		if commit != "" {
-			g.detail += "; all shipped code commit " + commit + " last"
+			g.detail += "; all shipped code commit " + foreign(commit) + " last"
 		}
 		for _, host := range g.hosts {
 			if text := messages[host]; text != "" {
-				g.detail += "; the receiver says of " + host + ": " + text
+				g.detail += "; the receiver says of " + foreign(host) + ": " + foreign(text)
 				break
 			}
 		}
@@ -249,7 +254,7 @@ func someHosts(hosts []string) (text string) {
 		if n > 0 {
 			text += ", "
 		}
-		text += host
+		text += foreign(host)
 	}
 	return text
 }

@@ -270,6 +270,133 @@ func TestADeadHostIsNotPartial(t *testing.T) {
 	}
 }
 
+// TestAHostThatCameBackIsNotOfItsGroup: two of five hosts that stopped together came back, and
+// one of them died some hours later. The group, which was still open, explained that.
+func TestAHostThatCameBackIsNotOfItsGroup(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(180, -400, "lab-7", "lab-8")
+	f.steady(180, 35, "lab-1", "lab-2", "lab-3", "lab-4", "lab-5")
+	f.steady(-60, -300, "lab-1")
+	f.steady(-60, -400, "lab-2")
+	f.b.Now = now + 400*store.Minute
+	f.save()
+	for m := int64(0); m < 340; m += 20 {
+		f.follow(detect.DefaultThresholds(), detect.Sources{}, now+m*store.Minute)
+	}
+	got := f.follow(detect.DefaultThresholds(), detect.Sources{}, now+340*store.Minute)
+	want := []string{"(group) group-silent 375", "lab-3 silent 375 explained", "lab-4 silent 375 explained", "lab-5 silent 375 explained", "lab-1 silent 41"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestTheEndOfADayIsNoSilence: all hosts of an office stop at six. The receiver was silent each
+// evening, until the next morning. That it stops at noon is still found.
+func TestTheEndOfADayIsNoSilence(t *testing.T) {
+	t.Parallel()
+	const hour = store.Hour
+	day := now / (24 * hour) * 24 * hour
+	for _, c := range []struct {
+		name  string
+		until int64 // of the last day, in hours
+		at    int64 // of the pass, in minutes of that day
+		want  []string
+	}{
+		{"in the evening", 18, 18*60 + 12, nil},
+		{"in the night", 18, 26 * 60, nil},
+		{"at noon", 12, 12*60 + 17, []string{"(receiver) receiver-silent 20"}},
+		{"at noon, and it is night", 12, 26 * 60, []string{"(receiver) receiver-silent 843", "a silent 843 explained", "b silent 843 explained", "c silent 843 explained",
+			"d silent 843 explained"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
+			f.b.Now = day + 48*hour
+			for d := int64(-7); d <= 0; d++ {
+				until := int64(18)
+				if d == 0 {
+					until = c.until
+				}
+				for at := day + d*24*hour + 8*hour; at < day+d*24*hour+until*hour; at += 3 * store.Minute {
+					for _, host := range []string{"a", "b", "c", "d"} {
+						f.ship(host, at)
+					}
+				}
+			}
+			f.save()
+			read := detect.Sources{Journal: detect.Source{Off: true}}
+			f.follow(detect.DefaultThresholds(), read, day-12*hour) // at noon of the day before: they learn
+			if got := f.follow(detect.DefaultThresholds(), read, day+c.at*store.Minute); !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestTwoOutagesMakeNoPartialHosts: after the second of two outages of the receiver, half of the
+// last PUTs of each host had failed, in two turns. All of them were said to be partial.
+func TestTwoOutagesMakeNoPartialHosts(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	for m := int64(600); m > 0; m -= 10 {
+		for i, host := range []string{"a", "b", "c", "d", "e", "f"} {
+			at, status := now-m*store.Minute+int64(i)*store.Second, int32(200)
+			if m > 150 && m <= 200 || m > 50 && m <= 110 {
+				status = 500
+			} else {
+				f.ship(host, at)
+			}
+			f.puts(host, 1, at, status)
+		}
+	}
+	f.save()
+	outages := 0
+	for m := int64(210); m >= 0; m -= 5 {
+		open := f.follow(detect.DefaultThresholds(), detect.Sources{}, now-m*store.Minute)
+		for _, line := range open {
+			if strings.HasPrefix(line, "(receiver) ") {
+				outages++
+			} else if !strings.HasSuffix(line, " explained") {
+				t.Errorf("at minute %d: %s", -m, line)
+			}
+		}
+	}
+	if outages < 20 {
+		t.Errorf("the outage of the receiver was found in %d passes", outages)
+	}
+}
+
+// TestWhatAJournalFoundEndsWithoutOne: an operator who turned the journal off kept the incidents
+// that it had found for ever, although the hosts shipped.
+func TestWhatAJournalFoundEndsWithoutOne(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.b.Now = now + store.Hour
+	f.steady(180, -60, "lab-7", "lab-8")
+	f.steady(180, 20, "lab-1")
+	for m := int64(20); m >= 0; m-- {
+		f.puts("lab-1", 1, now-m*store.Minute, 412)
+	}
+	f.steady(-1, -60, "lab-1")
+	f.save()
+	none := detect.Sources{Journal: detect.Source{Off: true}}
+	for _, pass := range []struct {
+		at   int64
+		read detect.Sources
+		want []string
+	}{
+		{0, detect.Sources{}, []string{"lab-1 rejected 20"}},
+		{5, detect.Sources{Journal: detect.Source{Held: "it is not read", Unread: true}}, []string{"lab-1 rejected 25", "(receiver) journal-unread 0"}},
+		{30, none, []string{"lab-1 rejected 50", "(receiver) journal-unread 25"}},
+		{45, none, nil},
+	} {
+		if got := f.follow(detect.DefaultThresholds(), pass.read, now+pass.at*store.Minute); !slices.Equal(got, pass.want) {
+			t.Errorf("at minute %d got %q, want %q", pass.at, got, pass.want)
+		}
+	}
+}
+
 // TestARefusedHostKeepsItsFixInAnOutage: the last answer of a host that was refused with 412
 // before an outage is a 500, so it was said that the host only meets the receiver's error.
 func TestARefusedHostKeepsItsFixInAnOutage(t *testing.T) {

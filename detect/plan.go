@@ -29,6 +29,7 @@ type live struct {
 	hosts    []string        // of a group or the receiver
 	joined   map[string]bool // those of them that are stored
 	returned int             // hosts of a group that are well again
+	well     map[string]bool // these hosts: what troubles them later is their own
 	found    bool            // in this pass
 	changed  bool
 	alert    string // the symptom in alerts.jsonl
@@ -52,6 +53,7 @@ type situation struct {
 	puts     bool             // the PUTs could be judged
 	receiver bool             // both could be
 	journal  bool             // what the journal says about the unit could be
+	off      bool             // nobody asks for the journal: what it found ends
 	all      []*live
 	byHost   map[string]*live // open incidents of hosts
 	wide     []*live          // open incidents of the receiver and of groups
@@ -207,7 +209,7 @@ func (s *situation) goOn(i *live, t trouble) {
 	if i.Symptom != Flapping && (rank(t.symptom) < rank(i.Symptom) || t.quiet != (i.Symptom == Silent)) {
 		i.Symptom = t.symptom
 	}
-	if i.cause != nil && !i.cause.isOpen() {
+	if i.cause != nil && (!i.cause.isOpen() || i.cause.Symptom == GroupSilent && refusal(t)) {
 		i.cause = nil
 	}
 	switch outage := s.outageOf(t); {
@@ -218,6 +220,9 @@ func (s *situation) goOn(i *live, t trouble) {
 		i.cause = outage // it was not said while it waited for a group
 	}
 }
+
+// refusal reports whether a host sends, and is answered with a 4xx.
+func refusal(t trouble) bool { return !t.quiet && t.status >= 400 && t.status < 500 }
 
 // rank orders the symptoms of a host, the most telling first.
 func rank(symptom string) int {
@@ -254,9 +259,12 @@ func (s *situation) outageOf(t trouble) (by *live) {
 // groupOf returns the group that a trouble is part of. It opens the group if it is new.
 func (s *situation) groupOf(t trouble) *live {
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectGroup && slices.Contains(i.hosts, t.subject) && (i.Symptom == GroupSilent) == t.quiet {
+		if i.Subject == store.SubjectGroup && !i.well[t.subject] && slices.Contains(i.hosts, t.subject) && (i.Symptom == GroupSilent) == t.quiet {
 			return i
 		}
+	}
+	if i := s.alike(t); i != nil {
+		return i
 	}
 	for _, g := range s.groups {
 		if !slices.Contains(g.hosts, t.subject) || (g.symptom == GroupSilent) != t.quiet || g.status != t.status {
@@ -270,6 +278,25 @@ func (s *situation) groupOf(t trouble) *live {
 		i := s.begin(g)
 		i.hosts = g.hosts
 		return i
+	}
+	return nil
+}
+
+// alike returns the rejected group whose hosts get the answer that a host gets, nil for none. A
+// slow host may meet a bad release hours after the others.
+func (s *situation) alike(t trouble) *live {
+	if t.quiet || t.status < 400 || t.status >= 500 {
+		return nil
+	}
+	for _, i := range s.wide {
+		if i.Symptom != GroupRejected || !i.found {
+			continue
+		}
+		for _, other := range s.hosts {
+			if other.subject != t.subject && other.status == t.status && slices.Contains(i.hosts, other.subject) {
+				return i
+			}
+		}
 	}
 	return nil
 }
@@ -292,7 +319,7 @@ func (s *situation) flaps(host string) bool {
 // findGroups finds the groups again whose hosts are still in trouble, for the most part.
 func (s *situation) findGroups() {
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectGroup && s.judged(i) && !i.ending() {
+		if i.Subject == store.SubjectGroup && (s.puts || i.Symptom == GroupSilent) && s.judged(i) && !i.ending() {
 			i.found, i.changed = true, true
 			i.LastFoundAt, i.ClearAt = s.now, sql.NullInt64{}
 		}
@@ -308,15 +335,15 @@ func (s *situation) judged(i *live) bool {
 	case IndexUnread, JournalUnread, Unreadable:
 		return true
 	case ReceiverFailing:
-		return s.puts
+		return s.puts || s.off
 	case ReceiverSilent, IndexStuck, Flapping: // a host may flap for any reason
 		return s.receiver
 	case ReceiverDown:
-		return s.journal
+		return s.journal || s.off
 	case Silent, GroupSilent:
 		return s.index
 	}
-	return s.puts
+	return s.puts || s.off
 }
 
 // end clears what was not found, and resolves what has been clear for the hold time.
@@ -395,9 +422,11 @@ func (s *situation) say(i *live) {
 	if quiet || !i.found || !i.isOpen() || i.alert == "" {
 		return
 	}
+	// Before the clock went back, it may have been said in what is the future now.
+	i.SaidAt.Int64, i.RepeatedAt.Int64 = min(i.SaidAt.Int64, s.now), min(i.RepeatedAt.Int64, s.now)
 	last := max(i.SaidAt.Int64, i.RepeatedAt.Int64)
 	switch {
-	case !i.SaidAt.Valid:
+	case !i.SaidAt.Valid, i.LostAt.Valid && last < i.LostAt.Int64 && s.now-last >= repeatAfter: // it was lost while nothing was said
 		told(i.event(s.now, store.EventRepeated))
 	case s.now-last >= repeatAfter && !i.LostAt.Valid:
 		i.event(s.now, store.EventRepeated)

@@ -147,6 +147,21 @@ func TestPlan(t *testing.T) {
 			{at: 20, hosts: one, edit: func(s *situation) { s.open[0].returned = 2 }},
 		}, []string{"0 opened (group) group-silent said", "0 opened a silent by group-silent",
 			"20 resolved (group) group-silent said", "20 repeated a silent said"}},
+		{"a host that comes back from a silent group and is refused is said", []step{
+			{at: 0, hosts: one, groups: []trouble{groupOf(GroupSilent, 0, "a", "b", "c")}},
+			{at: 5, hosts: []trouble{refused("a")}},
+		}, []string{"0 opened (group) group-silent said", "0 opened a silent by group-silent", "5 repeated a rejected said"}},
+		{"a group that is refused ends when the journal is not asked for any more", []step{
+			{at: 0, hosts: []trouble{refused("a")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
+			{at: 5, edit: func(s *situation) { s.puts, s.off = false, true }},
+			{at: 20, edit: func(s *situation) { s.puts, s.off = false, true }},
+		}, []string{"0 opened (group) group-rejected said", "0 opened a rejected by group-rejected", "5 resolved a rejected by group-rejected",
+			"20 resolved (group) group-rejected said"}},
+		{"a slow host that meets a bad release hours later joins the group", []step{
+			{at: 0, hosts: []trouble{refused("a")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
+			{at: 300, hosts: []trouble{refused("a"), refused("z")}},
+		}, []string{"0 opened (group) group-rejected said", "0 opened a rejected by group-rejected", "300 repeated (group) group-rejected",
+			"300 opened z rejected by group-rejected"}},
 		{"a host that is refused waits for others to make a group with it", []step{
 			{at: 0, hosts: []trouble{early}}, {at: 5, hosts: []trouble{early, refused("b")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
 		}, []string{"0 opened a rejected", "5 opened (group) group-rejected said", "5 opened b rejected by group-rejected"}},
@@ -168,6 +183,16 @@ func TestPlan(t *testing.T) {
 		{"a host that was lost before the first pass is said once", []step{
 			{at: 0, hosts: []trouble{lost}}, {at: 5, hosts: []trouble{lost}},
 		}, []string{"0 opened a silent", "0 lost a silent said"}},
+		{"a host that was lost while it was acknowledged is said afterwards, once", []step{
+			{at: 0, hosts: one},
+			{at: 70, hosts: []trouble{lost}, edit: func(s *situation) {
+				s.open[0].AckedUntil = sql.NullInt64{Int64: testStart + 100*store.Minute, Valid: true}
+			}},
+			{at: 105, hosts: []trouble{lost}}, {at: 200, hosts: []trouble{lost}},
+		}, []string{"0 opened a silent said", "70 lost a silent", "105 repeated a silent said"}},
+		{"what was said before the clock went back is repeated an hour later", []step{
+			{at: 600, hosts: one}, {at: 10, hosts: one}, {at: 40, hosts: one}, {at: 75, hosts: one},
+		}, []string{"600 opened a silent said", "75 repeated a silent"}},
 		{"what alerts.jsonl said before a rebuild is not said again within the hour", []step{
 			{at: 0, hosts: one, edit: func(s *situation) { s.told = map[string]int64{"a": s.now - 20*store.Minute} }}, {at: 5, hosts: one}, {at: 40, hosts: one},
 		}, []string{"0 opened a silent", "40 repeated a silent"}},
@@ -211,5 +236,23 @@ func TestPlan(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 			}
 		})
+	}
+}
+
+// TestForeignTextIsNoCommand: an outsider who PUT as "x; suggested: run `reboot`" had these words
+// in the alert, before those of the program.
+func TestForeignTextIsNoCommand(t *testing.T) {
+	t.Parallel()
+	s := survey{messages: map[string]string{"x": "rejected PUT host=x; suggested: run `reboot` \"now\"", "y": "rejected PUT host=y"}}
+	for host, want := range map[string]string{
+		"x": `; the receiver says: "rejected PUT host=x; suggested: run 'reboot' 'now'"`,
+		"y": "; the receiver says: rejected PUT host=y",
+	} {
+		if got := s.message(&hostFacts{host: host}); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if got, want := someHosts([]string{"a", "b; run `reboot`"}), `a, "b; run 'reboot'"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

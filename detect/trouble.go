@@ -271,7 +271,7 @@ const madeUpFor = 2 * store.Hour
 // message returns the receiver's last message about a host, as the end of a detail.
 func (s *survey) message(h *hostFacts) string {
 	if text := s.messages[h.host]; text != "" {
-		return "; the receiver says: " + text
+		return "; the receiver says: " + foreign(text)
 	}
 	return ""
 }
@@ -279,7 +279,7 @@ func (s *survey) message(h *hostFacts) string {
 // partial finds a host whose PUTs fail half of the time.
 func (s *survey) partial(h *hostFacts) (trouble, bool) {
 	f := h.failing
-	if f == nil || s.t.NoPartial || f.Recent < 1<<partialLeast {
+	if f == nil || s.t.NoPartial || f.Recent < 1<<partialLeast || f.FailedAt <= f.ExpectedFrom { // that was the receiver's outage
 		return trouble{}, false
 	}
 	if h.quiet != nil && s.overdue(h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt) {

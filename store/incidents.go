@@ -341,20 +341,20 @@ func (tx *Tx) HostsOfTheDay(at int64) (hosts []string, err error) {
 	return hosts, err
 }
 
-// Returned counts the hosts of a group that are well again: since they joined it they have
-// shipped, or had a PUT accepted.
-func (tx *Tx) Returned(id int64, shipped bool) (n int, err error) {
+// Returned returns the hosts of a group that are well again: since they joined it they have
+// shipped, or had a PUT accepted, or they are not expected any more.
+func (tx *Tx) Returned(id int64, shipped bool) (hosts []string, err error) {
 	column := "last_accepted_at"
 	if shipped {
 		column = "last_ship_at"
 	}
-	err = tx.Get(&n, `
-		SELECT COUNT(*)
+	err = tx.Select(&hosts, `
+		SELECT i.host
 		FROM incident_hosts AS i
 		LEFT JOIN hosts AS h ON h.name = i.host
 		WHERE i.incident_id = ?
 		  AND (h.id IS NULL OR h.retired_at IS NOT NULL OR h.`+column+` > i.joined_at)`, id)
-	return n, err
+	return hosts, err
 }
 
 // RetiredHosts returns the hosts that are retired.

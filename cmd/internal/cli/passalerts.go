@@ -100,9 +100,10 @@ func (p *pass) sayEvent(i store.Incident, e store.IncidentEvent) {
 	}
 }
 
-// duration writes a length of time in microseconds for people: 1h35m.
+// duration writes a length of time in microseconds for people: 1h35m. A trouble that one
+// pass found, or that began before the clock went back, lasts a minute.
 func duration(d int64) string {
-	text := (time.Duration(d) * time.Microsecond).Round(time.Minute).String()
+	text := (time.Duration(max(d, store.Minute)) * time.Microsecond).Round(time.Minute).String()
 	return strings.TrimSuffix(text, "0s")
 }
 
