@@ -144,6 +144,11 @@ func TestFollowFindsCauses(t *testing.T) {
 				}
 			}
 		}}, detect.Sources{}, []string{"lab-1 partial 2"}},
+		{"a host none of whose PUTs failed is not unstamped, whatever another is called", []func(*fleet){stops(0, three...), func(f *fleet) {
+			for m := int64(20); m > 0; m-- {
+				f.rejections("lab-1", 1, now-m*store.Minute, "unstamped") // of "lab-1 x"
+			}
+		}}, detect.Sources{}, nil},
 		{"nothing is found in a journal that is not read", []func(*fleet){fails(500, 20, three...)}, detect.Sources{
 			Journal: detect.Source{Held: "it is not read", Unread: true}}, []string{"(receiver) journal-unread 0"}},
 		{"lines that are not understood are said", []func(*fleet){stops(0, three...)}, detect.Sources{NoPuts: true},
