@@ -6,23 +6,24 @@ WITH accepted AS MATERIALIZED (
   SELECT COALESCE(MAX(last_accepted_at), 0) AS at
   FROM hosts
 ),
--- The first thousand are enough to judge; an outage of a day has a million.
+newest AS MATERIALIZED (
+  SELECT MAX(last_failed_at) AS at
+  FROM hosts
+  WHERE failed_5xx > 0
+),
+-- The first thousand are enough to judge; an outage of a day has a million. A day in which all
+-- hosts get a 4xx has none of them, so it is not read.
 failed AS MATERIALIZED (
   SELECT
     at,
     host_id,
     status
   FROM puts
-  WHERE at > MAX((SELECT at FROM accepted), :now - :day)
+  WHERE at > IIF((SELECT at FROM newest) >= :now - 900000000, MAX((SELECT at FROM accepted), :now - :day), :now)
     AND at <= :now
     AND status BETWEEN 500 AND 599
   ORDER BY at
   LIMIT 1000
-),
-newest AS (
-  SELECT MAX(last_failed_at) AS at
-  FROM hosts
-  WHERE failed_5xx > 0
 )
 SELECT
   MIN(at) AS began_at,
