@@ -146,6 +146,11 @@ func TestFollowFindsCauses(t *testing.T) {
 				}
 			}
 		}}, detect.Sources{}, []string{"lab-1 partial 2"}},
+		{"a host none of whose PUTs failed is not unstamped, whatever another is called", []func(*fleet){stops(0, three...), func(f *fleet) {
+			for m := int64(20); m > 0; m-- {
+				f.rejections("lab-1", 1, now-m*store.Minute, "unstamped") // of "lab-1 x"
+			}
+		}}, detect.Sources{}, nil},
 		{"nothing is found in a journal that is not read", []func(*fleet){fails(500, 20, three...)}, detect.Sources{
 			Journal: detect.Source{Held: "it is not read", Unread: true}}, []string{"(receiver) journal-unread 0"}},
 		{"lines that are not understood are said", []func(*fleet){stops(0, three...)}, detect.Sources{NoPuts: true},
@@ -429,5 +434,32 @@ func TestARefusedHostKeepsItsFixInAnOutage(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAReceiverFailsUntilItAccepts: a fleet that PUTs once an hour was answered with 500, and in
+// each hour the receiver was well again a quarter of an hour later, and failed anew.
+func TestAReceiverFailsUntilItAccepts(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	hosts := []string{"a", "b", "c", "d"}
+	for h := int64(12); h > -4; h-- {
+		for i, host := range hosts {
+			at, status := now-h*store.Hour+int64(i)*store.Second, int32(500)
+			if h > 3 || h <= -2 {
+				f.ship(host, at)
+				status = 200
+			}
+			f.puts(host, 1, at, status)
+		}
+	}
+	f.b.Now = now + 4*store.Hour
+	f.save()
+	for m := int64(5); m <= 180; m += 5 {
+		got := f.follow(detect.DefaultThresholds(), detect.Sources{}, now+m*store.Minute)
+		failing := slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, "(receiver) receiver-failing") })
+		if want := m < 135; failing != want {
+			t.Errorf("at minute %d got %q", m, got)
+		}
 	}
 }

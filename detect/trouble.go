@@ -229,6 +229,8 @@ func (s *survey) unstamped(h *hostFacts) (trouble, bool) {
 	switch {
 	case f == nil, h.failing != nil && h.failing.AcceptedAt > h.failing.FailedAt:
 		return trouble{}, false
+	case h.failing == nil && s.puts: // no PUT of the host failed: another's name began with its name and a blank
+		return trouble{}, false
 	case h.failing == nil: // the receiver's lines about its PUTs were not understood, or not read
 		return trouble{symptom: "unstamped", beganAt: s.now - s.t.RecentWindow, figure: int64(f.Unstamped),
 			detail: fmt.Sprintf("%d PUTs of the last %s refused: they lack X-Cis490-Code-Commit", f.Unstamped, minutes(s.t.RecentWindow)),
