@@ -109,6 +109,8 @@ func TestFollowFindsCauses(t *testing.T) {
 			[]string{"(receiver) receiver-silent 12"}},
 		{"hosts that are silent with the receiver are explained", []func(*fleet){stops(40, three...)}, detect.Sources{},
 			[]string{"(receiver) receiver-silent 40", "lab-1 silent 41 explained", "lab-2 silent 40 explained", "lab-3 silent 40 explained"}},
+		{"a host that was silent before them is not", []func(*fleet){stops(40, three...), stops(75, "lab-9")}, detect.Sources{},
+			[]string{"(receiver) receiver-silent 40", "lab-1 silent 41 explained", "lab-2 silent 40 explained", "lab-3 silent 40 explained", "lab-9 silent 76"}},
 		{"nobody expects 20 PUTs of two hosts", []func(*fleet){stops(12, "lab-1", "lab-2")}, detect.Sources{}, nil},
 		{"a unit that is stopped for a minute is down", []func(*fleet){stops(3, three...), unit(2, store.UnitStopping), unit(1, store.UnitStopped)}, detect.Sources{},
 			[]string{"(receiver) receiver-down 2"}},
@@ -424,5 +426,40 @@ func TestAReceiverFailsUntilItAccepts(t *testing.T) {
 		if want := m < 135; failing != want {
 			t.Errorf("at minute %d got %q", m, got)
 		}
+	}
+}
+
+// TestARefusedHostKeepsItsFixInAnOutage: the last answer of a host that was refused with 412
+// before an outage is a 500, so it was said that the host only meets the receiver's error.
+func TestARefusedHostKeepsItsFixInAnOutage(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(180, 60, "lab-9")
+	f.steady(180, 20, "lab-1", "lab-2", "lab-3")
+	for m := int64(60); m > 0; m-- {
+		for i, host := range []string{"lab-9", "lab-1", "lab-2", "lab-3"} {
+			switch at := now - m*store.Minute + int64(i)*store.Second; {
+			case m <= 20:
+				f.puts(host, 1, at, 500)
+			case host == "lab-9":
+				f.puts(host, 1, at, 412)
+			}
+		}
+	}
+	f.save()
+	f.follow(detect.DefaultThresholds(), detect.Sources{}, now-25*store.Minute)
+	want := []string{"lab-9 rejected 60", "(receiver) receiver-failing 20"}
+	if got := f.follow(detect.DefaultThresholds(), detect.Sources{}, now); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	err := f.s.View(t.Context(), func(tx *store.Tx) error {
+		open, err := tx.OpenIncidents()
+		if fix := open[0].Fix; !strings.Contains(fix, "the code commit is refused") {
+			t.Errorf("the fix of %s is: %s", open[0].Subject, fix)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

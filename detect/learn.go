@@ -85,7 +85,7 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 			next++
 		}
 		if overlaps(outages, hour*store.Hour, (hour+1)*store.Hour) {
-			hidden[slot] = true
+			hidden[slot] = hidden[slot] || shipped[hour/24]
 			continue
 		}
 		known[slot/24] = known[slot/24] || slot%24 == 23
@@ -103,7 +103,7 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 	}
 	limit := 2 * usualSilence(hours, &r.Rates, outages)
 	if rests(&r.Rates) {
-		limit += limit / 2 // the ends of its days vary
+		limit *= 2 // the ends of its days vary
 	}
 	r.Limit = max(leastLimit, limit)
 	return r

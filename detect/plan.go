@@ -202,6 +202,9 @@ func (s *situation) goOn(i *live, t trouble) {
 		i.found = true // its PUTs may fail as before: they could not be read
 		return
 	}
+	if t.status >= 500 && !t.server && i.Symptom != Silent && i.Fix != "" {
+		t.fix = i.Fix // the receiver fails now, and has refused the host before
+	}
 	s.find(i, t)
 	if i.Symptom != Flapping && (rank(t.symptom) < rank(i.Symptom) || t.quiet != (i.Symptom == Silent)) {
 		i.Symptom = t.symptom
@@ -235,13 +238,22 @@ func (s *situation) explain(t trouble) *live {
 }
 
 // outageOf returns the receiver's incident that explains a trouble of a host, nil for none.
-func (s *situation) outageOf(t trouble) *live {
+// It does not explain a silence that was too long before the receiver took no episodes.
+func (s *situation) outageOf(t trouble) (by *live) {
+	since := s.now
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectReceiver && i.cause == nil && explains(i.Symptom, t) {
-			return i
+		if i.Subject != store.SubjectReceiver || !explains(i.Symptom, t) {
+			continue
+		}
+		since = min(since, i.BeganAt)
+		if by == nil && i.cause == nil {
+			by = i
 		}
 	}
-	return nil
+	if t.overdueAt != 0 && t.overdueAt < since {
+		return nil
+	}
+	return by
 }
 
 // groupOf returns the group that a trouble is part of. It opens the group if it is new.
@@ -250,6 +262,9 @@ func (s *situation) groupOf(t trouble) *live {
 		if i.Subject == store.SubjectGroup && !i.well[t.subject] && slices.Contains(i.hosts, t.subject) && (i.Symptom == GroupSilent) == t.quiet {
 			return i
 		}
+	}
+	if i := s.alike(t); i != nil {
+		return i
 	}
 	for _, g := range s.groups {
 		if !slices.Contains(g.hosts, t.subject) || (g.symptom == GroupSilent) != t.quiet || g.status != t.status {
@@ -263,6 +278,25 @@ func (s *situation) groupOf(t trouble) *live {
 		i := s.begin(g)
 		i.hosts = g.hosts
 		return i
+	}
+	return nil
+}
+
+// alike returns the rejected group whose hosts get the answer that a host gets, nil for none. A
+// slow host may meet a bad release hours after the others.
+func (s *situation) alike(t trouble) *live {
+	if t.quiet || t.status < 400 || t.status >= 500 {
+		return nil
+	}
+	for _, i := range s.wide {
+		if i.Symptom != GroupRejected || !i.found {
+			continue
+		}
+		for _, other := range s.hosts {
+			if other.subject != t.subject && other.status == t.status && slices.Contains(i.hosts, other.subject) {
+				return i
+			}
+		}
 	}
 	return nil
 }

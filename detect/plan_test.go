@@ -157,6 +157,11 @@ func TestPlan(t *testing.T) {
 			{at: 20, edit: func(s *situation) { s.puts, s.off = false, true }},
 		}, []string{"0 opened (group) group-rejected said", "0 opened a rejected by group-rejected", "5 resolved a rejected by group-rejected",
 			"20 resolved (group) group-rejected said"}},
+		{"a slow host that meets a bad release hours later joins the group", []step{
+			{at: 0, hosts: []trouble{refused("a")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
+			{at: 300, hosts: []trouble{refused("a"), refused("z")}},
+		}, []string{"0 opened (group) group-rejected said", "0 opened a rejected by group-rejected", "300 repeated (group) group-rejected",
+			"300 opened z rejected by group-rejected"}},
 		{"a host that is refused waits for others to make a group with it", []step{
 			{at: 0, hosts: []trouble{early}}, {at: 5, hosts: []trouble{early, refused("b")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
 		}, []string{"0 opened a rejected", "5 opened (group) group-rejected said", "5 opened b rejected by group-rejected"}},

@@ -30,6 +30,7 @@ type trouble struct {
 	query            string
 	hosts            []string // of a group or the receiver
 	quiet            bool     // the host sends nothing
+	overdueAt        int64    // when a silence became longer than is normal; 0 if that is not known
 	server           bool     // it sends, and is answered with 5xx alone
 	status           int64    // the last status that it got; 0 if it is quiet
 	lost             bool     // it has been quiet for longer than the lookback
@@ -210,6 +211,19 @@ func (s *survey) overdue(q *quietRow, worth, since int64) bool {
 	return worth > max(q.Limit, q.RateNow*s.t.OverdueFor/store.Hour) && s.now-since > s.t.OverdueFor
 }
 
+// overdueAt returns when a silence became longer than is normal, in microseconds, as far as
+// the rate of this hour tells; 0 if it does not.
+func (s *survey) overdueAt(q *quietRow) int64 {
+	switch {
+	case q.Limit == 0 || s.t.NoOverdue:
+		return q.HeardAt + s.t.SilentThreshold
+	case q.RateNow == 0:
+		return 0
+	}
+	hours := float64(q.HeardWorth-q.Limit) / float64(q.RateNow)
+	return max(q.HeardAt+s.t.OverdueFor, s.now-int64(hours*float64(store.Hour)))
+}
+
 func (s *survey) unstamped(h *hostFacts) (trouble, bool) {
 	f := h.unstamped
 	switch {
@@ -296,7 +310,7 @@ func (s *survey) silent(h *hostFacts) (trouble, bool) {
 		return trouble{}, false
 	}
 	t := trouble{symptom: Silent, beganAt: q.HeardAt, figure: (s.now - q.HeardAt) / store.Minute, query: "overdue.sql", quiet: true,
-		lost:   s.now-q.ShipAt > s.t.Lookback,
+		overdueAt: s.overdueAt(q), lost: s.now-q.ShipAt > s.t.Lookback,
 		detail: fmt.Sprintf("nothing for %s, the last ship came at %s", minutes(s.now-q.HeardAt), isotime.Format(q.ShipAt)),
 		fix:    fixOfSilence(h.host)}
 	if q.Limit > 0 && !s.t.NoOverdue {

@@ -11,7 +11,7 @@ var alertColumns = []column[store.Alert]{
 	{key: "detected_at", head: "detected", of: func(a store.Alert) value { return timestamp(a.DetectedAt) }},
 	{key: "host", head: "host", cut: 12, of: func(a store.Alert) value { return a.Host }},
 	{key: "symptom", head: "symptom", of: func(a store.Alert) value { return a.Symptom }},
-	{key: "detail", head: "detail", cut: 10, of: func(a store.Alert) value { return a.Detail }},
+	{key: "detail", head: "detail", cut: 8, of: func(a store.Alert) value { return a.Detail }},
 	{key: "suggested_fix", of: func(a store.Alert) value { return a.SuggestedFix }},
 	{key: "dedup_key", of: func(a store.Alert) value { return a.DedupKey }},
 	{key: "exported_at", of: func(a store.Alert) value { return timeOf(a.ExportedAt) }},

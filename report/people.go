@@ -111,17 +111,22 @@ func (p *people) above(a above) string {
 	return text.String() + "\n"
 }
 
-// heading joins the parts of a sentence, as many on a line as fit the terminal.
+// heading joins the parts of a sentence, as many on a line as fit the terminal. A part that
+// fits no line is split at its blanks.
 func (p *people) heading(parts []string) string {
 	var text strings.Builder
 	column := 0
 	for i, part := range parts {
 		part = p.page.text(part)
 		width := columnsOf(part)
+		if p.style.Width > 0 && width > p.style.Width {
+			lines := wrapped(part, p.style.Width)
+			part, width = strings.Join(lines, "\n"), columnsOf(lines[len(lines)-1])
+		}
 		switch {
 		case i == 0:
 			part = p.page.begins(part)
-		case p.style.Width > 0 && column+2+width > p.style.Width:
+		case p.style.Width > 0 && column+2+columnsOf(part) > p.style.Width:
 			text.WriteString(",\n")
 			column = 0
 		default:
@@ -129,7 +134,9 @@ func (p *people) heading(parts []string) string {
 			column += 2
 		}
 		text.WriteString(part)
-		column += width
+		if column += width; strings.Contains(part, "\n") {
+			column = width
+		}
 	}
 	return text.String()
 }

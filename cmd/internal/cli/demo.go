@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -12,19 +11,21 @@ import (
 	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
-	"github.com/cis490/fleet-health/store/isotime"
 	"github.com/cis490/fleet-health/store/shellword"
 	"github.com/spf13/cobra"
 )
 
-// demoNow is the time at which the demo's pass runs.
+// demoNow is the time at which the demo's last pass runs.
 var demoNow = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+// firstDemoPass is the time of the first pass, in minutes from demoNow.
+const firstDemoPass = -15
 
 func demoCommand(e *Env) *cobra.Command {
 	var seed uint64
 	cmd := &cobra.Command{
 		Use:   "demo [DIR]",
-		Short: "make a small fleet with faults in DIR, run a pass on it, and show its findings",
+		Short: "make a small fleet with faults in DIR, run passes on it, and show their findings",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDemo(cmd.Context(), args, seed, e)
@@ -39,19 +40,25 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 	if err != nil {
 		return err
 	}
-	if err := makeFleet(dir, rand.New(rand.NewPCG(seed, 0))); err != nil {
-		return err
-	}
 	fmt.Fprintf(e.Stdout, "A fleet as of %s, in %s\n\n", demoNow.Format(time.RFC3339), dir)
 	o := defaultPassOptions()
 	o.db, o.index = filepath.Join(dir, "fleet.db"), filepath.Join(dir, "index.jsonl")
 	o.alerts, o.export = filepath.Join(dir, "alerts.jsonl"), filepath.Join(dir, "journal.export")
-	o.nowText, o.logLevel = demoNow.Format(time.RFC3339), "error"
-	if err := o.check(e); err != nil {
-		return err
-	}
-	if err := runPass(ctx, o, e); err != nil {
-		return err
+	o.logLevel = "error"
+	w := fleetWriter{index: o.index, journal: o.export, random: rand.New(rand.NewPCG(seed, 0)), minute: -24 * 60}
+	// A pass sees no more than what came before it: the outage explains no trouble that an
+	// earlier pass has found.
+	for minute := firstDemoPass; minute <= 0; minute += 5 {
+		if err := w.writeUntil(minute); err != nil {
+			return err
+		}
+		o.nowText = demoNow.Add(time.Duration(minute) * time.Minute).Format(time.RFC3339)
+		if err := o.check(e); err != nil {
+			return err
+		}
+		if err := runPass(ctx, o, e); err != nil {
+			return err
+		}
 	}
 	if err := showDemo(ctx, &o, e); err != nil {
 		return err
@@ -63,6 +70,7 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 // tryNext is a format: its values are the directory and the time of the demo.
 const tryNext = `
 Try next:
+  cis490-fleet-health incidents show 4 --db %[1]s/fleet.db --now %[2]s
   cis490-fleet-health report --db %[1]s/fleet.db --now %[2]s
   cis490-fleet-health report lab-06 --since 3h --db %[1]s/fleet.db --now %[2]s
   cis490-fleet-health query last-good --since 3h --db %[1]s/fleet.db --now %[2]s
@@ -90,7 +98,7 @@ func demoDir(args []string) (string, error) {
 	return dir, nil
 }
 
-// showDemo shows what the pass found: the alerts of a day, and the fleet.
+// showDemo shows what the passes found: the incidents that are open, and the fleet.
 func showDemo(ctx context.Context, o *passOptions, e *Env) error {
 	r := reading{db: o.db, format: report.FormatTable}
 	style, err := r.style(e)
@@ -98,81 +106,11 @@ func showDemo(ctx context.Context, o *passOptions, e *Env) error {
 		return err
 	}
 	return r.view(ctx, func(tx *store.Tx) error {
-		fmt.Fprintf(e.Stdout, "What to do about each alert stands in %s.\n", o.alerts)
 		w := report.Window{Since: o.now - 24*store.Hour, Until: o.now}
-		if err := report.Alerts(tx, e.Stdout, style, w, store.AlertFilter{}); err != nil {
+		if err := report.Fleet(tx, e.Stdout, style, w, report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages()}); err != nil {
 			return err
 		}
 		fmt.Fprintln(e.Stdout)
-		return report.Fleet(tx, e.Stdout, style, w, report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages()})
+		return report.Incidents(tx, e.Stdout, style, w, report.IncidentFilter{})
 	})
-}
-
-// demoHost is a host of the demo. Its times are minutes from demoNow, so those before
-// it are negative; 0 means never.
-type demoHost struct {
-	name               string
-	silentFrom, backAt int   // it sends nothing between these times
-	failFrom           int   // its PUTs get the codes from then on
-	codes              []int // in turn
-	unstamped          bool  // the codes are 400s for a missing header
-	updateAt           int   // it ships from another code commit from then on
-}
-
-var demoFleet = []demoHost{
-	{name: "lab-01"}, {name: "lab-02"}, {name: "lab-03"}, {name: "lab-04"},
-	{name: "lab-05", silentFrom: -47, backAt: 1},
-	{name: "lab-06", failFrom: -95, codes: []int{412, 412, 412, 500}, updateAt: -109},
-	{name: "lab-07", failFrom: -40, codes: []int{400}, unstamped: true},
-	{name: "lab-08", silentFrom: -300, backAt: -20},
-}
-
-// makeFleet writes index.jsonl and journal.export for a day of the demo's fleet.
-func makeFleet(dir string, r *rand.Rand) error {
-	index, err := os.Create(filepath.Join(dir, "index.jsonl"))
-	if err != nil {
-		return err
-	}
-	defer index.Close()
-	journal, err := os.Create(filepath.Join(dir, "journal.export"))
-	if err != nil {
-		return err
-	}
-	defer journal.Close()
-	ix, jr := bufio.NewWriter(index), bufio.NewWriter(journal)
-	entry := 0
-	log := func(at time.Time, message string) {
-		entry++
-		fmt.Fprintf(jr, "__CURSOR=s=%032x;i=%x\n__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%032x\n",
-			1, entry, at.UnixMicro(), entry, 2)
-		fmt.Fprintf(jr, "_SYSTEMD_UNIT=cis490-receiver.service\nPRIORITY=6\nMESSAGE=%s\n\n", message)
-	}
-	for minute := -24 * 60; minute < 0; minute += 2 {
-		for i, h := range demoFleet {
-			if h.silentFrom != 0 && minute >= h.silentFrom && minute < h.backAt {
-				continue
-			}
-			at := demoNow.Add(time.Duration(minute)*time.Minute + time.Duration(i*10)*time.Second + time.Duration(r.IntN(9_000_000))*time.Microsecond)
-			status := 200
-			if h.failFrom != 0 && minute >= h.failFrom {
-				status = h.codes[(minute-h.failFrom)/2%len(h.codes)]
-			}
-			commit := "4f1c2a9"
-			if h.updateAt != 0 && minute >= h.updateAt {
-				commit = "8be20d1"
-			}
-			if status == 200 {
-				fmt.Fprintf(ix, `{"host_id": %q, "received_at_wall": %q, "code_commit": %q, "episode": "ep-%06d", "bytes": %d}`+"\n",
-					h.name, isotime.Format(at.UnixMicro()), commit, entry, 40_000+r.IntN(9_000_000))
-			}
-			if h.unstamped && status == 400 {
-				log(at, fmt.Sprintf("WARNING rejected PUT host=%s, missing X-Cis490-Code-Commit", h.name))
-			}
-			log(at, fmt.Sprintf(`INFO:     10.0.0.%d:50000 - "PUT /v1/episodes/%s/ep-%06d.tar.zst HTTP/1.1" %d`, i+1, h.name, entry, status))
-		}
-	}
-	if err := ix.Flush(); err != nil {
-		return err
-	}
-	return jr.Flush()
 }

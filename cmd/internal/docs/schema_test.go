@@ -54,7 +54,7 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := troubledFleet(t)
-	// No host of the demo's fleet is over quota, its receiver says nothing of itself, and no
+	// No host of the demo's fleet is over quota, its unit does not change, and no
 	// operator did anything.
 	s, err := store.Open(t.Context(), db, store.Options{})
 	if err != nil {
