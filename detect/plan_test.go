@@ -257,7 +257,7 @@ func TestForeignTextIsNoCommand(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	if got, want := someHosts([]string{"a", "b; run `reboot`"}), `a, "b; run 'reboot'"`; got != want {
+	if got, want := someHosts([]string{"a", "b; run `reboot`"}), "a, \"b; run `reboot`\""; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
