@@ -156,13 +156,27 @@ func findCauses(tx *store.Tx, t Thresholds, read Sources, now int64) (found []tr
 			if err != nil {
 				return nil, err
 			}
-			if len(words) > 0 {
-				one.detail += fmt.Sprintf("; its log has %d × %s", words[0].Count, foreign(words[0].Text))
+			if word, ok := telling(words); ok {
+				one.detail += fmt.Sprintf("; its log has %d × %s", word.Count, foreign(word.Text))
 			}
 			found = append(found, one)
 		}
 	}
 	return found, nil
+}
+
+// telling returns the most frequent error of the receiver. A traceback that came half as often
+// as another line, or more, names the reason: the other only announces it.
+func telling(words []store.ReceiverWord) (word store.ReceiverWord, ok bool) {
+	for _, w := range words {
+		if w.Kind == store.KindTraceback && 2*w.Count >= words[0].Count {
+			return w, true
+		}
+	}
+	if len(words) == 0 {
+		return word, false
+	}
+	return words[0], true
 }
 
 // sourceTroubles returns what is wrong with the sources themselves.

@@ -4,9 +4,11 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/isotime"
+	"github.com/cis490/fleet-health/store/visible"
 )
 
 // Follow finds the causes and the hosts in trouble as of now, in microseconds, and opens,
@@ -254,7 +256,10 @@ func someHosts(hosts []string) (text string) {
 		if n > 0 {
 			text += ", "
 		}
-		text += foreign(host)
+		if strings.Contains(host, ";") && host[0] != '"' {
+			host = visible.Quote(host) // the list must not seem to end in it
+		}
+		text += host
 	}
 	return text
 }

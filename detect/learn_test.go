@@ -86,3 +86,23 @@ func TestLearn(t *testing.T) {
 		})
 	}
 }
+
+func TestTelling(t *testing.T) {
+	t.Parallel()
+	asgi := store.ReceiverWord{Kind: store.KindError, Text: "Exception in ASGI application", Count: 52}
+	disk := store.ReceiverWord{Kind: store.KindTraceback, Text: "OSError: [Errno 28] No space left on device", Count: 52}
+	rare := store.ReceiverWord{Kind: store.KindTraceback, Text: "ValueError", Count: 3}
+	for name, c := range map[string]struct {
+		words []store.ReceiverWord
+		want  string
+	}{
+		"nothing is said": {nil, ""},
+		"the reason tells more than the line before it":     {[]store.ReceiverWord{asgi, disk}, disk.Text},
+		"a traceback that came now and then is no reason":   {[]store.ReceiverWord{asgi, rare}, asgi.Text},
+		"of several tracebacks the most frequent one tells": {[]store.ReceiverWord{disk, asgi, rare}, disk.Text},
+	} {
+		if word, ok := telling(c.words); word.Text != c.want || ok != (c.want != "") {
+			t.Errorf("%s: got %q, %t", name, word.Text, ok)
+		}
+	}
+}

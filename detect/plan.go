@@ -285,7 +285,7 @@ func (s *situation) groupOf(t trouble) *live {
 // alike returns the rejected group whose hosts get the answer that a host gets, nil for none. A
 // slow host may meet a bad release hours after the others.
 func (s *situation) alike(t trouble) *live {
-	if t.quiet || t.status < 400 || t.status >= 500 {
+	if !refusal(t) || t.madeUp { // an invented name is never well again, and would keep the group open
 		return nil
 	}
 	for _, i := range s.wide {

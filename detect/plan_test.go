@@ -151,6 +151,11 @@ func TestPlan(t *testing.T) {
 			{at: 0, hosts: one, groups: []trouble{groupOf(GroupSilent, 0, "a", "b", "c")}},
 			{at: 5, hosts: []trouble{refused("a")}},
 		}, []string{"0 opened (group) group-silent said", "0 opened a silent by group-silent", "5 repeated a rejected said"}},
+		{"an invented name does not join a group", []step{
+			{at: 0, hosts: []trouble{refused("a"), refused("b")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
+			{at: 90, hosts: []trouble{refused("a"), refused("b"), {subject: "x", symptom: Rejected, beganAt: testStart, status: 412, madeUp: true}}},
+		}, []string{"0 opened (group) group-rejected said", "0 opened a rejected by group-rejected", "0 opened b rejected by group-rejected",
+			"90 repeated (group) group-rejected", "90 opened x rejected said"}},
 		{"a group that is refused ends when the journal is not asked for any more", []step{
 			{at: 0, hosts: []trouble{refused("a")}, groups: []trouble{groupOf(GroupRejected, 412, "a", "b", "c")}},
 			{at: 5, edit: func(s *situation) { s.puts, s.off = false, true }},
@@ -252,7 +257,7 @@ func TestForeignTextIsNoCommand(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	if got, want := someHosts([]string{"a", "b; run `reboot`"}), `a, "b; run 'reboot'"`; got != want {
+	if got, want := someHosts([]string{"a", "b; run `reboot`"}), "a, \"b; run `reboot`\""; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
