@@ -32,6 +32,12 @@ func fixOfStatus(host string, status int64) string {
 	return fmt.Sprintf("on %s, read `journalctl -u cis490-shipper --since '15 minutes ago'`", name)
 }
 
+// fixOfAnswers returns what to do about PUTs of a host of which some fail.
+func fixOfAnswers(host string) string {
+	return fmt.Sprintf("on the receiver, look for its answers to %s in `journalctl -u cis490-receiver -n 200`; a 4xx is the host's, a 5xx the receiver's",
+		shellword.InText(store.RawName(host)))
+}
+
 // fixOfSilence returns what to do about a host that sends nothing.
 func fixOfSilence(host string) string {
 	name := shellword.InText(store.RawName(host))

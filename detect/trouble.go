@@ -295,9 +295,12 @@ func (s *survey) partial(h *hostFacts) (trouble, bool) {
 	if 2*failed < n || starts < 2 {
 		return trouble{}, false
 	}
+	last, fix := fmt.Sprintf("with %d", f.Status), fixOfStatus(h.host, f.Status)
+	if f.Status == 0 { // nothing failed since the last accepted one
+		last, fix = "was accepted", fixOfAnswers(h.host)
+	}
 	return trouble{symptom: Partial, beganAt: cmp.Or(f.FailingSince, f.FailedAt), figure: int64(failed), query: "failing.sql", status: f.Status, server: f.Status >= 500,
-		detail: fmt.Sprintf("%d of its last %d PUTs failed, going back and forth, the last with %d", failed, n, f.Status) + s.message(h),
-		fix:    fixOfStatus(h.host, f.Status)}, true
+		detail: fmt.Sprintf("%d of its last %d PUTs failed, going back and forth, the last %s", failed, n, last) + s.message(h), fix: fix}, true
 }
 
 // partialLeast is the number of PUTs that partial needs.

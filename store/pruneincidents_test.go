@@ -69,7 +69,7 @@ func TestIncidentsArePrunedAsAlertsAre(t *testing.T) {
 				return err
 			}
 		}
-		return tx.SaveRhythms([]store.Rhythm{{HostID: 1, Days: 3}, {HostID: 2, Days: 3}, {HostID: 3, Days: 3}})
+		return tx.SaveRhythms([]store.Rhythm{{HostID: 1, Days: 3, Limit: 3000}, {HostID: 2, Days: 3, Limit: 3000}, {HostID: 3, Days: 3, Limit: 3000}})
 	})
 	if err != nil {
 		t.Fatal(err)
