@@ -28,6 +28,7 @@ type live struct {
 	cause    *live           // the incident that explains it; nil for none
 	hosts    []string        // of a group or the receiver
 	joined   map[string]bool // those of them that are stored
+	set      map[string]bool // of hosts, made when it is asked for
 	returned int             // hosts of a group that are well again
 	well     map[string]bool // these hosts: what troubles them later is their own
 	found    bool            // in this pass
@@ -142,7 +143,7 @@ func (s *situation) find(i *live, t trouble) {
 		i.WorstFigure, i.WorstDetail = t.figure, t.detail
 	}
 	if i.Subject == store.SubjectReceiver {
-		i.hosts = t.hosts
+		i.hosts, i.set = t.hosts, nil
 	}
 }
 
@@ -183,8 +184,9 @@ func (s *situation) findHost(t trouble) {
 			i.events[0].Symptom = Flapping
 		}
 	}
-	if i.cause != nil && i.cause.Subject == store.SubjectGroup && !slices.Contains(i.cause.hosts, t.subject) {
+	if i.cause != nil && i.cause.Subject == store.SubjectGroup && !i.cause.has(t.subject) {
 		i.cause.hosts = append(i.cause.hosts, t.subject)
+		i.cause.set[t.subject] = true
 		i.cause.changed = true
 	}
 	if t.lost && !i.LostAt.Valid {
@@ -259,7 +261,7 @@ func (s *situation) outageOf(t trouble) (by *live) {
 // groupOf returns the group that a trouble is part of. It opens the group if it is new.
 func (s *situation) groupOf(t trouble) *live {
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectGroup && !i.well[t.subject] && slices.Contains(i.hosts, t.subject) && (i.Symptom == GroupSilent) == t.quiet {
+		if i.Subject == store.SubjectGroup && !i.well[t.subject] && i.has(t.subject) && (i.Symptom == GroupSilent) == t.quiet {
 			return i
 		}
 	}
@@ -267,16 +269,16 @@ func (s *situation) groupOf(t trouble) *live {
 		return i
 	}
 	for _, g := range s.groups {
-		if !slices.Contains(g.hosts, t.subject) || (g.symptom == GroupSilent) != t.quiet || g.status != t.status {
+		if _, member := slices.BinarySearch(g.hosts, t.subject); !member || (g.symptom == GroupSilent) != t.quiet || g.status != t.status {
 			continue
 		}
 		for _, i := range s.wide { // it goes on, with one host more
-			if i.Subject == store.SubjectGroup && i.Symptom == g.symptom && shares(i.hosts, g.hosts) {
+			if i.Subject == store.SubjectGroup && i.Symptom == g.symptom && slices.ContainsFunc(g.hosts, i.has) {
 				return i
 			}
 		}
 		i := s.begin(g)
-		i.hosts = g.hosts
+		i.hosts, i.set = g.hosts, nil
 		return i
 	}
 	return nil
@@ -293,7 +295,7 @@ func (s *situation) alike(t trouble) *live {
 			continue
 		}
 		for _, other := range s.hosts {
-			if other.subject != t.subject && other.status == t.status && slices.Contains(i.hosts, other.subject) {
+			if other.subject != t.subject && other.status == t.status && i.has(other.subject) {
 				return i
 			}
 		}
@@ -301,8 +303,15 @@ func (s *situation) alike(t trouble) *live {
 	return nil
 }
 
-func shares(a, b []string) bool {
-	return slices.ContainsFunc(a, func(host string) bool { return slices.Contains(b, host) })
+// has reports whether a host is one of the incident's.
+func (i *live) has(host string) bool {
+	if i.set == nil {
+		i.set = make(map[string]bool, len(i.hosts))
+		for _, host := range i.hosts {
+			i.set[host] = true
+		}
+	}
+	return i.set[host]
 }
 
 // flaps reports whether a host has had two incidents that ended shortly before.

@@ -28,7 +28,7 @@ type trouble struct {
 	figure           int64 // how bad it is
 	detail, fix      string
 	query            string
-	hosts            []string // of a group or the receiver
+	hosts            []string // of a group or the receiver, by name
 	quiet            bool     // the host sends nothing
 	overdueAt        int64    // when a silence became longer than is normal; 0 if that is not known
 	server           bool     // it sends, and is answered with 5xx alone
