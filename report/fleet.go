@@ -132,6 +132,8 @@ func (r fleetRow) stateShown() value {
 		return r.state
 	case r.cause.Recovering:
 		return stateRecovering
+	case r.cause.Acked:
+		return stateAcked
 	}
 	return stateOpen
 }

@@ -87,7 +87,7 @@ func readStory(tx *store.Tx, id, now int64, queryText func(name string) (string,
 		t.window.Until = t.ResolvedAt.Int64
 	}
 	t.window.Until = max(t.window.Until, t.BeganAt)
-	for _, read := range []func(*store.Tx) error{t.readRelated, t.readReceiver, t.readFigures, t.readFacts} {
+	for _, read := range []func(*store.Tx) error{t.readRelated, t.readFigures, t.readReceiver, t.readFacts} {
 		if err := read(tx); err != nil {
 			return nil, err
 		}
@@ -115,8 +115,12 @@ func (t *story) readRelated(tx *store.Tx) (err error) {
 	return err
 }
 
-// readReceiver reads what the receiver said meanwhile.
+// readReceiver reads what the receiver said meanwhile. To a host that got no 5xx its errors say
+// nothing.
 func (t *story) readReceiver(tx *store.Tx) (err error) {
+	if t.Subject != store.SubjectReceiver && t.statuses.class(5) == 0 {
+		return nil
+	}
 	if t.said, err = tx.ReceiverSaid(t.BeganAt, t.window.Until+1); err != nil {
 		return err
 	}

@@ -25,11 +25,12 @@ const (
 	stateNever      = state("never")      // it has never shipped
 	stateRetired    = state("retired")
 	stateHealthy    = state("healthy")
-	stateOpen       = state("open") // of a cause
+	stateOpen       = state("open")         // of a cause
+	stateAcked      = state("acknowledged") // of a cause
 )
 
 // colours are the SGR codes of states.
-var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateLost: "31", stateOpen: "31", stateRecovering: "33", stateUnknown: "33",
+var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateLost: "31", stateOpen: "31", stateRecovering: "33", stateAcked: "33", stateUnknown: "33",
 	CheckProblem: "31", CheckWarning: "33"}
 
 // look is the last run of a detector before the end of a window.
