@@ -149,7 +149,7 @@ func findCauses(tx *store.Tx, t Thresholds, read Sources, now int64) (found []tr
 		for _, r := range rows {
 			one := trouble{subject: store.SubjectReceiver, symptom: c.symptom, beganAt: r.BeganAt, figure: max(r.Puts, (now-r.BeganAt)/store.Minute),
 				detail: c.detail(r, now), fix: c.fix, query: c.query}
-			if one.hosts, err = tx.HostsOfTheDay(r.BeganAt); err != nil {
+			if one.hosts, err = tx.HostsOfTheDay(r.BeganAt, MaxFindings); err != nil {
 				return nil, err
 			}
 			words, err := tx.ReceiverSaid(r.BeganAt-store.Minute, now+1)
@@ -195,7 +195,7 @@ func sourceTroubles(tx *store.Tx, read Sources, now int64) (found []trouble, err
 		if !s.wrong {
 			continue
 		}
-		hosts, err := tx.HostsOfTheDay(now)
+		hosts, err := tx.HostsOfTheDay(now, MaxFindings)
 		if err != nil {
 			return nil, err
 		}

@@ -39,8 +39,8 @@ func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now,
 	if err := f.expect(int64(previous)); err != nil {
 		return 0, err
 	}
-	if f.s.index && int64(previous)/store.Hour != now/store.Hour {
-		if err := Learn(tx, now); err != nil {
+	if f.s.index {
+		if err := Learn(tx, now, int64(previous)); err != nil {
 			return 0, err
 		}
 	}
@@ -185,7 +185,8 @@ func (f *follower) groups(messages map[string]string) error {
 			quiet, refused = quiet || t.quiet, refused || t.status >= 400 && t.status < 500
 		}
 	}
-	if quiet && f.s.index {
+	down := slices.ContainsFunc(f.s.causes, func(t trouble) bool { return outage(t.symptom) })
+	if quiet && !down && f.s.index {
 		if err := f.group(GroupSilent, nil, "quiet_hosts.sql", "group_silent.sql"); err != nil {
 			return err
 		}
@@ -201,7 +202,9 @@ func (f *follower) groups(messages map[string]string) error {
 func (f *follower) group(symptom string, messages map[string]string, files ...string) error {
 	g := trouble{subject: store.SubjectGroup, symptom: symptom, query: files[len(files)-1]}
 	err := eachRow(f.tx, f.t.params(f.now), func(r groupRow) {
-		g.hosts = append(g.hosts, r.Host)
+		if len(g.hosts) < MaxFindings {
+			g.hosts = append(g.hosts, r.Host)
+		}
 		g.beganAt, g.status = max(r.BeganAt, r.StoppedAt), r.Status
 	}, files...)
 	if err != nil || len(g.hosts) == 0 {

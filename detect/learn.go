@@ -19,9 +19,18 @@ type span struct {
 	To   int64 `db:"to_at"`
 }
 
-// Learn learns the rhythms of the hosts whose turn it is, from the rollups of 28 days.
-func Learn(tx *store.Tx, now int64) error {
-	due, err := tx.DueToLearn(now)
+// learnAtOnce is the largest number of hosts that a pass learns: 2,000 take a second.
+const learnAtOnce = 2000
+
+// Learn learns the rhythms of the hosts whose turn it is, from the rollups of 28 days. A host
+// has its turn in one hour of the day; previous is when Learn was called last, in microseconds.
+func Learn(tx *store.Tx, now, previous int64) error {
+	if now/store.Hour == previous/store.Hour {
+		if behind, err := tx.AnyUnlearnt(now); err != nil || !behind {
+			return err
+		}
+	}
+	due, err := tx.DueToLearn(now, learnAtOnce)
 	if err != nil || len(due) == 0 {
 		return err
 	}

@@ -72,7 +72,6 @@ type hostFacts struct {
 	quiet            *quietRow
 	failing          *failingRow
 	fatal, unstamped *Finding
-	silent           bool // found by the detector of silence
 	flapping         *flappingRow
 }
 
@@ -91,32 +90,47 @@ type survey struct {
 	puts  bool // the PUTs can be judged
 	hosts map[string]*hostFacts
 	names []string // in order
+	more  int      // facts about hosts that are not kept
 	// messages are the receiver's last ones about hosts, by their names.
 	messages map[string]string
 }
 
-func (s *survey) host(name string) *hostFacts {
-	if s.hosts[name] == nil {
-		s.hosts[name] = &hostFacts{host: name}
+// keep adds a fact about a host. Beyond MaxFindings hosts it only counts: a fleet has fewer,
+// but anybody may have invented a million names.
+func (s *survey) keep(name string, add func(*hostFacts)) {
+	h := s.hosts[name]
+	switch {
+	case h == nil && len(s.hosts) >= MaxFindings:
+		s.more++
+		return
+	case h == nil:
+		h = &hostFacts{host: name}
+		s.hosts[name] = h
 	}
-	return s.hosts[name]
+	add(h)
 }
 
 // surveyHosts reads the facts about hosts that are quiet or failing.
 func surveyHosts(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now int64) (*survey, error) {
 	s := &survey{t: t, now: now, index: read.indexRead(), puts: read.journalRead(), hosts: map[string]*hostFacts{}}
 	if s.index {
-		if err := eachRow(tx, t.params(now), func(r quietRow) { s.host(r.Host).quiet = &r }, "quiet_hosts.sql", "overdue.sql"); err != nil {
+		err := eachRow(tx, t.params(now), func(r quietRow) {
+			// Others are quiet, but not for longer than is normal.
+			if r.Waits || s.overdue(&r, r.ShipWorth, r.QuietFrom) {
+				s.keep(r.Host, func(h *hostFacts) { h.quiet = &r })
+			}
+		}, "quiet_hosts.sql", "overdue.sql")
+		if err != nil {
 			return nil, err
 		}
-		if err := eachRow(tx, t.params(now), func(r flappingRow) { s.host(r.Host).flapping = &r }, "flapping.sql"); err != nil {
+		if err := eachRow(tx, t.params(now), func(r flappingRow) { s.keep(r.Host, func(h *hostFacts) { h.flapping = &r }) }, "flapping.sql"); err != nil {
 			return nil, err
 		}
 	}
 	if s.puts {
 		failing := false
 		err := eachRow(tx, t.params(now), func(r failingRow) {
-			s.host(r.Host).failing = &r
+			s.keep(r.Host, func(h *hostFacts) { h.failing = &r })
 			failing = failing || r.Failed4xx > 0
 		}, "failing.sql")
 		if err == nil && failing {
@@ -129,12 +143,10 @@ func surveyHosts(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment,
 	for _, v := range judgments {
 		for _, f := range v.Findings {
 			switch v.Symptom {
-			case "silent":
-				s.host(f.Host).silent = true
 			case "fatal-only":
-				s.host(f.Host).fatal = &f
+				s.keep(f.Host, func(h *hostFacts) { h.fatal = &f })
 			case "unstamped":
-				s.host(f.Host).unstamped = &f
+				s.keep(f.Host, func(h *hostFacts) { h.unstamped = &f })
 			}
 		}
 	}

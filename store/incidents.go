@@ -327,9 +327,9 @@ func (tx *Tx) Outages(from, to int64) (list []Incident, err error) {
 	return list, err
 }
 
-// HostsOfTheDay returns the hosts with a fact in the day before a time in microseconds, or
+// HostsOfTheDay returns the hosts, at most so many, with a fact in the day before a time in microseconds, or
 // later, by name. Hosts that never shipped are left out.
-func (tx *Tx) HostsOfTheDay(at int64) (hosts []string, err error) {
+func (tx *Tx) HostsOfTheDay(at int64, most int) (hosts []string, err error) {
 	err = tx.Select(&hosts, `
 		SELECT h.name
 		FROM hosts AS h
@@ -337,7 +337,8 @@ func (tx *Tx) HostsOfTheDay(at int64) (hosts []string, err error) {
 		  AND h.retired_at IS NULL
 		  AND h.last_ship_at IS NOT NULL
 		  AND h.name <> ?
-		ORDER BY h.name`, at-24*Hour, InvalidHost)
+		ORDER BY h.name
+		LIMIT ?`, at-24*Hour, InvalidHost, most)
 	return hosts, err
 }
 

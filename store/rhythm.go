@@ -30,10 +30,10 @@ type ShippedHour struct {
 	LongestGap int64 `db:"longest_gap"`
 }
 
-// DueToLearn returns the hosts whose rhythm was learnt before their last turn, and those
+// DueToLearn returns the hosts, at most so many, whose rhythm was learnt before their last turn, and those
 // that have none. Each host has its turn in one hour of the day, so a pass learns few of
 // them. now is in microseconds.
-func (tx *Tx) DueToLearn(now int64) (ids []int64, err error) {
+func (tx *Tx) DueToLearn(now int64, most int) (ids []int64, err error) {
 	err = tx.Select(&ids, `
 		SELECT h.id
 		FROM hosts AS h
@@ -42,8 +42,23 @@ func (tx *Tx) DueToLearn(now int64) (ids []int64, err error) {
 		  AND h.retired_at IS NULL
 		  -- The last start of an hour that is h.id modulo 24.
 		  AND COALESCE(r.learnt_at, -1) < (?2 - (?2 - h.id % 24 + 24) % 24) * 3600000000
-		ORDER BY h.id`, now, now/Hour, LearnFrom)
+		ORDER BY h.id
+		LIMIT ?4`, now, now/Hour, LearnFrom, most)
 	return ids, err
+}
+
+// AnyUnlearnt reports whether there are hosts to learn from that have no rhythm yet. now is
+// in microseconds.
+func (tx *Tx) AnyUnlearnt(now int64) (any bool, err error) {
+	err = tx.Get(&any, `
+		SELECT EXISTS (
+		  SELECT 1
+		  FROM hosts AS h
+		  WHERE h.last_ship_at >= ?
+		    AND h.retired_at IS NULL
+		    AND h.id NOT IN (SELECT host_id FROM rhythms)
+		)`, now-LearnFrom)
+	return any, err
 }
 
 // LearnFrom is how far back rhythms are learnt from, in microseconds.

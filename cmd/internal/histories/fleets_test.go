@@ -122,7 +122,6 @@ type side struct {
 	s              *store.Store
 	index, journal int64
 	hosts          []string
-	hash           uint64
 }
 
 func newSide(t *testing.T, name string, f *fleet, now int64) *side {
