@@ -50,10 +50,14 @@ func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now,
 	}
 	f.s.hosts, f.s.waiting = survey.troubles(), survey.waiting()
 	early(f.s.hosts, survey)
-	if err := f.groups(survey.messages); err != nil {
+	messages := survey.messages
+	survey = nil // it may hold 10,000 hosts
+	if err := f.groups(messages); err != nil {
 		return 0, err
 	}
-	return f.store(plan(&f.s))
+	incidents := plan(&f.s)
+	f.s = situation{} // the rest of it is not needed while 10,000 incidents are stored
+	return f.store(incidents)
 }
 
 // follower reads the situation of a pass, and stores its plan.
@@ -284,7 +288,8 @@ func early(hosts []trouble, s *survey) {
 
 // store stores what the plan has changed, and the alerts of what is said.
 func (f *follower) store(incidents []*live) (alerts int, err error) {
-	for _, i := range incidents {
+	for n, i := range incidents {
+		incidents[n] = nil
 		if !i.changed {
 			continue
 		}
@@ -296,13 +301,8 @@ func (f *follower) store(incidents []*live) (alerts int, err error) {
 		if err := f.tx.SaveIncident(&i.Incident); err != nil {
 			return 0, fmt.Errorf("store incident: %w", err)
 		}
-		for _, host := range i.hosts {
-			if i.joined[host] {
-				continue
-			}
-			if err := f.tx.JoinIncident(i.ID, host, f.now); err != nil {
-				return 0, err
-			}
+		if err := f.tx.JoinIncident(i.ID, i.joining(), f.now); err != nil {
+			return 0, err
 		}
 		for _, e := range i.events {
 			e.IncidentID, e.ExplainedBy = i.ID, i.ExplainedBy

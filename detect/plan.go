@@ -303,6 +303,16 @@ func (s *situation) alike(t trouble) *live {
 	return nil
 }
 
+// joining returns the hosts of the incident that are not stored yet.
+func (i *live) joining() (hosts []string) {
+	for _, host := range i.hosts {
+		if !i.joined[host] {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
 // has reports whether a host is one of the incident's.
 func (i *live) has(host string) bool {
 	if i.set == nil {

@@ -185,7 +185,8 @@ func queryText(files ...string) (text string, err error) {
 
 // troubles returns the trouble of each host that is in one, by name. The most telling
 // symptom of a host comes first.
-func (s *survey) troubles() (found []trouble) {
+func (s *survey) troubles() []trouble {
+	found := make([]trouble, 0, len(s.names)+1)
 	for _, name := range s.names {
 		h := s.hosts[name]
 		for _, judge := range []func(*hostFacts) (trouble, bool){s.unstamped, s.rejected, s.partial, s.silent, s.flapping} {
@@ -195,6 +196,10 @@ func (s *survey) troubles() (found []trouble) {
 				break
 			}
 		}
+	}
+	if s.more > 0 {
+		found = append(found, trouble{subject: store.OverflowHost, symptom: Silent, beganAt: s.now, figure: int64(s.more), quiet: true,
+			detail: fmt.Sprintf("%d more hosts are in trouble than are told apart", s.more), fix: "run `cis490-fleet-health report`, which lists all hosts"})
 	}
 	return found
 }

@@ -35,7 +35,7 @@ func TestIncidentsArePrunedAsAlertsAre(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := tx.JoinIncident(i.ID, "lab-1", now); err != nil {
+		if err := tx.JoinIncident(i.ID, []string{"lab-1"}, now); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -217,7 +217,7 @@ func addIncidents(tx *store.Tx) error {
 		if err := tx.SaveIncident(&i); err != nil {
 			return err
 		}
-		if err := tx.JoinIncident(i.ID, "never-shipped", now); err != nil {
+		if err := tx.JoinIncident(i.ID, []string{"never-shipped"}, now); err != nil {
 			return err
 		}
 	}
