@@ -58,7 +58,7 @@ func TestLearn(t *testing.T) {
 				return 0
 			}
 			return 60
-		}), monday + 168, []span{outage}, map[int64]int64{29: 60_000}, leastLimit, 7},
+		}), monday + 168, []span{outage}, map[int64]int64{29: 60_000, 30: 60_000, 33: 60_000}, leastLimit, 7},
 		{"the hour of an outage is learnt from other weeks", hoursOf(monday, monday+2*168, func(hour int64) int64 {
 			if hour >= monday+30 && hour < monday+34 {
 				return 0
