@@ -119,7 +119,7 @@ func (f *follower) load() error {
 		return err
 	}
 	if f.first {
-		f.s.told, err = f.tx.AdoptedAlerts(f.now - store.Hour)
+		f.s.told, err = f.tx.AdoptedAlerts(f.now-store.Hour, f.now)
 	}
 	return err
 }

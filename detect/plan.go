@@ -185,8 +185,7 @@ func (s *situation) findHost(t trouble) {
 		}
 	}
 	if i.cause != nil && i.cause.Subject == store.SubjectGroup && !i.cause.has(t.subject) {
-		i.cause.hosts = append(i.cause.hosts, t.subject)
-		i.cause.set[t.subject] = true
+		i.cause.join(s.now, t.subject)
 		i.cause.changed = true
 	}
 	if t.lost && !i.LostAt.Valid {
@@ -291,7 +290,7 @@ func (s *situation) alike(t trouble) *live {
 		return nil
 	}
 	for _, i := range s.wide {
-		if i.Symptom != GroupRejected || !i.found {
+		if i.Symptom != GroupRejected || i.ClearAt.Valid {
 			continue
 		}
 		for _, other := range s.hosts {
@@ -301,6 +300,17 @@ func (s *situation) alike(t trouble) *live {
 		}
 	}
 	return nil
+}
+
+// join adds a host to a group. If most hosts are in trouble again for it, the group goes on: a
+// pass that is repeated as of the same time finds it so.
+func (i *live) join(now int64, host string) {
+	i.hosts = append(i.hosts, host)
+	i.set[host] = true
+	if !i.ending() {
+		i.found = true
+		i.LastFoundAt, i.ClearAt = now, sql.NullInt64{}
+	}
 }
 
 // joining returns the hosts of the incident that are not stored yet.
@@ -425,7 +435,7 @@ func (s *situation) say(i *live) {
 		case store.EventResolved:
 			e.Said = i.SaidAt.Valid && !s.mutes(i)
 		case store.EventOpened:
-			if at, ok := s.told[i.Subject]; ok && !i.SaidAt.Valid {
+			if at, ok := s.told[i.Subject]; ok && !quiet && !i.SaidAt.Valid {
 				i.SaidAt = sql.NullInt64{Int64: at, Valid: true}
 				continue
 			}

@@ -33,7 +33,8 @@ func fleetAt(tx *store.Tx, w Window, o FleetOptions) (*fleet, error) {
 	f.asOf = j.asOf
 	f.blame(o.Outages)
 	for _, h := range f.hosts {
-		facts := hostFacts{lastShip: h.LastShip, open: alerts[h.Name], retired: h.Retired, unnamed: h.Name == store.InvalidHost || h.Name == store.OverflowHost}
+		facts := hostFacts{lastShip: h.LastShip, open: alerts[h.Name], retired: h.Retired, unnamed: h.Name == store.InvalidHost || h.Name == store.OverflowHost,
+			affected: h.cause != nil && !h.cause.Recovering}
 		if h.incident != nil {
 			facts.open, facts.lost, facts.recovering = words{h.incident.Symptom}, h.incident.Lost, h.incident.Recovering
 		}

@@ -23,6 +23,7 @@ const (
 	stateUnknown    = state("unknown")    // no trouble is found, but a source was blind since its last ship, or a detector is late
 	stateGone       = state("gone")       // silent for longer than the lookback, and nothing expects it
 	stateNever      = state("never")      // it has never shipped
+	stateAffected   = state("affected")   // by a trouble of its receiver or its group; none of its own is found
 	stateRetired    = state("retired")
 	stateHealthy    = state("healthy")
 	stateOpen       = state("open")         // of a cause
@@ -30,7 +31,7 @@ const (
 )
 
 // colours are the SGR codes of states.
-var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateLost: "31", stateOpen: "31", stateRecovering: "33", stateAcked: "33", stateUnknown: "33",
+var colours = map[state]string{stateFailing: "31", stateSilent: "31", stateLost: "31", stateOpen: "31", stateRecovering: "33", stateAcked: "33", stateAffected: "33", stateUnknown: "33",
 	CheckProblem: "31", CheckWarning: "33"}
 
 // look is the last run of a detector before the end of a window.
@@ -79,6 +80,7 @@ type hostFacts struct {
 	open             words         // its open symptoms
 	lost, recovering bool          // its incident is
 	retired, unnamed bool          // unnamed is one of the program's own names
+	affected         bool          // its receiver or its group is in trouble
 }
 
 // stateOf decides the state of a host.
@@ -103,6 +105,8 @@ func stateOf(h hostFacts, j judged) state {
 		return stateGone
 	case unknown:
 		return stateUnknown
+	case h.affected:
+		return stateAffected
 	}
 	return stateHealthy
 }

@@ -35,6 +35,8 @@ func TestStateOf(t *testing.T) {
 		{"a host that was not found again is unknown once the detectors are stale", hostFacts{lastShip: at(until - 1), open: words{"silent"}, recovering: true}, 0,
 			looked(at(until - Stale - 1)), stateUnknown},
 		{"a retired host is retired", hostFacts{lastShip: at(1), open: words{"silent"}, lost: true, retired: true}, until, fresh, stateRetired},
+		{"a host whose receiver is in trouble is affected", hostFacts{lastShip: at(until - 1), affected: true}, 0, fresh, stateAffected},
+		{"a silent host whose receiver is in trouble is silent", hostFacts{lastShip: at(until - store.Hour), open: words{"silent"}, affected: true}, 0, fresh, stateSilent},
 		{"a host whose long silence is normal is healthy", hostFacts{lastShip: at(until - reach - 1)}, 0, fresh, stateHealthy},
 		{"a host that has not shipped for long is unknown in a gap", hostFacts{lastShip: at(1)}, until, fresh, stateUnknown},
 		{"a name of the program's own that has not shipped for long is gone", hostFacts{lastShip: at(until - reach - 1), unnamed: true}, 0, fresh, stateGone},

@@ -89,11 +89,11 @@ func (tx *Tx) AlertsOfNeverShipped(symptom string, since int64) (n int, err erro
 	return n, err
 }
 
-// AdoptedAlerts returns when alerts were detected after since that the database adopted from
-// alerts.jsonl, in microseconds, by host: of several, the last.
-func (tx *Tx) AdoptedAlerts(since int64) (map[string]int64, error) {
+// AdoptedAlerts returns when alerts were detected, after since and before another time, that
+// the database adopted from alerts.jsonl. It returns the last of each host, in microseconds.
+func (tx *Tx) AdoptedAlerts(since, before int64) (map[string]int64, error) {
 	var rows []Alert
-	err := tx.Select(&rows, "SELECT * FROM alerts WHERE pass_id IS NULL AND detected_at > ? ORDER BY detected_at", since)
+	err := tx.Select(&rows, "SELECT * FROM alerts WHERE pass_id IS NULL AND detected_at > ? AND detected_at < ? ORDER BY detected_at", since, before)
 	if err != nil {
 		return nil, err
 	}
