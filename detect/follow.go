@@ -4,11 +4,11 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/isotime"
-	"github.com/cis490/fleet-health/store/visible"
 )
 
 // Follow finds the causes and the hosts in trouble as of now, in microseconds, and opens,
@@ -264,7 +264,7 @@ func someHosts(hosts []string) (text string) {
 			text += ", "
 		}
 		if strings.Contains(host, ";") && host[0] != '"' {
-			host = visible.Quote(host) // the list must not seem to end in it
+			host = strconv.Quote(host) // the list must not seem to end in it
 		}
 		text += host
 	}
