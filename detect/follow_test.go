@@ -463,3 +463,22 @@ func TestAReceiverFailsUntilItAccepts(t *testing.T) {
 		}
 	}
 }
+
+// TestAGapEndsNoSilence: after a gap of the index, silences count from its end. So the incident
+// of a host that had been silent before it was resolved, though it had not shipped.
+func TestAGapEndsNoSilence(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(180, 60, "lab-9")
+	f.steady(180, 0, "lab-1", "lab-2", "lab-3")
+	f.save()
+	short := detect.DefaultThresholds()
+	short.Hold = store.Minute
+	f.follow(short, detect.Sources{}, now-8*store.Minute)
+	f.gap(store.StreamIndex, store.GapTruncated, now-7*store.Minute, now-6*store.Minute)
+	for _, at := range []int64{now - 4*store.Minute, now} {
+		if got := f.follow(short, detect.Sources{}, at); len(got) != 1 || !strings.HasPrefix(got[0], "lab-9 silent") {
+			t.Errorf("at minute %d got %q", (at-now)/store.Minute, got)
+		}
+	}
+}

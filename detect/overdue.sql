@@ -5,6 +5,7 @@ SELECT
   heard_at,
   quiet_from,
   waits,
+  in_gap,
   COALESCE(silence_limit, 0) AS silence_limit,
   COALESCE(rate_now, 0) AS rate_now,
   COALESCE(ship_worth, 0) AS ship_worth,

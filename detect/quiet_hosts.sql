@@ -28,6 +28,7 @@ heard AS (
     COALESCE(h.last_failed_at, 0) AS failed_at,
     -- The host may have shipped in the gap, and no host is known to have shipped after it.
     h.last_ship_at <= (SELECT to_at FROM blind) AND (SELECT at FROM last_ship) <= (SELECT to_at FROM blind) AS waits,
+    h.last_ship_at <= (SELECT to_at FROM blind) AS in_gap,
     r.week,
     r.silence_limit
   FROM hosts AS h
@@ -46,6 +47,7 @@ quiet AS (
     MIN(MAX(quiet_from, failed_at), :now) AS heard_at,
     quiet_from,
     waits,
+    in_gap,
     silence_limit,
     week,
     p.before,

@@ -45,6 +45,7 @@ type quietRow struct {
 	HeardAt    int64  `db:"heard_at"`
 	QuietFrom  int64  `db:"quiet_from"`
 	Waits      bool   `db:"waits"`
+	InGap      bool   `db:"in_gap"`        // it may have shipped in a gap of the index since
 	Limit      int64  `db:"silence_limit"` // 0 if its rhythm is not known
 	RateNow    int64  `db:"rate_now"`      // ships in the hour, in thousandths, as the worths are
 	ShipWorth  int64  `db:"ship_worth"`
@@ -116,7 +117,7 @@ func surveyHosts(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment,
 	if s.index {
 		err := eachRow(tx, t.params(now), func(r quietRow) {
 			// Others are quiet, but not for longer than is normal.
-			if r.Waits || s.overdue(&r, r.ShipWorth, r.QuietFrom) {
+			if r.Waits || r.InGap || s.overdue(&r, r.ShipWorth, r.QuietFrom) {
 				s.keep(r.Host, func(h *hostFacts) { h.quiet = &r })
 			}
 		}, "quiet_hosts.sql", "overdue.sql")
@@ -209,7 +210,7 @@ func (s *survey) troubles() []trouble {
 func (s *survey) waiting() map[string]bool {
 	waiting := map[string]bool{}
 	for name, h := range s.hosts {
-		if h.quiet != nil && h.quiet.Waits {
+		if h.quiet != nil && (h.quiet.Waits || h.quiet.InGap) {
 			waiting[name] = true
 		}
 	}
