@@ -14,10 +14,7 @@ const learntDays = 3
 const leastLimit = 3000
 
 // span is a time from From to To, in microseconds.
-type span struct {
-	From int64 `db:"began_at"`
-	To   int64 `db:"to_at"`
-}
+type span struct{ From, To int64 }
 
 // learnAtOnce is the largest number of hosts that a pass learns: 2,000 take a second.
 const learnAtOnce = 2000

@@ -22,7 +22,6 @@ type Rhythm struct {
 
 // ShippedHour is an hour in which a host shipped. Times are microseconds.
 type ShippedHour struct {
-	HostID     int64 `db:"host_id"`
 	Hour       int64 `db:"hour"` // since 1970
 	Ships      int64 `db:"ships"`
 	FirstAt    int64 `db:"first_at"`
@@ -30,7 +29,7 @@ type ShippedHour struct {
 	LongestGap int64 `db:"longest_gap"`
 }
 
-// DueToLearn returns the hosts, at most so many, whose rhythm was learnt before their last turn, and those
+// DueToLearn returns at most so many hosts whose rhythm was learnt before their last turn, or
 // that have none. Each host has its turn in one hour of the day, so a pass learns few of
 // them. now is in microseconds.
 func (tx *Tx) DueToLearn(now int64, most int) (ids []int64, err error) {
@@ -73,7 +72,6 @@ func (tx *Tx) ShippedHours(host, from, to int64) (hours []ShippedHour, err error
 		  SELECT hour + 1 FROM hours WHERE hour + 1 < ?3
 		)
 		SELECT
-		  host_id,
 		  hour,
 		  SUM(ships) AS ships,
 		  MIN(first_at) AS first_at,
