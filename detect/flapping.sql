@@ -1,46 +1,52 @@
--- flapping: which slow hosts have paused in most of the last five hours, each time for half of
--- what makes them silent, or more? A fast host is silent in each pause, so it needs no such
--- rule. Slow is a host that ships six times an hour or less.
+-- flapping: which slow hosts pause now, and have paused in most of the last five hours, each time for half of
+-- what makes them silent, or more? A fast host is silent in each pause, so it needs no such rule. Slow is a host
+-- that ships six times an hour or less: 17 minutes are the least that 1.7 of its ships take.
 -- Parameters in microseconds: :now, :hour.
-WITH slow AS MATERIALIZED (
-  SELECT host_id
-  FROM rhythms
-  WHERE days >= 3
-    AND week BETWEEN 168 * 1000 AND 168 * 6000
+WITH pausing AS MATERIALIZED (
+  SELECT
+    h.id AS host_id,
+    h.name AS host,
+    COALESCE(h.expected_from, 0) AS expected_from,
+    MAX(1700, l.silence_limit / 2) AS least
+  FROM hosts AS h
+  CROSS JOIN rhythms AS l ON l.host_id = h.id
+  CROSS JOIN rhythm_hours AS r ON r.host_id = h.id AND r.slot = (:now / :hour + 72) % 168
+  WHERE h.last_ship_at BETWEEN :now - 6 * :hour AND :now - :hour * 17 / 60
+    AND h.last_ship_at > COALESCE(h.expected_from, 0)
+    AND h.retired_at IS NULL
+    AND l.days >= 3
+    AND l.week BETWEEN 168 * 1000 AND 168 * 6000
+    AND r.rate <= 6000
+    AND r.rate * (:now - h.last_ship_at) / :hour >= MAX(1700, l.silence_limit / 2)
 ),
 hours AS (
   SELECT
-    host_id,
-    hour,
-    MIN(first_at) AS first_at,
-    MAX(last_at) AS last_at,
-    MAX(longest_gap) AS longest_gap
-  FROM slow
-  JOIN ship_hours USING (host_id)
-  WHERE hour BETWEEN :now / :hour - 6 AND :now / :hour
-  GROUP BY host_id, hour
+    p.*,
+    s.hour,
+    MIN(s.first_at) AS first_at,
+    MAX(s.last_at) AS last_at,
+    MAX(s.longest_gap) AS longest_gap
+  FROM pausing AS p
+  CROSS JOIN (VALUES (1), (2), (3), (4), (5), (6)) AS ago
+  CROSS JOIN ship_hours AS s ON s.host_id = p.host_id AND s.hour = :now / :hour - ago.column1
+  GROUP BY p.host_id, s.hour
 ),
 pauses AS (
   SELECT
-    host_id,
-    hour,
-    MAX(longest_gap, first_at - LAG(last_at) OVER (PARTITION BY host_id ORDER BY hour)) AS pause,
-    first_at
+    *,
+    MAX(longest_gap, first_at - LAG(last_at) OVER (PARTITION BY host_id ORDER BY hour)) AS pause
   FROM hours
 )
 SELECT
-  h.name AS host,
-  COUNT(*) AS pauses,
+  p.host,
+  COUNT(*) + 1 AS pauses,
   MIN(p.first_at) AS began_at
 FROM pauses AS p
-JOIN hosts AS h ON h.id = p.host_id
-JOIN rhythms AS l ON l.host_id = p.host_id
-JOIN rhythm_hours AS r ON r.host_id = p.host_id AND r.slot = (p.hour + 72) % 168
-WHERE p.hour > :now / :hour - 5
-  AND p.first_at > COALESCE(h.expected_from, 0)
-  AND h.retired_at IS NULL
+CROSS JOIN rhythm_hours AS r ON r.host_id = p.host_id AND r.slot = (p.hour + 72) % 168
+WHERE p.hour >= :now / :hour - 4
+  AND p.first_at > p.expected_from
   AND r.rate <= 6000
-  AND r.rate * p.pause / :hour >= MAX(1700, l.silence_limit / 2)
+  AND r.rate * p.pause / :hour >= p.least
 GROUP BY p.host_id
-HAVING COUNT(*) >= 4
-ORDER BY h.name
+HAVING COUNT(*) >= 3
+ORDER BY p.host

@@ -41,16 +41,33 @@ func Learn(tx *store.Tx, now, previous int64) error {
 			spans = append(spans, span{i.BeganAt, endOf(&i, now)})
 		}
 	}
-	rhythms := make([]store.Rhythm, len(due))
-	for i, id := range due {
-		hours, err := tx.ShippedHours(id, (now-store.LearnFrom)/store.Hour, now/store.Hour)
+	for len(due) > 0 {
+		some := due[:neighbours(due)]
+		due = due[len(some):]
+		hours, err := tx.ShippedHours(some[0], some[len(some)-1], (now-store.LearnFrom)/store.Hour, now/store.Hour)
 		if err != nil {
 			return fmt.Errorf("learn: %w", err)
 		}
-		rhythms[i] = learn(hours, now/store.Hour, spans)
-		rhythms[i].HostID, rhythms[i].LearntAt = id, now
+		rhythms := make([]store.Rhythm, len(some))
+		for i, id := range some {
+			rhythms[i] = learn(hours[id], now/store.Hour, spans)
+			rhythms[i].HostID, rhythms[i].LearntAt = id, now
+		}
+		if err := tx.SaveRhythms(rhythms); err != nil {
+			return fmt.Errorf("learn: %w", err)
+		}
 	}
-	return tx.SaveRhythms(rhythms)
+	return nil
+}
+
+// neighbours returns how many of the hosts at the start of a list are read together: at most 64,
+// which takes 2 MiB, with few others between them.
+func neighbours(ids []int64) int {
+	n := 1
+	for n < len(ids) && n < 64 && ids[n]-ids[n-1] < 8 {
+		n++
+	}
+	return n
 }
 
 // endOf returns when an incident ended or was clear, or now.

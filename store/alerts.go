@@ -50,12 +50,15 @@ func (tx *Tx) Alert(dedupKey string) (*Alert, error) {
 
 // AddAlert adds an alert, unless one with its key exists.
 func (tx *Tx) AddAlert(a Alert) (added bool, err error) {
-	result, err := tx.NamedExec(`
+	add, err := tx.once(`
 		INSERT INTO alerts
 		  (dedup_key, host, symptom, detail, suggested_fix, detected_at, last_found_at, exported_at, pass_id)
-		VALUES
-		  (:dedup_key, :host, :symptom, :detail, :suggested_fix, :detected_at, :last_found_at, :exported_at, :pass_id)
-		ON CONFLICT (dedup_key) DO NOTHING`, a)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (dedup_key) DO NOTHING`)
+	if err != nil {
+		return false, err
+	}
+	result, err := add.Exec(a.DedupKey, a.Host, a.Symptom, a.Detail, a.SuggestedFix, a.DetectedAt, a.LastFoundAt, a.ExportedAt, a.PassID)
 	if err != nil {
 		return false, err
 	}

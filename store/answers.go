@@ -104,7 +104,7 @@ func (tx *Tx) foldPuts(puts []Put, fates []fate, hosts []*host) {
 		if r := &puts[i]; fates[i] == getsRow && r.At <= tx.now {
 			h := hosts[r.Host]
 			h.answers.fold(r.At, int64(r.Status))
-			h.changed = true
+			h.changed, h.answered = true, true
 		}
 	}
 }

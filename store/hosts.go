@@ -50,9 +50,10 @@ type host struct {
 	NextPut   int64  `db:"next_put_at"`
 	LastWord  int64  `db:"last_word_at"`
 	answers
-	changed bool
-	room    bool      // it counts against MaxNeverShipped
-	open    *shipHour // while ships are merged: its row of the current hour
+	changed  bool
+	answered bool      // its answers changed, too
+	room     bool      // it counts against MaxNeverShipped
+	open     *shipHour // while ships are merged: its row of the current hour
 }
 
 func (h *host) shipped() bool { return h.LastShip != 0 || h.NextShip != 0 }
@@ -215,30 +216,34 @@ func (tx *Tx) host(name string, ships bool) (*host, error) {
 	return h, nil
 }
 
+// setTimes sets the times of a host to values.
+const setTimes = `
+  first_seen_at = ?,
+  last_ship_at = NULLIF(?, 0),
+  next_ship_at = NULLIF(?, 0),
+  last_put_at = NULLIF(?, 0),
+  next_put_at = NULLIF(?, 0),
+  last_word_at = ?`
+
 // saveHosts writes the hosts that a batch has changed.
 func (tx *Tx) saveHosts(hosts []*host) error {
-	update, err := tx.once(`
-		UPDATE hosts
-		SET
-		  first_seen_at = ?,
-		  last_ship_at = NULLIF(?, 0),
-		  next_ship_at = NULLIF(?, 0),
-		  last_put_at = NULLIF(?, 0),
-		  next_put_at = NULLIF(?, 0),
-		  last_word_at = ?,` + setAnswers + `
-		WHERE id = ?`)
-	if err != nil {
-		return err
-	}
 	for _, h := range hosts {
 		if h == nil || !h.changed {
 			continue
 		}
-		args := append([]any{h.FirstSeen, h.LastShip, h.NextShip, h.LastPut, h.NextPut, h.LastWord}, h.answers.values()...)
+		// A batch of ships leaves the answers as they are.
+		set, args := setTimes, []any{h.FirstSeen, h.LastShip, h.NextShip, h.LastPut, h.NextPut, h.LastWord}
+		if h.answered {
+			set, args = setTimes+","+setAnswers, append(args, h.answers.values()...)
+		}
+		update, err := tx.once("UPDATE hosts SET" + set + " WHERE id = ?")
+		if err != nil {
+			return err
+		}
 		if _, err := update.Exec(append(args, h.ID)...); err != nil {
 			return err
 		}
-		h.changed = false
+		h.changed, h.answered = false, false
 	}
 	return nil
 }
@@ -380,7 +385,10 @@ const neverShipped = `h.last_ship_at IS NULL AND h.next_ship_at IS NULL AND h.na
 
 // NeverShipped reports whether a host is known and has never shipped.
 func (tx *Tx) NeverShipped(name string) (never bool, err error) {
-	err = tx.Get(&never, "SELECT EXISTS (SELECT 1 FROM hosts AS h WHERE h.name = ? AND "+neverShipped+")", name)
+	find, err := tx.once("SELECT EXISTS (SELECT 1 FROM hosts AS h WHERE h.name = ? AND " + neverShipped + ")")
+	if err == nil {
+		err = find.Get(&never, name)
+	}
 	return never, err
 }
 

@@ -22,26 +22,33 @@ type Rhythm struct {
 
 // ShippedHour is an hour in which a host shipped. Times are microseconds.
 type ShippedHour struct {
-	Hour       int64 `db:"hour"` // since 1970
-	Ships      int64 `db:"ships"`
-	FirstAt    int64 `db:"first_at"`
-	LastAt     int64 `db:"last_at"`
-	LongestGap int64 `db:"longest_gap"`
+	Hour       int64 // since 1970
+	Ships      int64
+	FirstAt    int64
+	LastAt     int64
+	LongestGap int64
 }
 
 // DueToLearn returns at most so many hosts whose rhythm was learnt before their last turn, or
-// that have none. Each host has its turn in one hour of the day, so a pass learns few of
-// them. now is in microseconds.
+// that have none, by id. A host has its turn in one hour of the day, and in one of the week once
+// its rhythm is learnt from two weeks. So a pass learns few hosts. now is in microseconds.
 func (tx *Tx) DueToLearn(now int64, most int) (ids []int64, err error) {
 	err = tx.Select(&ids, `
-		SELECT h.id
-		FROM hosts AS h
-		LEFT JOIN rhythms AS r ON r.host_id = h.id
-		WHERE h.last_ship_at >= ?1 - ?3
-		  AND h.retired_at IS NULL
-		  -- The last start of an hour that is h.id modulo 24.
-		  AND COALESCE(r.learnt_at, -1) < (?2 - (?2 - h.id % 24 + 24) % 24) * 3600000000
-		ORDER BY h.id
+		WITH turns AS (
+		  SELECT
+		    h.id,
+		    COALESCE(r.learnt_at, -1) AS learnt_at,
+		    IIF(COALESCE(r.days, 0) < 14, 24, 168) AS period
+		  FROM hosts AS h
+		  LEFT JOIN rhythms AS r ON r.host_id = h.id
+		  WHERE h.last_ship_at >= ?1 - ?3
+		    AND h.retired_at IS NULL
+		)
+		SELECT id
+		FROM turns
+		-- The last start of an hour that is id / 8 modulo the period: neighbours are read together.
+		WHERE learnt_at < (?2 - (?2 - id / 8 % period + period) % period) * 3600000000
+		ORDER BY id
 		LIMIT ?4`, now, now/Hour, LearnFrom, most)
 	return ids, err
 }
@@ -63,29 +70,61 @@ func (tx *Tx) AnyUnlearnt(now int64) (any bool, err error) {
 // LearnFrom is how far back rhythms are learnt from, in microseconds.
 const LearnFrom = 28 * 24 * Hour
 
-// ShippedHours returns the hours of one host from one hour to before another, oldest first.
-func (tx *Tx) ShippedHours(host, from, to int64) (hours []ShippedHour, err error) {
+// ShippedHours returns the hours of the hosts whose ids are first to last, by id, from one hour
+// to before another, oldest first. The rows of neighbours are neighbours, too.
+func (tx *Tx) ShippedHours(first, last, from, to int64) (map[int64][]ShippedHour, error) {
 	find, err := tx.once(`
 		WITH RECURSIVE hours (hour) AS (
-		  SELECT ?2
+		  SELECT ?3
 		  UNION ALL
-		  SELECT hour + 1 FROM hours WHERE hour + 1 < ?3
+		  SELECT hour + 1 FROM hours WHERE hour + 1 < ?4
 		)
 		SELECT
-		  hour,
-		  SUM(ships) AS ships,
-		  MIN(first_at) AS first_at,
-		  MAX(last_at) AS last_at,
-		  MAX(longest_gap) AS longest_gap
+		  host_id,
+		  ships,
+		  first_at,
+		  last_at,
+		  longest_gap
 		FROM hours
 		CROSS JOIN ship_hours USING (hour)
-		WHERE host_id = ?1
-		GROUP BY hour
-		ORDER BY hour`)
-	if err == nil {
-		err = find.Select(&hours, host, from, to)
+		WHERE host_id BETWEEN ?1 AND ?2`)
+	if err != nil {
+		return nil, err
 	}
-	return hours, err
+	rows, err := find.Queryx(first, last, from, to)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[int64][]ShippedHour{}
+	for rows.Next() {
+		var host int64
+		var h ShippedHour
+		if err := rows.Scan(&host, &h.Ships, &h.FirstAt, &h.LastAt, &h.LongestGap); err != nil {
+			return nil, err
+		}
+		h.Hour = h.FirstAt / Hour
+		if found[host] == nil {
+			found[host] = make([]ShippedHour, to-from)
+		}
+		found[host][h.Hour-from].add(&h)
+	}
+	for host, hours := range found {
+		found[host] = slices.DeleteFunc(hours, func(h ShippedHour) bool { return h.Ships == 0 })
+	}
+	return found, rows.Err()
+}
+
+// add adds what another source of the index has of the same hour.
+func (h *ShippedHour) add(other *ShippedHour) {
+	if h.Ships == 0 {
+		*h = *other
+		return
+	}
+	h.Ships += other.Ships
+	h.FirstAt = min(h.FirstAt, other.FirstAt)
+	h.LastAt = max(h.LastAt, other.LastAt)
+	h.LongestGap = max(h.LongestGap, other.LongestGap)
 }
 
 // SaveRhythms stores what was learnt about some hosts.
