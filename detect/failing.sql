@@ -11,8 +11,10 @@ SELECT
   failed_5xx,
   failed_status AS status,
   recent_answers AS recent,
-  COALESCE(expected_from, 0) AS expected_from
-FROM hosts
+  COALESCE(expected_from, 0) AS expected_from,
+  COALESCE(r.week BETWEEN 1 AND 168 * 1000 - 1, 0) AS slow
+FROM hosts AS h
+LEFT JOIN rhythms AS r ON r.host_id = h.id
 WHERE last_failed_at >= :now - :day
   AND retired_at IS NULL
 ORDER BY name

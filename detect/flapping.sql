@@ -1,13 +1,12 @@
--- flapping: which slow hosts pause now, and have paused in most of the last five hours, each time for half of
--- what makes them silent, or more? A fast host is silent in each pause, so it needs no such rule. Slow is a host
--- that ships six times an hour or less: 17 minutes are the least that 1.7 of its ships take.
+-- flapping: which hosts pause now, and have paused in most of the last six hours, each time for two fifths of
+-- what makes them silent, or more, and for 17 minutes at least? A restart takes less.
 -- Parameters in microseconds: :now, :hour.
 WITH pausing AS MATERIALIZED (
   SELECT
     h.id AS host_id,
     h.name AS host,
     COALESCE(h.expected_from, 0) AS expected_from,
-    MAX(1700, l.silence_limit / 2) AS least
+    MAX(1700, l.silence_limit * 2 / 5) AS least
   FROM hosts AS h
   CROSS JOIN rhythms AS l ON l.host_id = h.id
   CROSS JOIN rhythm_hours AS r ON r.host_id = h.id AND r.slot = (:now / :hour + 72) % 168
@@ -15,9 +14,8 @@ WITH pausing AS MATERIALIZED (
     AND h.last_ship_at > COALESCE(h.expected_from, 0)
     AND h.retired_at IS NULL
     AND l.days >= 3
-    AND l.week BETWEEN 168 * 1000 AND 168 * 6000
-    AND r.rate <= 6000
-    AND r.rate * (:now - h.last_ship_at) / :hour >= MAX(1700, l.silence_limit / 2)
+    AND l.week >= 168 * 1000
+    AND r.rate * (:now - h.last_ship_at) / :hour >= MAX(1700, l.silence_limit * 2 / 5)
 ),
 hours AS (
   SELECT
@@ -27,7 +25,7 @@ hours AS (
     MAX(s.last_at) AS last_at,
     MAX(s.longest_gap) AS longest_gap
   FROM pausing AS p
-  CROSS JOIN (VALUES (1), (2), (3), (4), (5), (6)) AS ago
+  CROSS JOIN (VALUES (1), (2), (3), (4), (5), (6), (7)) AS ago
   CROSS JOIN ship_hours AS s ON s.host_id = p.host_id AND s.hour = :now / :hour - ago.column1
   GROUP BY p.host_id, s.hour
 ),
@@ -43,9 +41,9 @@ SELECT
   MIN(p.first_at) AS began_at
 FROM pauses AS p
 CROSS JOIN rhythm_hours AS r ON r.host_id = p.host_id AND r.slot = (p.hour + 72) % 168
-WHERE p.hour >= :now / :hour - 4
+WHERE p.hour >= :now / :hour - 5
   AND p.first_at > p.expected_from
-  AND r.rate <= 6000
+  AND p.pause >= :hour * 17 / 60
   AND r.rate * p.pause / :hour >= p.least
 GROUP BY p.host_id
 HAVING COUNT(*) >= 3

@@ -1,17 +1,18 @@
--- group-rejected: do several hosts get the same 4xx since times within an hour of each
--- other? Hosts that never shipped are left out: anybody may invent their names, and none of
--- them would ever be well again.
+-- group-rejected: do several hosts get the same 4xx twice, since times within an hour of each other? A slow host
+-- joins them with its first one, if no PUT of it was accepted meanwhile. Hosts that never shipped are left out:
+-- anybody may invent their names, and none of them would ever be well again.
 -- Parameters: :now, :day and :hour in microseconds; :group_hosts hosts.
 WITH streak AS MATERIALIZED (
   SELECT
     name AS host,
     failed_status AS status,
     first_4xx_at,
-    failed_4xx
+    failed_4xx,
+    COALESCE(last_accepted_at, 0) AS accepted_at
   FROM hosts
   WHERE last_failed_at >= :now - :day
     AND failed_status BETWEEN 400 AND 499
-    AND failed_4xx >= 2
+    AND failed_4xx > 0
     AND retired_at IS NULL
     AND last_ship_at IS NOT NULL
     AND name NOT IN ('(invalid)', '(overflow)')
@@ -26,6 +27,7 @@ near AS (
       RANGE BETWEEN CURRENT ROW AND :hour FOLLOWING
     ) AS hosts
   FROM streak
+  WHERE failed_4xx >= 2
 ),
 best AS (
   SELECT status, began_at
@@ -41,5 +43,6 @@ SELECT
 FROM best
 JOIN streak
   ON streak.status = best.status
-  AND streak.first_4xx_at BETWEEN best.began_at AND best.began_at + :hour
+  AND streak.first_4xx_at >= best.began_at
+  AND streak.accepted_at <= best.began_at + :hour
 ORDER BY streak.host

@@ -65,6 +65,7 @@ type failingRow struct {
 	Status       int64  `db:"status"`
 	Recent       int64  `db:"recent"`
 	ExpectedFrom int64  `db:"expected_from"`
+	Slow         bool   `db:"slow"` // it is known to ship less than once an hour
 }
 
 // hostFacts is all that is known about a host which may be in trouble.
@@ -267,10 +268,10 @@ func (s *survey) rejected(h *hostFacts) (trouble, bool) {
 		return trouble{}, false
 	}
 	silent := h.quiet != nil && s.overdue(h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt)
-	often := f.Failed4xx >= int64(s.t.RejectedCount) && s.now-f.First4xx >= s.t.RejectedFor
-	vain := f.Failed4xx+f.Failed5xx >= 2 && f.FailedAt > f.ExpectedFrom && h.quiet != nil && s.overdue(h.quiet, h.quiet.ShipWorth, h.quiet.QuietFrom)
-	fatal := h.fatal != nil && f.FailedAt > f.ExpectedFrom
-	if silent || !fatal && (s.t.NoRejected || !often && !vain) {
+	often := (f.Failed4xx >= int64(s.t.RejectedCount) || f.Slow && refusedForGood(f.Status)) && s.now-f.First4xx >= s.t.RejectedFor
+	vain := f.Failed4xx+f.Failed5xx >= 2 && h.quiet != nil && s.overdue(h.quiet, h.quiet.ShipWorth, h.quiet.QuietFrom)
+	fatal := h.fatal != nil
+	if silent || f.FailedAt <= f.ExpectedFrom || !fatal && (s.t.NoRejected || !often && !vain) {
 		return trouble{}, false
 	}
 	t := trouble{symptom: Rejected, beganAt: f.FailingSince, figure: f.Failed4xx + f.Failed5xx, query: "failing.sql",
@@ -282,6 +283,12 @@ func (s *survey) rejected(h *hostFacts) (trouble, bool) {
 		t.symptom, t.query = "fatal-only", "fatal_only.sql"
 	}
 	return t, true
+}
+
+// refusedForGood reports whether a status says that the next PUT will be refused, too, unless the host is
+// changed: it lacks a commit, a password or the right path, or runs a version that is not accepted.
+func refusedForGood(status int64) bool {
+	return status == 400 || status == 401 || status == 403 || status == 404 || status == 412
 }
 
 // madeUpFor is how long, in microseconds, a host that never shipped stays in trouble after
@@ -341,11 +348,11 @@ func (s *survey) silent(h *hostFacts) (trouble, bool) {
 	return t, true
 }
 
-// flapping finds a slow host that has paused again and again.
+// flapping finds a host that has paused again and again, each time for less than makes it silent.
 func (s *survey) flapping(h *hostFacts) (trouble, bool) {
 	if h.flapping == nil || s.t.NoOverdue {
 		return trouble{}, false
 	}
 	return trouble{symptom: Flapping, beganAt: h.flapping.BeganAt, figure: h.flapping.Pauses, query: "flapping.sql", quiet: true,
-		detail: fmt.Sprintf("it paused in %d of the last 5 hours, for longer than is normal for it", h.flapping.Pauses), fix: fixOfSilence(h.host)}, true
+		detail: fmt.Sprintf("it paused in %d of the last 6 hours, for longer than is normal for it", h.flapping.Pauses), fix: fixOfSilence(h.host)}, true
 }
