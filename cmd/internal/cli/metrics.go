@@ -84,11 +84,19 @@ func checkMetricsFile(file string) error {
 }
 
 // replaceMetrics replaces the file as a whole, so that node_exporter never reads half of it.
-// Its mode does not depend on the umask: node_exporter runs as another user.
+// Its mode does not depend on the umask or on the old file: node_exporter runs as another
+// user.
 func replaceMetrics(file string, text []byte) error {
-	err := renameio.WriteFile(file, text, 0o644, renameio.WithStaticPermissions(0o644), renameio.WithTempDir(filepath.Dir(file)))
+	f, err := renameio.NewPendingFile(file, renameio.WithStaticPermissions(0o644), renameio.WithTempDir(filepath.Dir(file)))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup()
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
 }
