@@ -24,6 +24,9 @@ files() {
 		0644 $here/systemd/$name.tmpfiles usr/lib/tmpfiles.d/$name.conf
 		0644 $here/systemd/$name.logrotate etc/logrotate.d/$name
 		0644 $here/systemd/$name.default etc/default/$name
+		0644 $here/prometheus/alerts.rules.yml usr/share/$name/prometheus/alerts.rules.yml
+		0644 $here/prometheus/grafana.json usr/share/$name/prometheus/grafana.json
+		0644 $here/prometheus/metrics.conf usr/share/$name/prometheus/metrics.conf
 		0644 - usr/share/bash-completion/completions/$name
 		0644 - usr/share/zsh/vendor-completions/_$name
 		0644 - usr/share/fish/vendor_completions.d/$name.fish

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
-# The section Install of deploy/README.md, typed line by line.
+# The sections Install and Prometheus of deploy/README.md, typed line by line.
 # Uses: here, work, and what machine.sh and watch.sh set.
 
-# readme_lines HEADING prints the indented lines beneath a heading ### of Install.
+# readme_lines HEADING prints the indented lines beneath a heading ### of Install, or
+# beneath another heading ##. Without HEADING, it prints all of Install.
 readme_lines() {
   awk -v heading="$1" '
-    /^## / { install = $0 == "## Install" }
-    /^### / { wanted = heading == "" || $0 == "### " heading }
-    install && wanted && /^    / { print substr($0, 5) }' "$here/deploy/README.md"
+    /^## / { install = $0 == "## Install"; wanted = $0 == "## " heading }
+    /^### / { wanted = install && (heading == "" || $0 == "### " heading) }
+    wanted && /^    / { print substr($0, 5) }' "$here/deploy/README.md"
 }
 
 # typed HEADING PATTERN COMMAND… gives each line that matches to a shell, which

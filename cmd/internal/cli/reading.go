@@ -55,9 +55,13 @@ func (r *reading) dbFlag(cmd *cobra.Command) {
 
 // zoneFlags adds only --local and --now.
 func (r *reading) zoneFlags(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.BoolVar(&r.local, "local", false, "read and show times in this machine's time zone instead of UTC; CSV and JSON stay UTC")
-	f.StringVar(&r.now, "now", "", "count ages and relative times from this `RFC3339` time instead of the clock's")
+	cmd.Flags().BoolVar(&r.local, "local", false, "read and show times in this machine's time zone instead of UTC; CSV and JSON stay UTC")
+	r.nowFlag(cmd)
+}
+
+// nowFlag adds only --now.
+func (r *reading) nowFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.now, "now", "", "count ages and relative times from this `RFC3339` time instead of the clock's")
 }
 
 // formatFlag adds only --format.

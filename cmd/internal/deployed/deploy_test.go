@@ -22,13 +22,19 @@ const (
 	maxExposure = "5"
 )
 
-// unitsHere copies the units and sets the program's real path, because verify looks for it.
+// unitsHere copies the units and the drop-in for metrics, and sets the program's real path,
+// because verify looks for it.
 func unitsHere(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	program := fleettest.ProgramIn(t, dir)
-	for _, name := range []string{service, "cis490-fleet-health.timer"} {
-		text := strings.ReplaceAll(readText(t, units+name), "/usr/bin/cis490-fleet-health", program)
+	dropIns := service + ".d/"
+	if err := os.Mkdir(filepath.Join(dir, dropIns), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, from := range map[string]string{service: units + service, "cis490-fleet-health.timer": units + "cis490-fleet-health.timer",
+		dropIns + "metrics.conf": prometheus + "metrics.conf"} {
+		text := strings.ReplaceAll(readText(t, from), "/usr/bin/cis490-fleet-health", program)
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -197,6 +203,9 @@ func TestTheStagedFilesAreThose(t *testing.T) {
 		"usr/share/bash-completion/completions/cis490-fleet-health": 0o644,
 		"usr/share/man/man1/cis490-fleet-health-pass.1.gz":          0o644,
 		"usr/share/cis490-fleet-health/queries/last-good.sql":       0o644,
+		"usr/share/cis490-fleet-health/prometheus/alerts.rules.yml": 0o644,
+		"usr/share/cis490-fleet-health/prometheus/grafana.json":     0o644,
+		"usr/share/cis490-fleet-health/prometheus/metrics.conf":     0o644,
 	} {
 		info, err := os.Stat(filepath.Join(root, path))
 		if err != nil || info.Mode() != mode || info.Size() == 0 {

@@ -45,6 +45,7 @@ var confined = map[string]string{
 	"github.com/pressly/goose":          "store/",
 	"modernc.org/sqlite":                "store/",
 	"github.com/olekukonko/tablewriter": "report/",
+	"github.com/prometheus/":            "report/",
 	"github.com/spf13/cobra":            "cmd/internal/cli/",
 }
 
