@@ -85,16 +85,23 @@ hourly="'silent', 'fatal-only', 'unstamped'"
 alerts_found() { ask "SELECT host, symptom, COUNT(*) FROM alert_log WHERE symptom IN ($hourly) GROUP BY 1, 2 ORDER BY 1, 2"; }
 
 # alerts_due: a symptom that lasts is alerted once in every hour in which there
-# was a pass, and all of ours last.
+# was a pass, and all of ours last. A silence waits for its 20 minutes after a gap
+# of the index.
 alerts_due() {
   ask "
     WITH found AS (
       SELECT host, symptom, MIN(detected_at) AS first_at FROM alert_log WHERE symptom IN ($hourly) GROUP BY 1, 2
+    ), waits AS (
+      SELECT from_at, unixepoch(to_at) + 20 * 60 AS until, COALESCE(recovered_at, '9') AS recovered_at FROM gap_log WHERE source = 'index'
     ), hours AS (
-      SELECT DISTINCT substr(started_at, 1, 13) AS hour FROM pass_log WHERE outcome = 'ok'
+      SELECT DISTINCT
+        substr(started_at, 1, 13) AS hour,
+        EXISTS (SELECT 1 FROM waits WHERE started_at >= from_at AND started_at < recovered_at AND unixepoch(started_at) <= until) AS waits
+      FROM pass_log WHERE outcome = 'ok'
+      UNION
+      SELECT substr(first_at, 1, 13), 0 FROM found
     )
     SELECT host, symptom, COUNT(DISTINCT hour)
-    FROM found JOIN (SELECT hour FROM hours UNION SELECT substr(first_at, 1, 13) FROM found)
-    WHERE hour >= substr(first_at, 1, 13)
+    FROM found JOIN hours ON hour >= substr(first_at, 1, 13) AND NOT (symptom = 'silent' AND waits)
     GROUP BY 1, 2 ORDER BY 1, 2"
 }
