@@ -116,8 +116,14 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 			seen[slot] = append(seen[slot], n)
 		}
 	}
+	slow := isSlow(&seen)
 	for slot := range r.Rates {
-		r.Rates[slot] = usualRate(seen[slot])
+		if slow { // a few hours of some weeks tell too little
+			around := slices.Concat(seen[(slot+store.Slots-1)%store.Slots], seen[slot], seen[(slot+1)%store.Slots])
+			r.Rates[slot] = usualRate(around, slowRate)
+		} else {
+			r.Rates[slot] = usualRate(seen[slot], fastRate)
+		}
 	}
 	for slot := range r.Rates {
 		if len(seen[slot]) == 0 && (hidden[slot] || !known[slot/24]) {
@@ -132,10 +138,24 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 	return r
 }
 
+// isSlow reports whether a host ships less than fastRate on the average, over the hours that
+// were seen.
+func isSlow(seen *[store.Slots][]int64) bool {
+	ships, hours := int64(0), int64(0)
+	for _, list := range seen {
+		for _, n := range list {
+			ships += n
+		}
+		hours += int64(len(list))
+	}
+	return ships*1000 < hours*fastRate
+}
+
 // usualRate returns the rate of an hour, in thousandths, in which a host shipped these numbers.
-// A fault only ever takes ships away, so the usual hour of a fast host is the middle one, of
-// two in the middle the greater. A slow host may ship in every third hour.
-func usualRate(ships []int64) int64 {
+// A fault only ever takes ships away, and what waited for its end comes in one hour. So the
+// usual hour is the middle one, of two in the middle the greater. A slow host may ship in every
+// third hour: if the middle is below least, the rate is the mean.
+func usualRate(ships []int64, least int64) int64 {
 	if len(ships) == 0 {
 		return 0
 	}
@@ -145,15 +165,19 @@ func usualRate(ships []int64) int64 {
 	}
 	mean := sum * 1000 / int64(len(ships))
 	slices.Sort(ships)
-	if middle := ships[len(ships)/2] * 1000; middle >= fastRate {
+	if middle := ships[len(ships)/2] * 1000; middle >= least {
 		return middle
 	}
 	return mean
 }
 
-// fastRate is the rate, in thousandths of ships an hour, from which on a host ships in every
-// hour in which it works.
-const fastRate = 4000
+const (
+	// fastRate is the rate, in thousandths of ships an hour, from which on a host ships in
+	// every hour in which it works.
+	fastRate = 4000
+	// slowRate is the same for an hour and its neighbours.
+	slowRate = 2000
+)
 
 // rests reports whether a fast host pauses for six hours in a row, as an office does at night.
 func rests(rates *[store.Slots]int64) bool {

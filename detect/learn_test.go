@@ -71,6 +71,18 @@ func TestLearn(t *testing.T) {
 			}
 			return 60
 		}), monday + 168, nil, map[int64]int64{12: 1_000}, leastLimit, 7},
+		{"what waits for the end of an outage is not the rate of its hour", hoursOf(monday, monday+2*168, func(hour int64) int64 {
+			switch {
+			case hour >= monday+30 && hour < monday+34:
+				return 0
+			case hour == monday+34:
+				return 14
+			}
+			return 3
+		}), monday + 2*168, nil, map[int64]int64{29: 3_000, 34: 3_000, 35: 3_000}, leastLimit, 14},
+		{"a host that ships in every third hour has a third of a ship in each", hoursOf(monday, monday+4*168, func(hour int64) int64 {
+			return min(1, (hour+1)%3%2)
+		}), monday + 4*168, nil, map[int64]int64{5: 333, 6: 333, 7: 333}, leastLimit, 28},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -115,8 +115,9 @@ func TestAHostThatPausesIsFlapping(t *testing.T) {
 			f := newFleet(t)
 			f.every(5, 5*days, -20, "well-1", "well-2", "well-3")
 			for day := int64(5); day > 0; day-- {
-				f.every(c.interval, day*days+400, day*days-600, "lab-1")
-				f.every(c.interval, day*days-600-c.usual, (day-1)*days+400, "lab-1")
+				pause := day*days - 500 - day*80 // not at the same hour
+				f.every(c.interval, day*days+400, pause, "lab-1")
+				f.every(c.interval, pause-c.usual, (day-1)*days+400, "lab-1")
 			}
 			for m := int64(400); m > c.pause; m -= 70 {
 				f.every(c.interval, m, max(m-70+c.pause, 0), "lab-1")
