@@ -185,7 +185,7 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, o FleetOptions) error
 	if err != nil {
 		return err
 	}
-	if err := countFleet(tx, f.hosts, w, blindIn); err != nil {
+	if err := countFleet(tx, f.hosts, w, w.bars(), blindIn); err != nil {
 		return err
 	}
 	if err := countRecent(tx, f.hosts, w); err != nil {
@@ -258,13 +258,13 @@ func (b bars) cutDays(from, to int64) string {
 	return string(text)
 }
 
-// countFleet adds the counts of a window to the hosts.
-func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness) error {
+// countFleet adds the counts of a window to the hosts, and its ships in each of some bars.
+func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, bars bars, blindIn []blindness) error {
 	horizon, err := tx.RawSince()
 	if err != nil {
 		return err
 	}
-	params, bars := w.params(horizon), w.bars()
+	params := w.params(horizon)
 	uncounted := putsUnknown(blindIn, w.Since+1, w.Until+1)
 	of := map[int64]*fleetHost{}
 	for _, h := range hosts {

@@ -51,6 +51,7 @@ acknowledged nor muted, or if passes have stopped, and with 2 if there is no dat
 }
 
 func (o *reportOptions) flags(cmd *cobra.Command) {
+	o.formats = []string{report.FormatHTML}
 	o.reading.flags(cmd, "24h")
 	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "length of a row of a host's history: "+strings.Join(report.BucketNames(), ", "))
 	cmd.Flags().BoolVar(&o.all, "all", false, "also show retired hosts; one that ships again is always shown")
@@ -92,9 +93,17 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		if err := o.sayHowOld(ctx, tx, e.log, w.Until); err != nil {
 			return err
 		}
+		fleet := report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages(), All: o.all}
+		if len(hosts) == 0 && style.Format == report.FormatHTML {
+			pages, err := report.NewPages(tx, style, w, fleet, false)
+			if err != nil {
+				return err
+			}
+			return pages.Index(e.Stdout)
+		}
 		if len(hosts) == 0 {
 			sayWholeHours(e.log, w, w.Counted(kept), kept)
-			return report.Fleet(tx, e.Stdout, style, w, report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages(), All: o.all})
+			return report.Fleet(tx, e.Stdout, style, w, fleet)
 		}
 		counted, err := buckets.Counted(w, kept)
 		if err != nil {

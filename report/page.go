@@ -1,0 +1,256 @@
+package report
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/cis490/fleet-health/store"
+	"github.com/cis490/fleet-health/store/shellword"
+	"github.com/cis490/fleet-health/store/visible"
+)
+
+//go:embed page*.html page.css
+var pageFiles embed.FS
+
+// FormatHTML is the format of Pages. It is none of Formats: only reports of the fleet and of
+// a host have it.
+const FormatHTML = "html"
+
+// Pages writes the fleet and its hosts as HTML files. A file needs no other: its style stands
+// in it, and it has no script. Every text from outside is made visible, and html/template
+// escapes it.
+type Pages struct {
+	tx        *store.Tx
+	style     Style
+	window    Window
+	linked    bool
+	fleet     *fleet
+	blindIn   []blindness
+	incidents map[int64]*store.Incident // open ones, by ID
+	templates *template.Template
+}
+
+// NewPages reads the state of the fleet at the end of a window. If linked is true, the pages
+// link to one another by the names of PageName.
+func NewPages(tx *store.Tx, s Style, w Window, o FleetOptions, linked bool) (p *Pages, err error) {
+	p = &Pages{tx: tx, style: s, window: w.wholeHours(), linked: linked, incidents: map[int64]*store.Incident{}}
+	if p.templates, err = template.ParseFS(pageFiles, "page*.html"); err != nil {
+		return nil, err
+	}
+	if p.blindIn, err = blind(tx, p.window); err != nil {
+		return nil, err
+	}
+	if p.fleet, err = fleetAt(tx, w, o); err != nil {
+		return nil, err
+	}
+	open, err := tx.Incidents(store.IncidentFilter{Until: w.Until})
+	for n := range open {
+		p.incidents[open[n].ID] = &open[n]
+	}
+	return p, err
+}
+
+// PageName returns the name of a host's file. Hosts of different names have different files.
+func PageName(host string) string {
+	const hashed = "sha256-"
+	if shellword.Plain(host) && len(host) <= 100 && !strings.HasPrefix(host, hashed) {
+		return "host-" + host + ".html"
+	}
+	return fmt.Sprintf("host-%s%x.html", hashed, sha256.Sum256([]byte(host)))
+}
+
+// PageHost is a host that has a page.
+type PageHost struct {
+	Name    string
+	Trouble bool // it is in trouble, or was a moment ago
+}
+
+// Hosts returns the hosts that the fleet's page lists, those in trouble first.
+func (p *Pages) Hosts() []PageHost {
+	hosts := make([]PageHost, len(p.fleet.hosts))
+	for i, h := range p.fleet.hosts {
+		hosts[i] = PageHost{h.Name, h.incident != nil || h.cause != nil || len(h.open) > 0}
+	}
+	return hosts
+}
+
+// pageHead is the part of a page that all pages have.
+type pageHead struct {
+	Title, Back string // Back is the file that the page links to; "" for none
+	Style       template.CSS
+	Policy      string // Content-Security-Policy
+	AsOf, Over  string
+	Blind       []string
+}
+
+// head returns the head of a page. The policy allows only the style of the page, by its hash.
+func (p *Pages) head(title string) (h pageHead, err error) {
+	css, err := pageFiles.ReadFile("page.css")
+	sum := sha256.Sum256(css)
+	h = pageHead{Title: title, Style: template.CSS(css), AsOf: p.style.stamp(p.window.Until),
+		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
+		Over:   fmt.Sprintf("%s from %s", Age(p.window.Until-p.window.Since), p.style.stamp(p.window.Since+1))}
+	for n := len(p.blindIn) - 1; n >= max(0, len(p.blindIn)-maxBlind); n-- {
+		b := p.blindIn[n]
+		h.Blind = append(h.Blind, fmt.Sprintf("from %s to %s: %s", p.style.clock(b.from), p.style.clock(b.to), b.reason))
+	}
+	return h, err
+}
+
+// execute writes a page from a template.
+func (p *Pages) execute(out io.Writer, name string, data any) error {
+	return p.templates.ExecuteTemplate(out, name, data)
+}
+
+// pageLink is a name that is a link if Href is not "".
+type pageLink struct{ Name, Href string }
+
+func (p *Pages) link(host string) pageLink {
+	l := pageLink{Name: Cell(host)}
+	if p.linked {
+		l.Href = PageName(host)
+	}
+	return l
+}
+
+// pageText is a part of a text: words, or a command.
+type pageText struct {
+	Text    string
+	Command bool
+}
+
+// pageTexts splits a text at the backquotes around its commands.
+func pageTexts(text string) (parts []pageText) {
+	pieces := strings.Split(visible.Escape(text), "`")
+	for i, piece := range pieces {
+		if piece != "" {
+			parts = append(parts, pageText{piece, i%2 == 1 && i < len(pieces)-1})
+		}
+	}
+	return parts
+}
+
+// pageTrouble is an open incident on a page.
+type pageTrouble struct {
+	ID                   int64
+	Subject              pageLink
+	Symptom, State       string
+	Since, Lasts, Detail string
+	Fix                  []pageText
+	Hosts                []pageLink // that it explains
+	More                 int        // further ones
+	Explained            string     // the incident that explains it; "" for none
+	Quiet                bool       // it is acknowledged, muted, or over for now
+}
+
+const (
+	// maxTroubles limits the troubles that the fleet's page describes.
+	maxTroubles = 30
+	// maxBelow limits the hosts that it names below a trouble.
+	maxBelow = 40
+)
+
+// Affected returns the number of hosts that the trouble explains.
+func (t pageTrouble) Affected() int { return len(t.Hosts) + t.More }
+
+// trouble describes an open incident.
+func (p *Pages) trouble(i *openIncident) (t pageTrouble) {
+	t = pageTrouble{ID: i.ID, Subject: pageLink{Name: subjectShown(i.Subject)}, Symptom: i.Symptom, Since: show(minute(i.BeganAt), p.style.zone()),
+		Lasts: Age(p.window.Until - i.BeganAt), Quiet: i.Acked || i.Muted || i.Recovering}
+	if full := p.incidents[i.ID]; full != nil {
+		t.State, t.Detail, t.Fix = incidentState(full, p.window.Until), visible.Escape(full.Detail), pageTexts(full.Fix)
+	}
+	if i.Muted {
+		t.State += ", muted"
+	}
+	if i.cause != nil {
+		t.Explained = fmt.Sprintf("%d, %s %s", i.cause.ID, Cell(i.cause.Subject), i.cause.Symptom)
+	}
+	if i.isHost() {
+		t.Subject = p.link(i.Subject)
+		return t
+	}
+	for _, h := range p.fleet.hosts {
+		if h.cause == i {
+			if t.More++; t.More <= maxBelow {
+				t.Hosts = append(t.Hosts, p.link(h.Name))
+			}
+		}
+	}
+	t.More -= len(t.Hosts)
+	return t
+}
+
+// pageTable is a table of a page.
+type pageTable struct {
+	Class string
+	Heads []pageCell
+	Rows  []pageRow
+}
+
+// pageRow is a row. ID is its anchor, "" for none.
+type pageRow struct {
+	ID    string
+	Cells []pageCell
+}
+
+// pageCell is a cell. Class is a CSS class, "" for none.
+type pageCell struct{ Class, Text, Href string }
+
+// pageHeads returns the heads of the columns that people see.
+func pageHeads[R any](columns []column[R]) (heads []pageCell) {
+	for _, c := range columns {
+		if c.head == "" {
+			continue
+		}
+		h := pageCell{Text: c.head}
+		if c.right {
+			h.Class = "n"
+		}
+		heads = append(heads, h)
+	}
+	return heads
+}
+
+// pageCells returns the cells of the columns that people see.
+func (p *Pages) pageCells(shapes []shape, values []value) (cells []pageCell) {
+	for i, v := range values {
+		if shapes[i].head == "" {
+			continue
+		}
+		c := pageCell{Text: strings.TrimSpace(show(v, p.style.zone()))}
+		switch v := v.(type) {
+		case state:
+			c.Class = "s " + stateClass(v)
+		case below:
+			c.Class = "below"
+		default:
+			if shapes[i].right {
+				c.Class = "n"
+			}
+			if c.Text == "0" {
+				c.Class += " z"
+			}
+		}
+		cells = append(cells, c)
+	}
+	return cells
+}
+
+// stateClass returns the CSS class of a state.
+func stateClass(s state) string {
+	switch {
+	case s == stateHealthy:
+		return "ok"
+	case colours[s] == "31":
+		return "bad"
+	case colours[s] == "33":
+		return "warn"
+	}
+	return ""
+}

@@ -1,0 +1,110 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/cis490/fleet-health/store"
+)
+
+// pageFleet is the data of the fleet's page.
+type pageFleet struct {
+	pageHead
+	Summary  []string
+	Troubles []pageTrouble
+	More     int // troubles that are not described
+	Table    pageTable
+	Map      *heatmap
+	Rows     []heatRow
+}
+
+// heatRow is a row of the heatmap.
+type heatRow struct {
+	Host  string
+	Cells []heatCell
+}
+
+// pageColumns are the columns of the fleet that its page shows. The heatmap has the ships over
+// time.
+func pageColumns() []column[fleetRow] {
+	return slices.DeleteFunc(slices.Clone(fleetColumns), func(c column[fleetRow]) bool { return c.head == "" || c.key == "ships_over_time" })
+}
+
+// Index writes the page of the fleet: what is wrong now, the hosts, and a heatmap.
+func (p *Pages) Index(out io.Writer) error {
+	if err := countFleet(p.tx, p.fleet.hosts, p.window, p.window.heatBars(), p.blindIn); err != nil {
+		return err
+	}
+	if err := countRecent(p.tx, p.fleet.hosts, p.window); err != nil {
+		return err
+	}
+	heat, err := newHeatmap(p.tx, p.window, p.blindIn, p.style.zone())
+	if err != nil {
+		return err
+	}
+	d := pageFleet{Summary: p.fleet.summary(), Map: heat}
+	if d.pageHead, err = p.head("Fleet health"); err != nil {
+		return err
+	}
+	d.AsOf = p.style.stamp(p.fleet.asOf)
+	found := roots(p.fleet.open)
+	slices.SortStableFunc(found, func(a, b *openIncident) int { return quietLast(a) - quietLast(b) })
+	for n, i := range found {
+		if n == maxTroubles {
+			d.More = len(found) - n
+			break
+		}
+		d.Troubles = append(d.Troubles, p.trouble(i))
+	}
+	columns := pageColumns()
+	d.Table = pageTable{Class: "fleet", Heads: pageHeads(columns)}
+	shapes := tableOfAll(columns, nil).shapes
+	for _, r := range p.fleet.rows(true) {
+		row := pageRow{Cells: p.pageCells(shapes, valuesOf(columns, r))}
+		if r.fleetHost == nil {
+			row.Cells[0].Class = "cause"
+		} else {
+			row.Cells[0].Href = p.link(r.Name).Href
+			d.Rows = append(d.Rows, heatRow{Cell(r.Name), heat.cells(r.fleetHost)})
+		}
+		d.Table.Rows = append(d.Table.Rows, row)
+	}
+	return p.execute(out, "fleet", d)
+}
+
+// quietLast orders the troubles that nobody needs to look at after the others.
+func quietLast(i *openIncident) int {
+	if i.Acked || i.Muted || i.Recovering {
+		return 1
+	}
+	return 0
+}
+
+// Headline says in a few words how the fleet is.
+func (d pageFleet) Headline() string {
+	switch n := len(d.Troubles) + d.More; n {
+	case 0:
+		return "No trouble is open"
+	case 1:
+		return "1 trouble is open"
+	default:
+		return fmt.Sprintf("%d troubles are open", n)
+	}
+}
+
+// Bad reports whether a trouble is open that nobody has acknowledged or muted.
+func (d pageFleet) Bad() bool {
+	return slices.ContainsFunc(d.Troubles, func(t pageTrouble) bool { return !t.Quiet })
+}
+
+// subjectShown names the subject of an incident as a sentence does.
+func subjectShown(subject string) string {
+	switch subject {
+	case store.SubjectReceiver:
+		return "The receiver"
+	case store.SubjectGroup:
+		return "A group of hosts"
+	}
+	return Cell(subject)
+}
