@@ -53,7 +53,7 @@ type heatCell struct{ Class, Text, More string }
 
 // heatBars returns the cells of a window: whole hours.
 func (w Window) heatBars() bars {
-	hours := max(1, ceil(w.Until-w.Since, store.Hour))
+	hours := max(1, ceil(w.Until-w.Since-1, store.Hour)) // a fact at the end counts to the last
 	each := ceil(hours, maxCells)
 	return bars{w.Since + 1, each * store.Hour, ceil(hours, each)}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/shellword"
 	"github.com/cis490/fleet-health/store/visible"
@@ -30,7 +31,6 @@ type Pages struct {
 	window    Window
 	linked    bool
 	fleet     *fleet
-	blindIn   []blindness
 	incidents map[int64]*store.Incident // open ones, by ID
 	templates *template.Template
 }
@@ -38,11 +38,8 @@ type Pages struct {
 // NewPages reads the state of the fleet at the end of a window. If linked is true, the pages
 // link to one another by the names of PageName.
 func NewPages(tx *store.Tx, s Style, w Window, o FleetOptions, linked bool) (p *Pages, err error) {
-	p = &Pages{tx: tx, style: s, window: w.wholeHours(), linked: linked, incidents: map[int64]*store.Incident{}}
+	p = &Pages{tx: tx, style: s, window: w, linked: linked, incidents: map[int64]*store.Incident{}}
 	if p.templates, err = template.ParseFS(pageFiles, "page*.html"); err != nil {
-		return nil, err
-	}
-	if p.blindIn, err = blind(tx, p.window); err != nil {
 		return nil, err
 	}
 	if p.fleet, err = fleetAt(tx, w, o); err != nil {
@@ -67,16 +64,32 @@ func PageName(host string) string {
 // PageHost is a host that has a page.
 type PageHost struct {
 	Name    string
-	Trouble bool // it is in trouble, or was a moment ago
+	Trouble bool
+	// Mark stands in the page. It is another one once the state of the host or an incident of
+	// it has changed.
+	Mark string
 }
 
 // Hosts returns the hosts that the fleet's page lists, those in trouble first.
 func (p *Pages) Hosts() []PageHost {
 	hosts := make([]PageHost, len(p.fleet.hosts))
 	for i, h := range p.fleet.hosts {
-		hosts[i] = PageHost{h.Name, h.incident != nil || h.cause != nil || len(h.open) > 0}
+		hosts[i] = PageHost{h.Name, h.incident != nil || h.cause != nil || len(h.open) > 0, h.mark()}
 	}
 	return hosts
+}
+
+// mark returns the mark of the host's page.
+func (h *fleetHost) mark() string {
+	return fmt.Sprintf("%016x", xxhash.Sum64String(fmt.Sprint(h.Name, h.state, h.open, h.Muted, h.incident.mark(), h.cause.mark())))
+}
+
+// mark returns what a page says of an incident, but for its figures.
+func (i *openIncident) mark() string {
+	if i == nil {
+		return ""
+	}
+	return fmt.Sprint(i.ID, i.Symptom, i.Lost, i.Recovering, i.Acked, i.Muted)
 }
 
 // pageHead is the part of a page that all pages have.
@@ -84,19 +97,21 @@ type pageHead struct {
 	Title, Back string // Back is the file that the page links to; "" for none
 	Style       template.CSS
 	Policy      string // Content-Security-Policy
+	Mark        string // PageHost.Mark; "" for the page of the fleet
 	AsOf, Over  string
 	Blind       []string
 }
 
-// head returns the head of a page. The policy allows only the style of the page, by its hash.
-func (p *Pages) head(title string) (h pageHead, err error) {
+// head returns the head of a page about a window. The policy allows only the style of the page,
+// by its hash.
+func (p *Pages) head(title string, w Window, blindIn []blindness) (h pageHead, err error) {
 	css, err := pageFiles.ReadFile("page.css")
 	sum := sha256.Sum256(css)
-	h = pageHead{Title: title, Style: template.CSS(css), AsOf: p.style.stamp(p.window.Until),
+	h = pageHead{Title: title, Style: template.CSS(css), AsOf: p.style.stamp(w.Until),
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
-		Over:   fmt.Sprintf("%s from %s", Age(p.window.Until-p.window.Since), p.style.stamp(p.window.Since+1))}
-	for n := len(p.blindIn) - 1; n >= max(0, len(p.blindIn)-maxBlind); n-- {
-		b := p.blindIn[n]
+		Over:   fmt.Sprintf("%s from %s", Age(w.Until-w.Since), p.style.stamp(w.Since+1))}
+	for n := len(blindIn) - 1; n >= max(0, len(blindIn)-maxBlind); n-- {
+		b := blindIn[n]
 		h.Blind = append(h.Blind, fmt.Sprintf("from %s to %s: %s", p.style.clock(b.from), p.style.clock(b.to), b.reason))
 	}
 	return h, err

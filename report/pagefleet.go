@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -33,18 +34,25 @@ func pageColumns() []column[fleetRow] {
 
 // Index writes the page of the fleet: what is wrong now, the hosts, and a heatmap.
 func (p *Pages) Index(out io.Writer) error {
-	if err := countFleet(p.tx, p.fleet.hosts, p.window, p.window.heatBars(), p.blindIn); err != nil {
+	w := p.window.wholeHours()
+	blindIn, err := blind(p.tx, w)
+	if err != nil {
 		return err
 	}
-	if err := countRecent(p.tx, p.fleet.hosts, p.window); err != nil {
+	if err := countFleet(p.tx, p.fleet.hosts, w, w.heatBars(), blindIn); err != nil {
 		return err
 	}
-	heat, err := newHeatmap(p.tx, p.window, p.blindIn, p.style.zone())
+	if err := countRecent(p.tx, p.fleet.hosts, w); err != nil {
+		return err
+	}
+	heat, err := newHeatmap(p.tx, w, blindIn, p.style.zone())
 	if err != nil {
 		return err
 	}
 	d := pageFleet{Summary: p.fleet.summary(), Map: heat}
-	if d.pageHead, err = p.head("Fleet health"); err != nil {
+	// The headline has the number of troubles.
+	_, d.Summary[0], _ = strings.Cut(d.Summary[0], ": ")
+	if d.pageHead, err = p.head("Fleet health", w, blindIn); err != nil {
 		return err
 	}
 	d.AsOf = p.style.stamp(p.fleet.asOf)

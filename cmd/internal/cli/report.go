@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -68,6 +69,9 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 	if o.check && len(o.hosts) > 0 {
 		return fmt.Errorf("%w: --check is about the whole fleet: leave out %s", errUsage, cell(o.hosts[0]))
 	}
+	if o.format == report.FormatHTML && len(o.hosts) > 1 {
+		return fmt.Errorf("%w: --format html writes the page of one host: leave out %s", errUsage, cell(o.hosts[1]))
+	}
 	if o.check {
 		return printCheck(ctx, &o.reading, e, func(tx *store.Tx) (string, bool, error) {
 			line, stopped, err := report.Stopped(tx, w.Until, report.Stale)
@@ -94,12 +98,8 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 			return err
 		}
 		fleet := report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages(), All: o.all}
-		if len(hosts) == 0 && style.Format == report.FormatHTML {
-			pages, err := report.NewPages(tx, style, w, fleet, false)
-			if err != nil {
-				return err
-			}
-			return pages.Index(e.Stdout)
+		if style.Format == report.FormatHTML {
+			return writePage(tx, e.Stdout, style, w, fleet, hosts, buckets)
 		}
 		if len(hosts) == 0 {
 			sayWholeHours(e.log, w, w.Counted(kept), kept)
@@ -113,6 +113,19 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		sayWholeHours(e.log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
 		return report.History(tx, e.Stdout, style, hosts, w, buckets)
 	})
+}
+
+// writePage writes the page of the fleet, or of one host.
+func writePage(tx *store.Tx, out io.Writer, s report.Style, w report.Window, fleet report.FleetOptions, hosts []string, buckets report.Buckets) error {
+	fleet.All = fleet.All || len(hosts) > 0
+	pages, err := report.NewPages(tx, s, w, fleet, false)
+	switch {
+	case err != nil:
+		return err
+	case len(hosts) == 0:
+		return pages.Index(out)
+	}
+	return pages.Host(out, hosts[0], buckets)
 }
 
 // knownHosts returns the stored names of typed hosts, each once. A host may be typed by
