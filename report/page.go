@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -71,10 +72,13 @@ type PageHost struct {
 }
 
 // Hosts returns the hosts that the fleet's page lists, those in trouble first.
-func (p *Pages) Hosts() []PageHost {
-	hosts := make([]PageHost, len(p.fleet.hosts))
-	for i, h := range p.fleet.hosts {
-		hosts[i] = PageHost{h.Name, h.incident != nil || h.cause != nil || len(h.open) > 0, h.mark()}
+func (p *Pages) Hosts() (hosts []PageHost) {
+	for _, r := range p.fleet.rows(false) {
+		if len(hosts) == maxPageHosts {
+			break
+		}
+		h := r.fleetHost
+		hosts = append(hosts, PageHost{h.Name, h.incident != nil || h.cause != nil || len(h.open) > 0, h.mark()})
 	}
 	return hosts
 }
@@ -117,9 +121,14 @@ func (p *Pages) head(title string, w Window, blindIn []blindness) (h pageHead, e
 	return h, err
 }
 
-// execute writes a page from a template.
+// execute writes a page from a template, at once: a template writes each word by itself.
 func (p *Pages) execute(out io.Writer, name string, data any) error {
-	return p.templates.ExecuteTemplate(out, name, data)
+	var page bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&page, name, data); err != nil {
+		return err
+	}
+	_, err := page.WriteTo(out)
+	return err
 }
 
 // pageLink is a name that is a link if Href is not "".
@@ -164,6 +173,9 @@ type pageTrouble struct {
 }
 
 const (
+	// maxPageHosts limits the hosts that the fleet's page lists, those in trouble first. Anybody
+	// who can reach the receiver may invent hosts.
+	maxPageHosts = 1000
 	// maxTroubles limits the troubles that the fleet's page describes.
 	maxTroubles = 30
 	// maxBelow limits the hosts that it names below a trouble.

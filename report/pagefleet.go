@@ -18,7 +18,12 @@ type pageFleet struct {
 	Table    pageTable
 	Map      *heatmap
 	Rows     []heatRow
+	Left     int // hosts that are not listed
 }
+
+// maxHeatName is the length, in columns of a terminal, to which the heatmap cuts the name of a
+// host. The table of hosts has all of it.
+const maxHeatName = 40
 
 // heatRow is a row of the heatmap.
 type heatRow struct {
@@ -69,12 +74,16 @@ func (p *Pages) Index(out io.Writer) error {
 	d.Table = pageTable{Class: "fleet", Heads: pageHeads(columns)}
 	shapes := tableOfAll(columns, nil).shapes
 	for _, r := range p.fleet.rows(true) {
+		if r.fleetHost != nil && len(d.Rows) == maxPageHosts {
+			d.Left++
+			continue
+		}
 		row := pageRow{Cells: p.pageCells(shapes, valuesOf(columns, r))}
 		if r.fleetHost == nil {
 			row.Cells[0].Class = "cause"
 		} else {
 			row.Cells[0].Href = p.link(r.Name).Href
-			d.Rows = append(d.Rows, heatRow{Cell(r.Name), heat.cells(r.fleetHost)})
+			d.Rows = append(d.Rows, heatRow{shortened(Cell(r.Name), maxHeatName), heat.cells(r.fleetHost)})
 		}
 		d.Table.Rows = append(d.Table.Rows, row)
 	}

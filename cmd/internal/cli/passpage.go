@@ -21,9 +21,9 @@ const (
 	// pageAge is the age, in microseconds, at which a host's page is written again although
 	// its state has not changed.
 	pageAge = store.Hour
-	// maxPages limits the pages of hosts that one pass writes, so that a large fleet does not
+	// maxPages limits the pages that one pass writes again, so that a large fleet does not
 	// delay it. Later passes write the rest.
-	maxPages = 250
+	maxPages = 100
 	// pageIndex is the file of the fleet's page.
 	pageIndex = "index.html"
 	// pageMarkWithin is how many bytes of a page are read to find its mark.
@@ -107,23 +107,32 @@ func (p *pass) storedPages(hosts []report.PageHost) []storedPage {
 	return pages
 }
 
-// duePages returns the hosts whose pages are to be written now: first those whose state has
-// changed, then those in trouble, then those whose page is old; of these the oldest first.
+// duePages returns the hosts whose pages are to be written now: all that have none, and so many
+// of the others: first those whose state has changed, then those in trouble, then those whose
+// page is old; of these the oldest first. now is in microseconds.
 func duePages(pages []storedPage, now int64) (due []string) {
 	rank := func(s storedPage) int {
 		switch {
-		case s.changed:
+		case s.writtenAt == 0:
 			return 0
-		case s.trouble:
+		case s.changed:
 			return 1
-		case now-s.writtenAt >= pageAge || s.writtenAt > now:
+		case s.trouble:
 			return 2
+		case now-s.writtenAt >= pageAge || s.writtenAt > now:
+			return 3
 		}
-		return 3
+		return 4
 	}
-	pages = slices.DeleteFunc(pages, func(s storedPage) bool { return rank(s) == 3 })
+	pages = slices.Clone(pages)
 	slices.SortStableFunc(pages, func(a, b storedPage) int { return cmp.Or(rank(a)-rank(b), cmp.Compare(a.writtenAt, b.writtenAt)) })
-	for _, s := range pages[:min(len(pages), maxPages)] {
+	again := 0
+	for _, s := range pages {
+		if r := rank(s); r == 4 || r > 0 && again == maxPages {
+			break
+		} else if r > 0 {
+			again++
+		}
 		due = append(due, s.host)
 	}
 	return due
@@ -135,10 +144,11 @@ func (p *pass) removePages(hosts []report.PageHost) error {
 	for _, h := range hosts {
 		listed[report.PageName(h.Name)] = true
 	}
-	found, err := filepath.Glob(filepath.Join(p.o.page, "host-*.html"))
-	for _, path := range found {
-		if !listed[filepath.Base(path)] {
-			err = errors.Join(err, os.Remove(path))
+	found, err := os.ReadDir(p.o.page)
+	for _, f := range found {
+		ours, _ := filepath.Match("host-*.html", f.Name())
+		if ours && !listed[f.Name()] {
+			err = errors.Join(err, os.Remove(filepath.Join(p.o.page, f.Name())))
 		}
 	}
 	return err
