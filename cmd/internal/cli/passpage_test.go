@@ -41,7 +41,7 @@ func TestAPassWritesFewPagesAgain(t *testing.T) {
 	const now = 100 * store.Hour
 	var pages []storedPage
 	for n := range 3 * maxPages {
-		pages = append(pages, storedPage{host: fmt.Sprint("old-", n), writtenAt: int64(now - pageAge - n)})
+		pages = append(pages, storedPage{host: fmt.Sprint("old-", n), writtenAt: now - pageAge - int64(n)})
 	}
 	pages = append(pages, storedPage{host: "trouble", trouble: true, writtenAt: now - 1}, storedPage{host: "changed", changed: true, writtenAt: now - 1})
 	for n := range 5 {
