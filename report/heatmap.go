@@ -3,7 +3,9 @@ package report
 import (
 	_ "embed"
 	"fmt"
+	"html/template"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cis490/fleet-health/store"
@@ -47,9 +49,6 @@ func (c heatColumn) Class() string {
 	}
 	return ""
 }
-
-// heatCell is a cell of the heatmap.
-type heatCell struct{ Class, Text, More string }
 
 // heatBars returns the cells of a window: whole hours.
 func (w Window) heatBars() bars {
@@ -103,27 +102,22 @@ func newHeatmap(tx *store.Tx, w Window, blindIn []blindness, zone *time.Location
 	})
 }
 
-// cells returns the row of a host.
-func (m *heatmap) cells(h *fleetHost) []heatCell {
-	cells := make([]heatCell, len(h.overTime))
+// cells returns the cells of a host. They are made of numbers and of words of this file alone,
+// so they need no escaping, which takes longer than all else for so many.
+func (m *heatmap) cells(h *fleetHost) template.HTML {
+	var b strings.Builder
 	failures := m.failures[h.ID]
 	for i, ships := range h.overTime {
-		failed := int64(0)
-		if failures != nil {
-			failed = failures[i]
-		}
-		cells[i] = heatCell{heatClass(ships, m.usual(h, int64(i))), briefly(max(ships, 0)), ""}
-		switch {
-		case failed > 0:
-			cells[i] = heatCell{cells[i].Class + " f", "✕" + briefly(failed), ", " + briefly(max(ships, 0))}
-		case ships < 0:
-			cells[i].Text = "?"
+		class, text := heatClass(ships, m.usual(h, int64(i))), briefly(ships)
+		if failures != nil && failures[i] > 0 {
+			class, text = class+" f", "✕"+briefly(failures[i])+"<i>, "+text+"</i>"
 		}
 		if m.Columns[i].Pruned {
-			cells[i].Class += " p"
+			class += " p"
 		}
+		b.WriteString(`<td class="` + class + `">` + text)
 	}
-	return cells
+	return template.HTML(b.String())
 }
 
 // usual returns how many ships usually come from a host in a cell. A host without a rhythm
@@ -165,9 +159,12 @@ func heatClass(ships int64, usual float64) string {
 	return "c4"
 }
 
-// briefly formats a number in at most four characters: 9999, 12k, 3M.
+// briefly formats a number in at most four characters: 9999, 12k, 3M. A negative number is an
+// unknown one: ?.
 func briefly(n int64) string {
 	switch {
+	case n < 0:
+		return "?"
 	case n < 10_000:
 		return fmt.Sprint(n)
 	case n < 1_000_000:

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"html/template"
 	"io"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ const maxHeatName = 40
 // heatRow is a row of the heatmap.
 type heatRow struct {
 	Host  string
-	Cells []heatCell
+	Cells template.HTML
 }
 
 // pageColumns are the columns of the fleet that its page shows. The heatmap has the ships over
