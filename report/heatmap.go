@@ -54,8 +54,11 @@ func (c heatColumn) Class() string {
 func (w Window) heatBars() bars {
 	hours := max(1, ceil(w.Until-w.Since-1, store.Hour)) // a fact at the end counts to the last
 	each := ceil(hours, maxCells)
-	return bars{w.Since + 1, each * store.Hour, ceil(hours, each)}
+	return bars{w.Since, each * store.Hour, ceil(hours, each)}
 }
+
+// start returns the start of a cell in microseconds. A window is after its own start.
+func (m *heatmap) start(cell int64) int64 { return m.bars.from + 1 + cell*m.bars.length }
 
 // wholeHours returns the window widened to the start of its first hour.
 func (w Window) wholeHours() Window { return Window{wholeHour(w.Since+1) - 1, w.Until} }
@@ -70,7 +73,7 @@ func newHeatmap(tx *store.Tx, w Window, blindIn []blindness, zone *time.Location
 	m.Length = bucketName(m.bars.length)
 	day := ""
 	for i := range m.bars.n {
-		from := m.bars.from + i*m.bars.length
+		from := m.start(i)
 		at := time.UnixMicro(from).In(zone)
 		c := heatColumn{Hour: at.Format("15"), Pruned: from < horizon,
 			Blind: slices.ContainsFunc(blindIn, func(b blindness) bool { return b.overlaps(from, from+m.bars.length) })}
@@ -84,12 +87,12 @@ func newHeatmap(tx *store.Tx, w Window, blindIn []blindness, zone *time.Location
 		if m.failures[c.of] == nil {
 			m.failures[c.of] = make(spark, m.bars.n)
 		}
-		m.failures[c.of][m.bars.of(c.kind)] += c.n
+		m.failures[c.of][m.bars.of(c.kind-1)] += c.n
 	})
 	if err != nil {
 		return nil, err
 	}
-	first, last := m.bars.from/store.Hour, w.Until/store.Hour
+	first, last := m.start(0)/store.Hour, w.Until/store.Hour
 	slots := map[string]any{"from_slot": store.SlotOf(first), "to_slot": store.SlotOf(last)}
 	if last-first >= store.Slots-1 {
 		slots = map[string]any{"from_slot": 0, "to_slot": store.Slots - 1}
@@ -123,11 +126,11 @@ func (m *heatmap) cells(h *fleetHost) template.HTML {
 // usual returns how many ships usually come from a host in a cell. A host without a rhythm
 // usually ships what it ships in an average cell.
 func (m *heatmap) usual(h *fleetHost, cell int64) (ships float64) {
-	from := m.bars.from + cell*m.bars.length
+	from := m.start(cell)
 	to := min(from+m.bars.length, m.until+1)
 	week, learnt := m.rates[h.ID]
 	if !learnt {
-		return float64(h.ships) * float64(to-from) / float64(max(m.until-m.bars.from, 1))
+		return float64(h.ships) * float64(to-from) / float64(m.until+1-m.start(0))
 	}
 	for at := from; at < to; at += store.Hour {
 		part := float64(min(store.Hour, to-at)) / float64(store.Hour)
