@@ -253,7 +253,7 @@ func (p *Pages) pageCells(shapes []shape, values []value) (cells []pageCell) {
 		c := pageCell{Text: strings.TrimSpace(show(v, p.style.zone()))}
 		switch v := v.(type) {
 		case state:
-			c.Class = "s " + stateClass(v)
+			c.Class = strings.TrimSpace("s " + stateClass(v))
 		case below:
 			c.Class = "below"
 		default:
@@ -261,7 +261,7 @@ func (p *Pages) pageCells(shapes []shape, values []value) (cells []pageCell) {
 				c.Class = "n"
 			}
 			if c.Text == "0" {
-				c.Class += " z"
+				c.Class = "n z"
 			}
 		}
 		cells = append(cells, c)
