@@ -335,7 +335,7 @@ func since(at sql.NullInt64, now int64) value {
 // markUnknown sets each bar without ships to -1 if a source was blind in a part of it.
 func (s spark) markUnknown(bars bars, blindIn []blindness) {
 	for i, n := range s {
-		at := bars.from + int64(i)*bars.length
+		at := bars.from + 1 + int64(i)*bars.length // a window is after its start
 		if n == 0 && slices.ContainsFunc(blindIn, func(b blindness) bool { return b.overlaps(at, at+bars.length) }) {
 			s[i] = -1
 		}

@@ -38,7 +38,7 @@ func heatFleet(t *testing.T) *html.Node {
 	for hour, n := range []int{10, 4, 7, 20, 0, 0, 10, 0, 5} {
 		ship(0, int64(hour), n)
 	}
-	ship(1, 6, 2)
+	ship(1, 7, 2)
 	for i := range 3 {
 		b.Puts = append(b.Puts, store.Put{At: start + 6*store.Hour + int64(i), CursorHash: uint64(i), Host: 0, Status: 412},
 			store.Put{At: until - int64(i), CursorHash: uint64(10 + i), Host: 1, Status: 500}, store.Put{At: until - int64(i), CursorHash: uint64(20 + i), Host: 1, Status: 200})
@@ -132,7 +132,7 @@ func TestTheHeatmapTellsWhatIsUsual(t *testing.T) {
 	want := []string{
 		" | Fri 1 May 04 pruned=p | 05 pruned=p | 06 | 07 | 08 | 09 blind=u | 10 | 11 | 12",
 		"learnt | 10=c3 p | 4=c1 p | 7=c2 | 20=c4 | 0=c0 | ?=u | ✕3, 10=c3 f | 0=m | 5=c3",
-		"new | 0=c0 p | 0=c0 p | 0=c0 | 0=c0 | 0=c0 | ?=u | 2=c4 | 0=c0 | ✕3, 0=c0 f",
+		"new | 0=c0 p | 0=c0 p | 0=c0 | 0=c0 | 0=c0 | ?=u | 0=c0 | 2=c4 | ✕3, 0=c0 f",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("heatmap (-want +got):\n%s", diff)

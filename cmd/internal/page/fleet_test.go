@@ -13,6 +13,7 @@ import (
 
 	"github.com/cis490/fleet-health/cmd/internal/cli"
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
+	"github.com/cis490/fleet-health/store"
 )
 
 // script is what hostile names want to run.
@@ -99,4 +100,55 @@ func demoFleet(t *testing.T) (dir string) {
 	}
 	pass(t, dir+"/demo", fleettest.Now)
 	return filepath.Join(dir, "demo", "pages")
+}
+
+// patternFleet writes the pages of a fleet with blind and pruned time, and with hosts of
+// different rhythms.
+func patternFleet(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	now := fleettest.Now.UnixMicro()
+	s, err := store.Open(t.Context(), dir+"/fleet.db", store.Options{Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := s.Source(t.Context(), store.StreamIndex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"steady", "slow", "nightly", "patterns", "new"}
+	b := &store.Batch{Source: index, Now: now, Hosts: names, Gaps: []store.Gap{{Reason: store.GapRotated, From: now - 9*store.Hour, To: now - 7*store.Hour - 1}}}
+	for _, name := range names {
+		b.Series = append(b.Series, store.Series{Host: name, Commit: "1111111"}, store.Series{Host: name, Commit: "2222222"})
+	}
+	for minute := int64(1); minute < 6*24*60; minute++ {
+		at := now - minute*store.Minute
+		hour := at / store.Hour % 24
+		for n, ships := range []bool{minute%4 == 0, minute%50 == 0, hour < 6 && minute%3 == 0, minute%5 == 0 && (minute < 60 || minute > 200), minute < 90 && minute%9 == 0} {
+			if blind := at >= b.Gaps[0].From && at <= b.Gaps[0].To; !ships || blind {
+				continue
+			}
+			series := int32(2 * n)
+			if minute < 300 {
+				series++
+			}
+			b.Ships = append(b.Ships, store.Ship{ReceivedAt: at, LineHash: uint64(minute)<<8 + uint64(n), Series: series})
+		}
+		if minute > 60 && minute < 200 && minute%10 == 0 {
+			b.Puts = append(b.Puts, store.Put{At: at, CursorHash: uint64(minute), Host: 3, Status: 412})
+		}
+	}
+	if _, err := s.Save(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Prune(t.Context(), store.PruneOptions{Before: now - 19*store.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "index.jsonl", nil)
+	write(t, dir, "journal.export", nil)
+	pass(t, dir, fleettest.Now)
+	return filepath.Join(dir, "pages")
 }
