@@ -39,6 +39,9 @@ unknown (no trouble is found, but a source was not read since its last ship), ne
 (it has not shipped yet), retired or healthy. It is gone if it has been silent for so
 long and nothing expects it.
 
+--format html writes one file for a browser: what is wrong and what to do, the hosts, and
+a heatmap of their ships by the hour; or with HOST, its history and a timeline.
+
 --check prints one line, for cron: it exits with 1 if a trouble is open that is neither
 acknowledged nor muted, or if passes have stopped, and with 2 if there is no database.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
