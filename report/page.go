@@ -13,7 +13,6 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/shellword"
-	"github.com/cis490/fleet-health/store/visible"
 )
 
 //go:embed page*.html page.css
@@ -61,6 +60,10 @@ func PageName(host string) string {
 	}
 	return fmt.Sprintf("host-%s%x.html", hashed, sha256.Sum256([]byte(host)))
 }
+
+// maxPageHosts limits the hosts that the fleet's page lists, those in trouble first. Anybody
+// who can reach the receiver may invent hosts.
+const maxPageHosts = 1000
 
 // PageHost is a host that has a page.
 type PageHost struct {
@@ -129,155 +132,4 @@ func (p *Pages) execute(out io.Writer, name string, data any) error {
 	}
 	_, err := page.WriteTo(out)
 	return err
-}
-
-// pageLink is a name that is a link if Href is not "".
-type pageLink struct{ Name, Href string }
-
-func (p *Pages) link(host string) pageLink {
-	l := pageLink{Name: Cell(host)}
-	if p.linked {
-		l.Href = PageName(host)
-	}
-	return l
-}
-
-// pageText is a part of a text: words, or a command.
-type pageText struct {
-	Text    string
-	Command bool
-}
-
-// pageTexts splits a text at the backquotes around its commands.
-func pageTexts(text string) (parts []pageText) {
-	pieces := strings.Split(visible.Escape(text), "`")
-	for i, piece := range pieces {
-		if piece != "" {
-			parts = append(parts, pageText{piece, i%2 == 1 && i < len(pieces)-1})
-		}
-	}
-	return parts
-}
-
-// pageTrouble is an open incident on a page.
-type pageTrouble struct {
-	ID                   int64
-	Subject              pageLink
-	Symptom, State       string
-	Since, Lasts, Detail string
-	Fix                  []pageText
-	Hosts                []pageLink // that it explains
-	More                 int        // further ones
-	Explained            string     // the incident that explains it; "" for none
-	Quiet                bool       // it is acknowledged, muted, or over for now
-}
-
-const (
-	// maxPageHosts limits the hosts that the fleet's page lists, those in trouble first. Anybody
-	// who can reach the receiver may invent hosts.
-	maxPageHosts = 1000
-	// maxTroubles limits the troubles that the fleet's page describes.
-	maxTroubles = 30
-	// maxBelow limits the hosts that it names below a trouble.
-	maxBelow = 40
-)
-
-// Affected returns the number of hosts that the trouble explains.
-func (t pageTrouble) Affected() int { return len(t.Hosts) + t.More }
-
-// trouble describes an open incident.
-func (p *Pages) trouble(i *openIncident) (t pageTrouble) {
-	t = pageTrouble{ID: i.ID, Subject: pageLink{Name: subjectShown(i.Subject)}, Symptom: i.Symptom, Since: show(minute(i.BeganAt), p.style.zone()),
-		Lasts: Age(p.window.Until - i.BeganAt), Quiet: i.Acked || i.Muted || i.Recovering}
-	if full := p.incidents[i.ID]; full != nil {
-		t.State, t.Detail, t.Fix = incidentState(full, p.window.Until), visible.Escape(full.Detail), pageTexts(full.Fix)
-	}
-	if i.Muted {
-		t.State += ", muted"
-	}
-	if i.cause != nil {
-		t.Explained = fmt.Sprintf("%d, %s %s", i.cause.ID, Cell(i.cause.Subject), i.cause.Symptom)
-	}
-	if i.isHost() {
-		t.Subject = p.link(i.Subject)
-		return t
-	}
-	for _, h := range p.fleet.hosts {
-		if h.cause == i {
-			if t.More++; t.More <= maxBelow {
-				t.Hosts = append(t.Hosts, p.link(h.Name))
-			}
-		}
-	}
-	t.More -= len(t.Hosts)
-	return t
-}
-
-// pageTable is a table of a page.
-type pageTable struct {
-	Class string
-	Heads []pageCell
-	Rows  []pageRow
-}
-
-// pageRow is a row. ID is its anchor, "" for none.
-type pageRow struct {
-	ID    string
-	Cells []pageCell
-}
-
-// pageCell is a cell. Class is a CSS class, "" for none.
-type pageCell struct{ Class, Text, Href string }
-
-// pageHeads returns the heads of the columns that people see.
-func pageHeads[R any](columns []column[R]) (heads []pageCell) {
-	for _, c := range columns {
-		if c.head == "" {
-			continue
-		}
-		h := pageCell{Text: c.head}
-		if c.right {
-			h.Class = "n"
-		}
-		heads = append(heads, h)
-	}
-	return heads
-}
-
-// pageCells returns the cells of the columns that people see.
-func (p *Pages) pageCells(shapes []shape, values []value) (cells []pageCell) {
-	for i, v := range values {
-		if shapes[i].head == "" {
-			continue
-		}
-		c := pageCell{Text: strings.TrimSpace(show(v, p.style.zone()))}
-		switch v := v.(type) {
-		case state:
-			c.Class = strings.TrimSpace("s " + stateClass(v))
-		case below:
-			c.Class = "below"
-		default:
-			if shapes[i].right {
-				c.Class = "n"
-			}
-			if c.Text == "0" {
-				c.Class = "n z"
-			}
-		}
-		cells = append(cells, c)
-	}
-	return cells
-}
-
-// stateClass returns the CSS class of a state.
-func stateClass(s state) string {
-	switch {
-	case s == stateHealthy:
-		return "ok"
-	case colours[s] == "31":
-		return "bad"
-	case colours[s] == "33":
-		return "warn"
-	}
-	return ""
 }

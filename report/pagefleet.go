@@ -6,8 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-
-	"github.com/cis490/fleet-health/store"
 )
 
 // pageFleet is the data of the fleet's page.
@@ -72,8 +70,8 @@ func (p *Pages) Index(out io.Writer) error {
 		d.Troubles = append(d.Troubles, p.trouble(i))
 	}
 	columns := pageColumns()
-	d.Table = pageTable{Class: "fleet", Heads: pageHeads(columns)}
 	shapes := tableOfAll(columns, nil).shapes
+	d.Table = newPageTable("fleet", shapes)
 	for _, r := range p.fleet.rows(true) {
 		if r.fleetHost != nil && len(d.Rows) == maxPageHosts {
 			d.Left++
@@ -114,15 +112,4 @@ func (d pageFleet) Headline() string {
 // Bad reports whether a trouble is open that nobody has acknowledged or muted.
 func (d pageFleet) Bad() bool {
 	return slices.ContainsFunc(d.Troubles, func(t pageTrouble) bool { return !t.Quiet })
-}
-
-// subjectShown names the subject of an incident as a sentence does.
-func subjectShown(subject string) string {
-	switch subject {
-	case store.SubjectReceiver:
-		return "The receiver"
-	case store.SubjectGroup:
-		return "A group of hosts"
-	}
-	return Cell(subject)
 }

@@ -100,7 +100,7 @@ func (d pageHost) AdviceParts() []pageText { return pageTexts(d.Advice) }
 // historyTable returns the rows of a history, newest first, after a row that sums them up.
 func (p *Pages) historyTable(rows []hostRow, history *hostHistory) pageTable {
 	shapes := tableOfAll(hostColumns, nil).shapes
-	t := pageTable{Class: "history", Heads: pageHeads(hostColumns)}
+	t := newPageTable("history", shapes)
 	t.Rows = append(t.Rows, pageRow{ID: "all", Cells: p.pageCells(shapes, history.sum())})
 	for i, r := range slices.Backward(rows) {
 		t.Rows = append(t.Rows, pageRow{ID: rowAnchor(i), Cells: p.pageCells(shapes, valuesOf(hostColumns, r))})
