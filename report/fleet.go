@@ -185,7 +185,7 @@ func Fleet(tx *store.Tx, out io.Writer, s Style, w Window, o FleetOptions) error
 	if err != nil {
 		return err
 	}
-	if err := countFleet(tx, f.hosts, w, blindIn); err != nil {
+	if err := countFleet(tx, f.hosts, w, w.bars(), blindIn); err != nil {
 		return err
 	}
 	if err := countRecent(tx, f.hosts, w); err != nil {
@@ -258,13 +258,13 @@ func (b bars) cutDays(from, to int64) string {
 	return string(text)
 }
 
-// countFleet adds the counts of a window to the hosts.
-func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, blindIn []blindness) error {
+// countFleet adds the counts of a window to the hosts, and its ships in each of some bars.
+func countFleet(tx *store.Tx, hosts []*fleetHost, w Window, bars bars, blindIn []blindness) error {
 	horizon, err := tx.RawSince()
 	if err != nil {
 		return err
 	}
-	params, bars := w.params(horizon), w.bars()
+	params := w.params(horizon)
 	uncounted := putsUnknown(blindIn, w.Since+1, w.Until+1)
 	of := map[int64]*fleetHost{}
 	for _, h := range hosts {
@@ -335,7 +335,7 @@ func since(at sql.NullInt64, now int64) value {
 // markUnknown sets each bar without ships to -1 if a source was blind in a part of it.
 func (s spark) markUnknown(bars bars, blindIn []blindness) {
 	for i, n := range s {
-		at := bars.from + int64(i)*bars.length
+		at := bars.from + 1 + int64(i)*bars.length // a window is after its start
 		if n == 0 && slices.ContainsFunc(blindIn, func(b blindness) bool { return b.overlaps(at, at+bars.length) }) {
 			s[i] = -1
 		}

@@ -49,7 +49,7 @@ func (c *collector) fleet(tx *store.Tx, now int64, o MetricsOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := countFleet(tx, f.hosts, w, blindIn); err != nil {
+	if err := countFleet(tx, f.hosts, w, w.bars(), blindIn); err != nil {
 		return err
 	}
 	c.incidents(f.open, o.Symptoms)

@@ -30,6 +30,11 @@ func runPass(ctx context.Context, o passOptions, e *Env) error {
 	if err := refuseRoot(filepath.Dir(o.alerts)); err != nil {
 		return err
 	}
+	if o.page != "" {
+		if err := refuseRoot(o.page); err != nil {
+			return err
+		}
+	}
 	lock, err := takeLock(o.db, e.Now())
 	if err != nil {
 		return err
@@ -150,6 +155,7 @@ func (p *pass) runToEnd(ctx context.Context) error {
 	err = cmp.Or(err, p.finish(ending, err, interrupted))
 	if err == nil && !interrupted {
 		p.saySummary()
+		p.writePages(ctx) // after the pass is stored: the pages say as of when it judged
 	}
 	err = cmp.Or(err, p.checkpoint(ending))
 	switch {

@@ -32,7 +32,7 @@ type passOptions struct {
 	receiverSilentPuts       int
 	stuckPuts, stuckMin      int
 	groupHosts, holdMin      int
-	nowText, logLevel        string
+	nowText, logLevel, page  string
 	retentionDays            int
 	maxSizeText              string
 	maxSize                  int64 // of the database in bytes, 0 for no limit
@@ -107,6 +107,7 @@ func (o *passOptions) flags(f *pflag.FlagSet) {
 	}
 	f.IntVar(&o.retentionDays, "retention-days", 90, "days to keep ships, PUTs and rejections, 0 for ever; hourly counts are always kept")
 	f.StringVar(&o.maxSizeText, "max-database-size", "2GiB", "`SIZE` of the database, at least 16MiB, above which the oldest rows are pruned early; 0 for no limit")
+	f.StringVar(&o.page, "page", "", "after the pass, write the fleet's page index.html and a page of each host to this `DIR`; by default no pages")
 	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe messages to log: error, warning, info or debug")
 }

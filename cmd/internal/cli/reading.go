@@ -21,7 +21,8 @@ type reading struct {
 	db, format        string
 	since, until, now string
 	local             bool
-	span              int64 // length of the window without --since, in microseconds; 0 for everything
+	formats           []string // that the command has besides report.Formats
+	span              int64    // length of the window without --since, in microseconds; 0 for everything
 }
 
 // Default paths: the receiver's index, and this program's files in the directory that
@@ -66,8 +67,9 @@ func (r *reading) nowFlag(cmd *cobra.Command) {
 
 // formatFlag adds only --format.
 func (r *reading) formatFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&r.format, "format", report.FormatTable, "format of the output: "+strings.Join(report.Formats, ", "))
-	complete(cmd, "format", report.Formats)
+	formats := slices.Concat(report.Formats, r.formats)
+	cmd.Flags().StringVar(&r.format, "format", report.FormatTable, "format of the output: "+strings.Join(formats, ", "))
+	complete(cmd, "format", formats)
 }
 
 // complete offers the values of a flag to the shell.
@@ -77,8 +79,8 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 
 // style returns how to write to standard output.
 func (r *reading) style(e *Env) (report.Style, error) {
-	if !slices.Contains(report.Formats, r.format) {
-		return report.Style{}, fmt.Errorf("%w: --format %q is none of %s", errUsage, r.format, strings.Join(report.Formats, ", "))
+	if formats := slices.Concat(report.Formats, r.formats); !slices.Contains(formats, r.format) {
+		return report.Style{}, fmt.Errorf("%w: --format %q is none of %s", errUsage, r.format, strings.Join(formats, ", "))
 	}
 	zone, err := r.zone(e)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ unknown (no trouble is found, but a source was not read since its last ship), ne
 (it has not shipped yet), retired or healthy. It is gone if it has been silent for so
 long and nothing expects it.
 
+--format html writes one file for a browser: what is wrong and what to do, the hosts, and
+a heatmap of their ships by the hour; or with HOST, its history and a timeline.
+
 --check prints one line, for cron: it exits with 1 if a trouble is open that is neither
 acknowledged nor muted, or if passes have stopped, and with 2 if there is no database.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,6 +55,7 @@ acknowledged nor muted, or if passes have stopped, and with 2 if there is no dat
 }
 
 func (o *reportOptions) flags(cmd *cobra.Command) {
+	o.formats = []string{report.FormatHTML}
 	o.reading.flags(cmd, "24h")
 	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "length of a row of a host's history: "+strings.Join(report.BucketNames(), ", "))
 	cmd.Flags().BoolVar(&o.all, "all", false, "also show retired hosts; one that ships again is always shown")
@@ -66,6 +71,9 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 	}
 	if o.check && len(o.hosts) > 0 {
 		return fmt.Errorf("%w: --check is about the whole fleet: leave out %s", errUsage, cell(o.hosts[0]))
+	}
+	if o.format == report.FormatHTML && len(o.hosts) > 1 {
+		return fmt.Errorf("%w: --format html writes the page of one host: leave out %s", errUsage, cell(o.hosts[1]))
 	}
 	if o.check {
 		return printCheck(ctx, &o.reading, e, func(tx *store.Tx) (string, bool, error) {
@@ -92,9 +100,13 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		if err := o.sayHowOld(ctx, tx, e.log, w.Until); err != nil {
 			return err
 		}
+		fleet := report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages(), All: o.all}
+		if style.Format == report.FormatHTML {
+			return writePage(tx, e.Stdout, style, w, fleet, hosts, buckets)
+		}
 		if len(hosts) == 0 {
 			sayWholeHours(e.log, w, w.Counted(kept), kept)
-			return report.Fleet(tx, e.Stdout, style, w, report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages(), All: o.all})
+			return report.Fleet(tx, e.Stdout, style, w, fleet)
 		}
 		counted, err := buckets.Counted(w, kept)
 		if err != nil {
@@ -104,6 +116,19 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		sayWholeHours(e.log, report.Window{Since: counted.Since, Until: w.Until}, counted, kept)
 		return report.History(tx, e.Stdout, style, hosts, w, buckets)
 	})
+}
+
+// writePage writes the page of the fleet, or of one host.
+func writePage(tx *store.Tx, out io.Writer, s report.Style, w report.Window, fleet report.FleetOptions, hosts []string, buckets report.Buckets) error {
+	fleet.All = fleet.All || len(hosts) > 0
+	pages, err := report.NewPages(tx, s, w, fleet, false)
+	switch {
+	case err != nil:
+		return err
+	case len(hosts) == 0:
+		return pages.Index(out)
+	}
+	return pages.Host(out, hosts[0], buckets)
 }
 
 // knownHosts returns the stored names of typed hosts, each once. A host may be typed by
