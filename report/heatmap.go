@@ -77,6 +77,9 @@ func newHeatmap(tx *store.Tx, w Window, blindIn []blindness, zone *time.Location
 		at := time.UnixMicro(from).In(zone)
 		c := heatColumn{Hour: at.Format("15"), Pruned: from < horizon,
 			Blind: slices.ContainsFunc(blindIn, func(b blindness) bool { return b.overlaps(from, from+m.bars.length) })}
+		if at.Minute() != 0 { // the zone is not whole hours from UTC
+			c.Hour = at.Format("15:04")
+		}
 		if d := at.Format("Mon 2 Jan"); d != day {
 			day, c.Day = d, d
 		}

@@ -91,7 +91,7 @@ func (p *Pages) Index(out io.Writer) error {
 
 // quietLast orders the troubles that nobody needs to look at after the others.
 func quietLast(i *openIncident) int {
-	if i.Acked || i.Muted || i.Recovering {
+	if i.quiet() {
 		return 1
 	}
 	return 0

@@ -56,13 +56,16 @@ const (
 	maxBelow = 40
 )
 
+// quiet reports whether nobody needs to look at the incident now.
+func (i *openIncident) quiet() bool { return i.Acked || i.Muted || i.Recovering }
+
 // Affected returns the number of hosts that the trouble explains.
 func (t pageTrouble) Affected() int { return len(t.Hosts) + t.More }
 
 // trouble describes an open incident.
 func (p *Pages) trouble(i *openIncident) (t pageTrouble) {
 	t = pageTrouble{ID: i.ID, Subject: pageLink{Name: subjectShown(i.Subject)}, Symptom: i.Symptom, Since: show(minute(i.BeganAt), p.style.zone()),
-		Lasts: Age(p.window.Until - i.BeganAt), Quiet: i.Acked || i.Muted || i.Recovering}
+		Lasts: Age(p.window.Until - i.BeganAt), Quiet: i.quiet()}
 	if full := p.incidents[i.ID]; full != nil {
 		t.State, t.Detail, t.Fix = incidentState(full, p.window.Until), visible.Escape(full.Detail), pageTexts(full.Fix)
 	}
