@@ -255,7 +255,7 @@ func (d *side) splitRead(r *rand.Rand, f *fleet, ships, puts []episode, read det
 // of the same time. Both must have the same incidents, which must be sound.
 func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 	t.Parallel()
-	seeds, passes := 16, 120
+	seeds, passes := 8, 120
 	switch {
 	case fleettest.RaceDetector:
 		seeds = 3

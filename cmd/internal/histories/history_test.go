@@ -124,7 +124,7 @@ func TestAnyHistoryLeavesEachFactAndAlertOnce(t *testing.T) {
 	t.Parallel()
 	fleettest.Need(t, fleettest.Strace)
 	fleettest.Need(t, fleettest.JournalRemote)
-	first, count := uint64(0), 300
+	first, count := uint64(0), 200
 	switch {
 	case fleettest.RaceDetector:
 		count = 30
