@@ -124,8 +124,11 @@ func (o *notifyOptions) say(e *Env, r notify.Outcome) (wrong bool) {
 	if r.GivenUp > 0 {
 		e.log.Warn(fmt.Sprintf("%s: given up: %d event(s) could not be sent for 24 hours: %s; `cis490-fleet-health incidents --events` has them", r.Sink, r.GivenUp, r.Reason))
 	}
-	if r.RetryIn > 0 {
-		e.log.Warn(fmt.Sprintf("%s: %s; %d event(s) wait, and are tried again in %s", r.Sink, r.Reason, r.Waiting, report.Age(r.RetryIn)))
+	switch {
+	case r.RetryIn > 0:
+		e.log.Warn(fmt.Sprintf("%s: %s; it is tried again in %s, with %d event(s) that wait", r.Sink, r.Reason, report.Age(r.RetryIn), r.Waiting))
+	case r.Reason != "" && r.Refused == 0:
+		e.log.Warn(fmt.Sprintf("%s: %s; the next run tries it again", r.Sink, r.Reason))
 	}
 	return r.Reason != ""
 }

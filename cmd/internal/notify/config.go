@@ -119,10 +119,11 @@ func parseConfig(text string, symptoms []string) (sinks []Sink, err error) {
 // parseSink parses the words of a line.
 func parseSink(typed string, options, symptoms []string) (s Sink, err error) {
 	o := map[string]string{}
-	for _, option := range options {
+	for n, option := range options {
 		name, value, ok := strings.Cut(option, "=")
 		if !ok || value == "" || !slices.Contains([]string{"symptoms", "hosts", "events", "secret"}, name) {
-			return s, fmt.Errorf("after the URL come options: symptoms=…, hosts=…, events=… or secret=…, and not %s", visible.Quote(name))
+			// It may be part of a secret with a blank.
+			return s, fmt.Errorf("word %d is none of the options symptoms=…, hosts=…, events=… and secret=…", n+2)
 		}
 		if _, twice := o[name]; twice {
 			return s, fmt.Errorf("%s= stands twice: put a comma between its values", name)

@@ -47,7 +47,7 @@ type Outcome struct {
 	Refused int    // events that it will never take
 	GivenUp int64  // events that were tried for 24 hours
 	Reason  string // why the run failed; "" if it did not
-	RetryIn int64  // after a failure, microseconds until the next try
+	RetryIn int64  // after a failure, microseconds until the next try; 0 for the next run
 }
 
 // Run tells each sink of what is due. A sink that fails or hangs does not hold up the others.
@@ -173,7 +173,10 @@ func (r result) ended(tx *store.Tx, now int64) (err error) {
 
 // failed stores that a sink could not be told, and that its later messages were not tried.
 func (r result) failed(tx *store.Tx, now int64) (err error) {
-	r.outcome.Reason, r.outcome.RetryIn = reason(r.err), backoff(r.row.Tries+1)
+	r.outcome.Reason = reason(r.err)
+	if r.sink.kind != takesPings {
+		r.outcome.RetryIn = backoff(r.row.Tries + 1)
+	}
 	if err := tx.SinkEnded(r.row.ID, r.outcome.Reason, now, r.outcome.RetryIn); err != nil {
 		return err
 	}

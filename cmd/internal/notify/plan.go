@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/cis490/fleet-health/store"
@@ -116,6 +117,10 @@ func (p *planner) planAlerts(w *work) error {
 	open, err := p.SaidIncidents(maxAlerts)
 	if err != nil {
 		return err
+	}
+	if len(open) == maxAlerts {
+		alerts = append(alerts, alertOf("(fleet)", eventStorm, "", fmt.Sprintf("%d incidents or more are open, and only the first are here", maxAlerts),
+			"run `cis490-fleet-health incidents`, which has the causes first", nil, open[maxAlerts-1].BeganAt, p.now+firesFor))
 	}
 	for _, i := range open {
 		e := store.SentEvent{SubjectEvent: store.SubjectEvent{Subject: i.Subject, IncidentEvent: store.IncidentEvent{At: p.now, IncidentID: i.ID,
