@@ -20,7 +20,9 @@ import (
 // path returns the file of the database.
 func (f *fleet) path() (path string) {
 	f.Helper()
-	f.update(func(tx *store.Tx) error { return tx.Get(&path, "SELECT file FROM pragma_database_list WHERE name = 'main'") })
+	f.update(func(tx *store.Tx) error {
+		return tx.Get(&path, "SELECT file FROM pragma_database_list WHERE name = 'main'")
+	})
 	return path
 }
 
