@@ -1,7 +1,5 @@
 package store
 
-import "database/sql"
-
 // SentEvent is an event with what its message says of its incident.
 type SentEvent struct {
 	SubjectEvent
@@ -37,6 +35,21 @@ func (tx *Tx) EachEventToSend(after, until int64, each func(SentEvent) error) er
 	return tx.eachSent(selectSent+" AND e.id > ? AND e.id <= ? ORDER BY e.id", each, after, until)
 }
 
+// EachEndToSend is EachEventToSend, but only for the ends of incidents that a sink was told of.
+func (tx *Tx) EachEndToSend(sink, after, until int64, each func(SentEvent) error) error {
+	return tx.eachSent(selectSent+`
+  AND e.id > ?
+  AND e.id <= ?
+  AND e.event = '`+EventResolved+`'
+  AND EXISTS (
+    SELECT 1
+    FROM incident_events AS told
+    CROSS JOIN deliveries AS d ON d.sink_id = ? AND d.event_id = told.id
+    WHERE told.incident_id = e.incident_id
+  )
+ORDER BY e.id`, each, after, until, sink)
+}
+
 // openEvents selects an event of each open incident that was said, is not explained and not
 // acknowledged, and whose host is not muted: the newest that was said, or else the first.
 const openEvents = sentColumns + `
@@ -53,7 +66,7 @@ WHERE i.resolved_at IS NULL
 ORDER BY i.id`
 
 // EachOpenEvent calls each with an event of each incident that people are told about at a time
-// in microseconds, for a sink that has just been added.
+// in microseconds, for a sink that knows nothing of them yet.
 func (tx *Tx) EachOpenEvent(now int64, each func(SentEvent) error) error {
 	return tx.eachSent(openEvents, each, now)
 }
@@ -76,8 +89,8 @@ func (tx *Tx) eachSent(query string, each func(SentEvent) error, args ...any) er
 	return rows.Err()
 }
 
-// AddDelivery stores that a sink is to be told of an event. It leaves out what goes on, if
-// the sink has yet to be told of the incident. now is in microseconds.
+// AddDelivery stores that a sink is to be told of an event, unless it was. It leaves out what
+// goes on, if the sink has yet to be told of the incident. now is in microseconds.
 func (tx *Tx) AddDelivery(sink int64, e *SentEvent, now int64) error {
 	insert, err := tx.once(`
 		INSERT INTO deliveries (sink_id, event_id, added_at)
@@ -88,16 +101,24 @@ func (tx *Tx) AddDelivery(sink int64, e *SentEvent, now int64) error {
 		    FROM incident_events AS e
 		    CROSS JOIN deliveries AS d ON d.sink_id = ?1 AND d.event_id = e.id
 		    WHERE e.incident_id = ?5 AND d.ended_at IS NULL
-		  )`)
+		  )
+		ON CONFLICT (sink_id, event_id) DO NOTHING`)
 	if err == nil {
 		_, err = insert.Exec(sink, e.ID, now, e.Event, e.IncidentID)
 	}
 	return err
 }
 
-// SetConsidered stores the newest event that was considered for a sink.
-func (tx *Tx) SetConsidered(sink, event int64) error {
-	_, err := tx.Exec("UPDATE sinks SET event_id = ? WHERE id = ? AND event_id <> ?", event, sink, event)
+// SetConsidered stores the newest event that was considered for a sink. It changes nothing if
+// that is known, and was stored in the hour before now, in microseconds.
+func (tx *Tx) SetConsidered(sink, event, now int64) error {
+	_, err := tx.Exec(`
+		UPDATE sinks
+		SET
+		  event_id = ?2,
+		  seen_at = ?3
+		WHERE id = ?1
+		  AND (event_id <> ?2 OR seen_at NOT BETWEEN ?3 - 3600000000 AND ?3)`, sink, event, now)
 	return err
 }
 
@@ -111,146 +132,6 @@ func (tx *Tx) GiveUpDeliveries(sink, before, now int64) (n int64, err error) {
 		  error = (SELECT last_error FROM sinks WHERE id = ?1),
 		  ended_at = ?3
 		WHERE sink_id = ?1 AND added_at < ?2 AND ended_at IS NULL`, sink, before, now)
-}
-
-// CountWaiting returns the number of events that a sink has yet to be told of.
-func (tx *Tx) CountWaiting(sink int64) (n int, err error) {
-	err = tx.Get(&n, "SELECT COUNT(*) FROM deliveries WHERE sink_id = ? AND ended_at IS NULL", sink)
-	return n, err
-}
-
-// ClaimDeliveries makes messages of the deliveries of a sink that wait: one of each, or one
-// of all, if there are more than most. It returns the first event that it claimed; 0 for none.
-func (tx *Tx) ClaimDeliveries(sink int64, most int) (first int64, err error) {
-	var waiting struct {
-		First sql.NullInt64 `db:"first"`
-		N     int           `db:"n"`
-	}
-	err = tx.Get(&waiting, `
-		SELECT
-		  MIN(event_id) AS first,
-		  COUNT(*) AS n
-		FROM deliveries
-		WHERE sink_id = ? AND state = 'waiting' AND ended_at IS NULL`, sink)
-	if err != nil || waiting.N == 0 {
-		return 0, err
-	}
-	message := "event_id"
-	if waiting.N > most {
-		message = "?2"
-	}
-	_, err = tx.Exec(`
-		UPDATE deliveries
-		SET
-		  state = 'sending',
-		  message = `+message+`
-		WHERE sink_id = ?1 AND state = 'waiting' AND ended_at IS NULL AND event_id >= ?2`, sink, waiting.First.Int64)
-	return waiting.First.Int64, err
-}
-
-// ReleaseDeliveries makes the messages of a sink wait that were claimed and not tried: those
-// after one, from the first one that the run claimed.
-func (tx *Tx) ReleaseDeliveries(sink, after, claimed int64) error {
-	if claimed == 0 {
-		return nil
-	}
-	_, err := tx.Exec(`
-		UPDATE deliveries
-		SET
-		  state = 'waiting',
-		  message = 0
-		WHERE sink_id = ? AND message > ? AND message >= ? AND ended_at IS NULL`, sink, after, claimed)
-	return err
-}
-
-// ClaimedMessage is what a sink is told at once.
-type ClaimedMessage struct {
-	ID     int64 `db:"message"` // its first event
-	Last   int64 `db:"last"`    // its last event
-	Events int   `db:"events"`
-}
-
-// ClaimedMessages returns the messages that a sink has yet to receive, oldest first.
-func (tx *Tx) ClaimedMessages(sink int64) (list []ClaimedMessage, err error) {
-	err = tx.Select(&list, `
-		SELECT
-		  message,
-		  MAX(event_id) AS last,
-		  COUNT(*) AS events
-		FROM deliveries
-		WHERE sink_id = ? AND message > 0 AND ended_at IS NULL
-		GROUP BY message
-		ORDER BY message`, sink)
-	return list, err
-}
-
-// SentEvent returns an event with what its message says.
-func (tx *Tx) SentEvent(id int64) (e SentEvent, err error) {
-	err = tx.eachSent(sentColumns+`
-		FROM incident_events AS e
-		CROSS JOIN incidents AS i ON i.id = e.incident_id
-		WHERE e.id = ?`, func(row SentEvent) error { e = row; return nil }, id)
-	return e, err
-}
-
-// EventCount is how many events of a kind a message has.
-type EventCount struct {
-	Event   string `db:"event"`
-	Symptom string `db:"symptom"`
-	N       int    `db:"n"`
-}
-
-// CountMessage counts the events of a message by kind and symptom, the most frequent first.
-func (tx *Tx) CountMessage(sink, message int64) (list []EventCount, err error) {
-	err = tx.Select(&list, `
-		SELECT
-		  e.event,
-		  e.symptom,
-		  COUNT(*) AS n
-		FROM deliveries AS d
-		CROSS JOIN incident_events AS e ON e.id = d.event_id
-		WHERE d.sink_id = ? AND d.message = ? AND d.ended_at IS NULL
-		GROUP BY e.event, e.symptom
-		ORDER BY n DESC, e.event, e.symptom`, sink, message)
-	return list, err
-}
-
-// MessageSent stores that a sink has received a message.
-func (tx *Tx) MessageSent(sink, message, now int64) error {
-	_, err := tx.Exec(`
-		UPDATE deliveries
-		SET
-		  state = 'delivered',
-		  tries = tries + 1,
-		  ended_at = ?
-		WHERE sink_id = ? AND message = ? AND ended_at IS NULL`, now, sink, message)
-	return err
-}
-
-// MessageFailed stores that a message could not be sent, and why. The message is tried again,
-// unless the sink has refused it for good.
-func (tx *Tx) MessageFailed(sink, message int64, reason string, refused bool, now int64) error {
-	_, err := tx.Exec(`
-		UPDATE deliveries
-		SET
-		  state = IIF(?4, 'given up', state),
-		  tries = tries + 1,
-		  error = ?3,
-		  ended_at = IIF(?4, ?5, ended_at)
-		WHERE sink_id = ?1 AND message = ?2 AND ended_at IS NULL`, sink, message, reason, refused, now)
-	return err
-}
-
-// DeliveredUpTo stores that a sink knows all events up to one.
-func (tx *Tx) DeliveredUpTo(sink, event, now int64) error {
-	_, err := tx.Exec(`
-		UPDATE deliveries
-		SET
-		  state = 'delivered',
-		  tries = tries + 1,
-		  ended_at = ?
-		WHERE sink_id = ? AND event_id <= ? AND ended_at IS NULL`, now, sink, event)
-	return err
 }
 
 // SaidIncidents returns at most so many open incidents that were said, those of the receiver

@@ -14,6 +14,7 @@ type Sink struct {
 	Seed        string         `db:"seed"`    // random; makes its delivery ids unique
 	AddedAt     int64          `db:"added_at"`
 	EventID     int64          `db:"event_id"`    // the newest event that was considered for it
+	SeenAt      int64          `db:"seen_at"`     // when a run last knew it, to the hour
 	Tries       int            `db:"tries"`       // runs that failed since the last one that got through
 	NextTryAt   int64          `db:"next_try_at"` // when the next run may try
 	LastOKAt    sql.NullInt64  `db:"last_ok_at"`
@@ -38,8 +39,8 @@ func (tx *Tx) Sink(key, label string, now int64) (s Sink, added bool, err error)
 		return s, false, err
 	}
 	err = tx.Get(&s, `
-		INSERT INTO sinks (url_key, label, added_at, event_id)
-		VALUES (?, ?, ?, (SELECT COALESCE(MAX(id), 0) FROM incident_events))
+		INSERT INTO sinks (url_key, label, added_at, seen_at, event_id)
+		VALUES (?1, ?2, ?3, ?3, (SELECT COALESCE(MAX(id), 0) FROM incident_events))
 		RETURNING *`, key, label, now)
 	return s, true, err
 }

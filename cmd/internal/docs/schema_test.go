@@ -70,7 +70,7 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 				" (2, 1777636455000000, 'retire', NULL, 'lab-05', NULL, 'alice', 'scrapped')")
 		}
 		if err == nil {
-			_, err = tx.Exec("INSERT INTO sinks (id, url_key, label, added_at, event_id) VALUES (1, 'k', 'https://hooks.example/…', 0, 0)")
+			_, err = tx.Exec("INSERT INTO sinks (id, url_key, label, added_at, event_id, seen_at) VALUES (1, 'k', 'https://hooks.example/…', 0, 0, 0)")
 		}
 		if err == nil {
 			_, err = tx.Exec("INSERT INTO deliveries SELECT 1, MIN(id), 0, 'delivered', 1, 2, 'it did not answer in time', 1777636456000000 FROM incident_events")

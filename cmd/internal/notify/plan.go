@@ -62,7 +62,8 @@ func (p *planner) plan(s *Sink) (*work, error) {
 }
 
 // consider stores which of the events since the last run the sink is to be told of. A new sink
-// is told of what is open.
+// is told of what is open, and so is one that no run has known for a day: maybe it was out of
+// the file. That one also learns the end of what it was told of.
 func (p *planner) consider(w *work, added bool) error {
 	deliver := func(e store.SentEvent) error {
 		wanted, err := w.sink.wants(&e, func() ([]string, error) {
@@ -73,13 +74,18 @@ func (p *planner) consider(w *work, added bool) error {
 		}
 		return err
 	}
-	if added {
-		return p.EachOpenEvent(p.now, deliver)
+	var err error
+	if added || p.now-w.row.SeenAt > giveUpAfter {
+		if err = p.EachEndToSend(w.row.ID, w.row.EventID, p.last, deliver); err == nil {
+			err = p.EachOpenEvent(p.now, deliver)
+		}
+	} else {
+		err = p.EachEventToSend(w.row.EventID, p.last, deliver)
 	}
-	if err := p.EachEventToSend(w.row.EventID, p.last, deliver); err != nil {
+	if err != nil {
 		return err
 	}
-	return p.SetConsidered(w.row.ID, p.last)
+	return p.SetConsidered(w.row.ID, p.last, p.now)
 }
 
 // planMessages makes a job of each message that the sink has yet to receive.

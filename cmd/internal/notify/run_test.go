@@ -308,3 +308,27 @@ func TestASinkThatHangsIsLeft(t *testing.T) {
 		t.Errorf("the other sink: %+v", got[3])
 	}
 }
+
+// TestALineThatComesBackTellsNoHistory: it was told of each event of the months without it.
+func TestALineThatComesBackTellsNoHistory(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, nil)
+	f := newFleet(t, r.URL)
+	f.run(t.Context())
+	ids := f.open("lab-1", "lab-2")
+	f.run(t.Context())
+	f.now += 40 * 24 * store.Hour
+	f.pass(f.now, store.OutcomeOK)
+	f.resolve(ids[0])
+	f.resolve(f.open("over")[0])
+	f.open("lab-3")
+	f.run(t.Context())
+	f.run(t.Context())
+	var told []string
+	for _, m := range r.messages(t) {
+		told = append(told, m.Subject+" "+m.Event)
+	}
+	if got, want := strings.Join(told, ", "), "lab-1 opened, lab-2 opened, lab-1 resolved, lab-3 opened"; got != want {
+		t.Errorf("it was told: %s; want: %s", got, want)
+	}
+}
