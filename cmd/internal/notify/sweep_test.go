@@ -84,5 +84,5 @@ func TestDisturbedAtAnyWriteNothingIsLost(t *testing.T) {
 			points++
 		}
 	}
-	t.Logf("%d faults at %d writes", points, all)
+	t.Logf("sweep: %s: %d points of a run with %d writes: kill, ENOSPC, EIO", t.Name(), points, all)
 }
