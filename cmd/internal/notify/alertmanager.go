@@ -50,8 +50,11 @@ func alertmanagerAddress(typed, scheme string) (*url.URL, error) {
 	return u.JoinPath("api/v2/alerts"), nil
 }
 
-// post sends alerts.
+// post sends alerts, if there are any.
 func (a *alertmanager) post(ctx context.Context, alerts []alert) error {
+	if len(alerts) == 0 {
+		return nil
+	}
 	body, err := json.Marshal(alerts)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
+	"github.com/cis490/fleet-health/store"
 )
 
 // startAlertmanager runs Debian's Alertmanager, which posts its notifications to a URL, and
@@ -121,5 +122,21 @@ func TestARealAlertmanagerFiresAndResolves(t *testing.T) {
 	body, _ := io.ReadAll(response.Body)
 	if strings.Count(string(body), `"host":`) != 1 || !strings.Contains(string(body), `"lab-1"`) {
 		t.Errorf("what fires is %s", body)
+	}
+}
+
+// TestAnAlertmanagerIsToldNothingOfNothing: events without an alert made a body that it refuses.
+func TestAnAlertmanagerIsToldNothingOfNothing(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, func(int) int { return 400 })
+	f := newFleet(t, strings.Replace(r.URL, "http:", "alertmanager:", 1))
+	f.run(t.Context())
+	id := f.open("lab-1")[0]
+	f.update(func(tx *store.Tx) error {
+		_, err := tx.Exec("UPDATE incidents SET said_at = NULL WHERE id = ?", id)
+		return err
+	})
+	if o := f.run(t.Context())[0]; o.Sent != 1 || o.Reason != "" || o.Waiting != 0 || len(r.bodies) != 0 {
+		t.Errorf("%+v, %q", o, r.bodies)
 	}
 }

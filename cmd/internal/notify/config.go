@@ -133,8 +133,11 @@ func parseSink(typed string, options, symptoms []string) (s Sink, err error) {
 	if s.key, err = keyOf(typed); err != nil {
 		return s, err
 	}
-	if s.kind == takesPings && len(o) > 0 {
+	switch {
+	case s.kind == takesPings && len(o) > 0:
 		return s, errors.New("a ping has no options")
+	case s.kind == takesAlerts && o["events"] != "":
+		return s, errors.New("an Alertmanager needs all events: it has no events=")
 	}
 	for _, f := range []struct {
 		name  string

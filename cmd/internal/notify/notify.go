@@ -162,7 +162,8 @@ func (r result) store(tx *store.Tx, now int64) (err error) {
 func (r result) ended(tx *store.Tx, now int64) (err error) {
 	if r.err != nil { // a signal or the time of the run has ended it
 		err = tx.ReleaseDeliveries(r.row.ID, r.tried, r.claimed)
-	} else if r.outcome.Sent > 0 || r.row.Tries > 0 && len(r.jobs) > 0 {
+	}
+	if err == nil && (r.outcome.Sent > 0 || r.err == nil && r.row.Tries > 0 && len(r.jobs) > 0) {
 		err = tx.SinkEnded(r.row.ID, "", now, 0)
 	}
 	if err == nil {
