@@ -20,6 +20,8 @@ files() {
 		0755 $here/setup.sh usr/lib/$name/setup
 		0644 $here/systemd/$name.service usr/lib/systemd/system/$name.service
 		0644 $here/systemd/$name.timer usr/lib/systemd/system/$name.timer
+		0644 $here/systemd/$name-notify.service usr/lib/systemd/system/$name-notify.service
+		0644 $here/systemd/$name-notify.timer usr/lib/systemd/system/$name-notify.timer
 		0644 $here/systemd/$name.sysusers usr/lib/sysusers.d/$name.conf
 		0644 $here/systemd/$name.tmpfiles usr/lib/tmpfiles.d/$name.conf
 		0644 $here/systemd/$name.logrotate etc/logrotate.d/$name
@@ -69,8 +71,8 @@ refuse_package() {
 }
 
 uninstall() {
-	systemctl disable --now $name.timer 2>/dev/null || true
-	systemctl stop $name.service 2>/dev/null || true
+	systemctl disable --now $name.timer $name-notify.timer 2>/dev/null || true
+	systemctl stop $name.service $name-notify.service 2>/dev/null || true
 	binary=-
 	files | while read -r _ _ to; do
 		[ "$to" = "etc/default/$name" ] || rm -f "/$to"
@@ -78,7 +80,7 @@ uninstall() {
 	rm -f /usr/share/man/man1/$name.1.gz /usr/share/man/man1/$name-*.1.gz
 	rm -rf "/usr/share/${name:?}" "/usr/lib/${name:?}"
 	systemctl daemon-reload 2>/dev/null || true
-	echo "removed; /var/lib/$name and /etc/default/$name stay, and so does the user $name"
+	echo "removed; /var/lib/$name, /etc/$name and /etc/default/$name stay, and so does the user $name"
 }
 
 case ${1-} in
@@ -103,7 +105,7 @@ case ${1-} in
 	stage ""
 	/usr/lib/$name/setup
 	systemctl daemon-reload
-	systemctl enable --now $name.timer
+	systemctl enable --now $name.timer $name-notify.timer
 	echo "installed: the timer runs a pass every five minutes; systemctl start $name runs one now"
 	;;
 esac

@@ -90,6 +90,17 @@ var viewColumns = []viewColumn{
 	{"alert_log", "dedup_key", unitHex, "the same for a host, a symptom and an hour", "17605ba3e34c275a"},
 	{"alert_log", "exported_at", unitTime, "when it was written to alerts.jsonl; NULL before", "2026-05-01T12:00:00.000000Z"},
 
+	{"delivery_log", "at", unitTime, "of the event that was to be sent", "2026-05-01T12:00:00.000000Z"},
+	{"delivery_log", "sink", unitText, "where to, without what is secret of its URL", "https://hooks.example/…"},
+	{"delivery_log", "event", unitText, "opened, repeated, lost, acknowledged or resolved", "opened"},
+	{"delivery_log", "incident_id", unitID, "the incident of the event", int64(2)},
+	{"delivery_log", "subject", unitText, "its subject", "lab-06"},
+	{"delivery_log", "symptom", unitText, "its symptom at that time", "rejected"},
+	{"delivery_log", "state", unitText, "waiting, sending (tried, and maybe received), delivered or given up", "delivered"},
+	{"delivery_log", "tries", unitCount, "how often it was tried", int64(1)},
+	{"delivery_log", "error", unitText, "why the last try failed; NULL if none did", "it did not answer in time"},
+	{"delivery_log", "ended_at", unitTime, "when it was delivered or given up; NULL before", "2026-05-01T12:00:01.000000Z"},
+
 	{"operator_log", "at", unitTime, "when an operator did it", "2026-05-01T12:00:00.000000Z"},
 	{"operator_log", "who", unitText, "the operator's login name", "alice"},
 	{"operator_log", "act", unitText, "what was done: ack, unack, mute, unmute, retire or unretire", "ack"},

@@ -1,5 +1,7 @@
 package store
 
+import "cmp"
+
 // An incident that ended a long time ago goes as an alert does. That of a name which never
 // shipped goes with the name: anybody may have invented it. A cause stays as long as an
 // incident that it explains.
@@ -24,6 +26,7 @@ func (tx *Tx) pruneIncidents(alerts, before int64, rows int) (deleted int64, err
 	for _, id := range ids {
 		for _, query := range []string{
 			"DELETE FROM incident_hosts WHERE incident_id = ?", // the receiver's has all hosts
+			"DELETE FROM deliveries WHERE event_id IN (SELECT id FROM incident_events WHERE incident_id = ?)",
 			"DELETE FROM incident_events WHERE incident_id = ?",
 			"DELETE FROM incidents WHERE id = ?",
 		} {
@@ -48,16 +51,40 @@ func (tx *Tx) pruneIncidents(alerts, before int64, rows int) (deleted int64, err
 	return deleted, nil
 }
 
-// An open incident is repeated once an hour. Its other events stay as long as the incident.
-// Events before ?2 were pruned in an earlier hour.
-const pruneRepeated = `
-DELETE FROM incident_events
-WHERE id IN (
-  SELECT id
-  FROM incident_events
-  WHERE at >= ?2 AND at < ?1 AND event = '` + EventRepeated + `'
-  LIMIT ?3
-)`
+// pruneRepeated deletes what said again that an incident goes on, from before a time in
+// microseconds. Other events stay as long as their incident. Those from before until were
+// pruned in an earlier hour.
+func (tx *Tx) pruneRepeated(before, until int64, rows int) (deleted int64, err error) {
+	var ids []int64
+	err = tx.Select(&ids, `
+		DELETE FROM incident_events
+		WHERE id IN (
+		  SELECT id
+		  FROM incident_events
+		  WHERE at >= ?2 AND at < ?1 AND event = '`+EventRepeated+`'
+		  LIMIT ?3
+		)
+		RETURNING id`, before, until, rows)
+	for _, id := range ids {
+		statement, onceErr := tx.once("DELETE FROM deliveries WHERE event_id = ?")
+		if err = cmp.Or(err, onceErr); err == nil {
+			_, err = statement.Exec(id)
+		}
+	}
+	return int64(len(ids)), err
+}
+
+// lowerSinks makes sinks consider events whose ids are given again, after events were
+// deleted. It returns its arguments, unless it fails.
+func (tx *Tx) lowerSinks(deleted int64, err error) (int64, error) {
+	if err == nil && deleted > 0 {
+		_, err = tx.Exec(`
+			UPDATE sinks
+			SET event_id = (SELECT COALESCE(MAX(id), 0) FROM incident_events)
+			WHERE event_id > (SELECT COALESCE(MAX(id), 0) FROM incident_events)`)
+	}
+	return deleted, err
+}
 
 // The reason why a host is retired stays as long as it is, and that of a mute until its end.
 const pruneActs = `

@@ -20,12 +20,12 @@ func (tx *Tx) pruneRest(before, alerts int64, rows int) (done bool, err error) {
 		func() (int64, error) { return tx.delete(pruneQuarantineLines, before, rows) },
 		func() (int64, error) { return tx.delete(pruneQuarantineCounts) },
 		func() (int64, error) { return tx.delete(pruneAlerts, alerts, rows) },
-		func() (int64, error) { return tx.delete(pruneRepeated, before, until, rows) },
+		func() (int64, error) { return tx.lowerSinks(tx.pruneRepeated(before, until, rows)) },
 		func() (int64, error) { return tx.delete(pruneActs, alerts, rows) },
 		func() (int64, error) { return tx.pruneSeries(before, rows) },
 		func() (int64, error) { return tx.pruneNames(before, rows) },
 		func() (int64, error) { return tx.pruneRhythms(before, rows) },
-		func() (int64, error) { return tx.pruneIncidents(alerts, before, rows) },
+		func() (int64, error) { return tx.lowerSinks(tx.pruneIncidents(alerts, before, rows)) },
 	} {
 		if n, err := step(); err != nil || n > 0 {
 			return false, err

@@ -14,7 +14,16 @@ import (
 // OpenReadOnly opens an existing database for reading. A pass may run meanwhile. The error
 // is ErrPath if the schema is older than this program.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
-	db, current, err := openOurs(ctx, path, "mode=ro")
+	return openCurrent(ctx, path, "mode=ro")
+}
+
+// OnConn runs fn on the connection to the database, outside a transaction. SQLite's
+// errors that fn returns become errors of this package.
+func (s *Store) OnConn(fn func(*sql.Conn) error) error { return s.wrap(fn(s.conn.Conn)) }
+
+// openCurrent opens an existing database whose schema is this program's.
+func openCurrent(ctx context.Context, path, dsn string) (*Store, error) {
+	db, current, err := openOurs(ctx, path, dsn)
 	if err != nil {
 		return nil, err
 	}
@@ -29,10 +38,6 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	}
 	return &Store{db: db, conn: conn, path: path}, nil
 }
-
-// OnConn runs fn on the connection to the database, outside a transaction. SQLite's
-// errors that fn returns become errors of this package.
-func (s *Store) OnConn(fn func(*sql.Conn) error) error { return s.wrap(fn(s.conn.Conn)) }
 
 // openOurs opens an existing database of this program. current is false for an older
 // schema.

@@ -23,6 +23,7 @@ var publicViews = map[string]string{
 	"incident_log": "id began_at opened_at last_found_at lost_at resolved_at duration_s open resolution subject symptom explained_by " +
 		"said acknowledged detail worst_detail suggested_fix began_at_us opened_at_us resolved_at_us",
 	"incident_alerts": "incident_id subject incident_symptom detected_at host symptom dedup_key detail",
+	"delivery_log":    "at sink event incident_id subject symptom state tries error ended_at",
 	"operator_log":    "at who act incident_id host until_at note",
 	"host_hourly":     "hour host ships puts_2xx puts_4xx puts_5xx unstamped",
 	"surplus_log":     "minute host kind facts minute_us",
@@ -224,6 +225,9 @@ func addIncidents(tx *store.Tx) error {
 	for _, act := range []string{
 		"INSERT INTO operator_acts (at, act, host, until_at, who, note) VALUES (1, 'mute', 'a', 2, 'w', 'n')",
 		"INSERT INTO operator_acts (at, act, incident_id, who, note) VALUES (3, 'ack', 1, 'w', '')",
+		"INSERT INTO incident_events (id, at, incident_id, event, symptom, said, detail) VALUES (1, 5, 1, 'opened', 'rejected', 1, 'd')",
+		"INSERT INTO sinks (id, url_key, label, added_at, event_id, seen_at) VALUES (1, 'k', 'https://hooks.example/…', 5, 1, 5)",
+		"INSERT INTO deliveries (sink_id, event_id, added_at) VALUES (1, 1, 6)",
 	} {
 		if _, err := tx.Exec(act); err != nil {
 			return err

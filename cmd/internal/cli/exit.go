@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 
+	"github.com/cis490/fleet-health/cmd/internal/notify"
 	"github.com/cis490/fleet-health/ingest"
 	"github.com/cis490/fleet-health/report"
 	"github.com/cis490/fleet-health/store"
@@ -47,7 +48,7 @@ func exitCode(err error) int {
 // names.
 func isUsage(err error) bool {
 	for _, fault := range []error{errUsage, store.ErrNewer, store.ErrPath, store.ErrTarget, sandbox.ErrQuery, ingest.ErrUnread,
-		report.ErrAlertsPath, report.ErrUnknownHost, report.ErrUnknownIncident, report.ErrPruned, report.ErrBuckets} {
+		report.ErrAlertsPath, report.ErrUnknownHost, report.ErrUnknownIncident, report.ErrPruned, report.ErrBuckets, notify.ErrConfig} {
 		if errors.Is(err, fault) {
 			return true
 		}

@@ -22,28 +22,31 @@ import (
 // Env.BusyTimeout says otherwise. Most passes end within seconds.
 const lockWait = time.Minute
 
-// passLock is the open lock file of a pass, beside its database. Only its owner may
-// read it: flock asks for no more than that, and a reader could stop all passes.
+// passLock is the open lock file of a pass, or of notify, beside the database. Only its owner
+// may read it: flock asks for no more than that, and a reader could stop all passes.
 type passLock struct {
 	*os.File
 	db   string
 	held bool // by this process; otherwise by another one
 }
 
-// takeLock opens the lock file, and takes the lock unless another process holds it.
-func takeLock(db string, now time.Time) (*passLock, error) {
+// takeLock opens the lock file of passes, and takes the lock unless another process holds it.
+func takeLock(db string, now time.Time) (*passLock, error) { return takeLockFile(db, db+".lock", now) }
+
+// takeLockFile is takeLock for any lock file beside a database.
+func takeLockFile(db, path string, now time.Time) (*passLock, error) {
 	dir := filepath.Dir(db)
 	if err := refuseRoot(dir); err != nil {
 		return nil, err
 	}
-	f, err := openLock(db + ".lock")
+	f, err := openLock(path)
 	if errors.Is(err, fs.ErrPermission) {
 		owner, _ := fileowner.Names(dir)
 		out := "put `sudo -u " + shellword.Quote(owner) + "` before the command"
 		if uid, ok := fileowner.UID(dir); ok && int(uid) == os.Geteuid() {
-			out = fmt.Sprintf("type `sudo chown -h %s: %s`", shellword.Quote(owner), shellword.Quote(db+".lock"))
+			out = fmt.Sprintf("type `sudo chown -h %s: %s`", shellword.Quote(owner), shellword.Quote(path))
 		}
-		return nil, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, fileowner.Clause(db+".lock"), out)
+		return nil, fmt.Errorf("%w: %w%s; %s", store.ErrPath, err, fileowner.Clause(path), out)
 	}
 	if err != nil {
 		return nil, err

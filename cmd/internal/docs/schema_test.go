@@ -54,8 +54,8 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := troubledFleet(t)
-	// No host of the demo's fleet is over quota, its unit does not change, and no
-	// operator did anything.
+	// No host of the demo's fleet is over quota, its unit does not change, no operator did
+	// anything, and nothing was sent.
 	s, err := store.Open(t.Context(), db, store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +68,12 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 		if err == nil {
 			_, err = tx.Exec("INSERT INTO operator_acts VALUES (1, 1777636455000000, 'ack', 1, NULL, 1777639455000000, 'alice', 'new disk')," +
 				" (2, 1777636455000000, 'retire', NULL, 'lab-05', NULL, 'alice', 'scrapped')")
+		}
+		if err == nil {
+			_, err = tx.Exec("INSERT INTO sinks (id, url_key, label, added_at, event_id, seen_at) VALUES (1, 'k', 'https://hooks.example/…', 0, 0, 0)")
+		}
+		if err == nil {
+			_, err = tx.Exec("INSERT INTO deliveries SELECT 1, MIN(id), 0, 'delivered', 1, 2, 'it did not answer in time', 1777636456000000 FROM incident_events")
 		}
 		return err
 	})

@@ -34,7 +34,8 @@ var roomsOf = map[string][]string{
 	"detect":                  {"store", "store/isotime", "store/shellword"},
 	"report":                  {"store", "store/isotime", "store/shellword", "store/visible"},
 	"deploy":                  {},
-	"cmd/internal/cli":        {"store", "store/fileowner", "store/isotime", "store/sandbox", "store/shellword", "store/visible", "ingest", "detect", "report", "deploy"},
+	"cmd/internal/notify":     {"store", "store/shellword", "store/visible"},
+	"cmd/internal/cli":        {"cmd/internal/notify", "store", "store/fileowner", "store/isotime", "store/sandbox", "store/shellword", "store/visible", "ingest", "detect", "report", "deploy"},
 	"cmd/cis490-fleet-health": {"cmd/internal/cli"},
 	testRoom:                  {"store", "store/isotime", "cmd/internal/cli"},
 }
@@ -47,6 +48,8 @@ var confined = map[string]string{
 	"github.com/olekukonko/tablewriter": "report/",
 	"github.com/prometheus/":            "report/",
 	"github.com/spf13/cobra":            "cmd/internal/cli/",
+	"github.com/nicholas-fedor":         "cmd/internal/notify/service.go",
+	"net/http":                          "cmd/internal/notify/",
 }
 
 // mainOnly are the calls that only main.go and process.go may make. They read the clock and
