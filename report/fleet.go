@@ -36,6 +36,7 @@ type fleetHost struct {
 	LastShip     sql.NullInt64 `db:"last_ship_at"`  // microseconds
 	ShippedSince bool          `db:"shipped_since"` // LastShip is after the window; findLastShips replaces it
 	FailedStatus int           `db:"failed_status"` // of its last PUT since the last accepted one; 0 for none
+	Awaited      bool          `db:"awaited"`       // nothing was heard of it since a trouble of its receiver or its group ended
 	Muted        bool          `db:"muted"`
 	Retired      bool          `db:"retired"`
 	ShipsAgain   bool          `db:"ships_again"` // it was retired before its last ship

@@ -2,8 +2,10 @@ package report_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,8 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fleetReport saves a batch in a new database, and returns the fleet's report.
-func fleetReport(t *testing.T, b *store.Batch) string {
+// fleetReport saves a batch in a new database, lets others change it, and returns the fleet's
+// report.
+func fleetReport(t *testing.T, b *store.Batch, changes ...func(*store.Store) error) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fleet.db")
 	s, err := store.Open(t.Context(), path, store.Options{Now: now})
@@ -26,6 +29,11 @@ func fleetReport(t *testing.T, b *store.Batch) string {
 	}
 	if _, err := s.Save(t.Context(), b); err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range changes {
+		if err := change(s); err != nil {
+			t.Fatal(err)
+		}
 	}
 	reader, err := store.OpenReadOnly(t.Context(), path)
 	if err != nil {
@@ -63,6 +71,35 @@ func TestNoHostNameMovesTheCursor(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
+
+// TestAHostThatIsAwaitedIsAffected: a host that had died during a receiver's outage was healthy
+// from the end of the outage until its silence was too long.
+func TestAHostThatIsAwaitedIsAffected(t *testing.T) {
+	t.Parallel()
+	b := &store.Batch{Now: now, Series: []store.Series{{Host: "back"}, {Host: "dead"}, {Host: "refused"}}, Hosts: []string{"refused"}}
+	for i, ago := range []int64{5, 90, 90} {
+		b.Ships = append(b.Ships, store.Ship{ReceivedAt: now - ago*store.Minute, LineHash: uint64(i), Series: int32(i)})
+	}
+	b.Puts = []store.Put{{At: now - 2*store.Minute, Status: 412}}
+	got := fleetReport(t, b, func(s *store.Store) error {
+		row := store.Pass{StartedAt: now, AsOf: now}
+		if err := s.BeginPass(t.Context(), &row); err != nil {
+			return err
+		}
+		row.Outcome.String, row.Outcome.Valid = store.OutcomeOK, true
+		if err := s.FinishPass(t.Context(), &row); err != nil {
+			return err
+		}
+		return s.Update(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(tx.ExpectFrom(now-10*store.Minute), tx.Evaluated("silent", now, store.Hour))
+		})
+	})
+	for host, state := range map[string]string{"back": "healthy", "dead": "affected", "refused": "healthy"} {
+		if !regexp.MustCompile(`(?m)^` + host + ` +` + state + ` `).MatchString(got) {
+			t.Errorf("%s is not %s:\n%s", host, state, got)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func fleetAt(tx *store.Tx, w Window, o FleetOptions) (*fleet, error) {
 	f.blame(o.Outages)
 	for _, h := range f.hosts {
 		facts := hostFacts{lastShip: h.LastShip, open: alerts[h.Name], retired: h.Retired, unnamed: h.Name == store.InvalidHost || h.Name == store.OverflowHost,
-			affected: h.cause != nil && !h.cause.Recovering}
+			affected: h.cause != nil && !h.cause.Recovering || h.Awaited}
 		if h.incident != nil {
 			facts.open, facts.lost, facts.recovering = words{h.incident.Symptom}, h.incident.Lost, h.incident.Recovering
 		}
@@ -151,7 +151,7 @@ func (f *fleet) summary() []string {
 			continue
 		case h.Muted:
 			muted++
-		case h.cause != nil || len(h.open) > 0:
+		case h.cause != nil || len(h.open) > 0 || h.state == stateAffected:
 			affected++
 		}
 		switch h.state {

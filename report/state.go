@@ -23,7 +23,7 @@ const (
 	stateUnknown    = state("unknown")    // no trouble is found, but a source was blind since its last ship, or a detector is late
 	stateGone       = state("gone")       // silent for longer than the lookback, and nothing expects it
 	stateNever      = state("never")      // it has never shipped
-	stateAffected   = state("affected")   // by a trouble of its receiver or its group; none of its own is found
+	stateAffected   = state("affected")   // by a trouble of its receiver or its group, until it is heard of again; none of its own is found
 	stateRetired    = state("retired")
 	stateHealthy    = state("healthy")
 	stateOpen       = state("open")         // of a cause
@@ -80,7 +80,7 @@ type hostFacts struct {
 	open             words         // its open symptoms
 	lost, recovering bool          // its incident is
 	retired, unnamed bool          // unnamed is one of the program's own names
-	affected         bool          // its receiver or its group is in trouble
+	affected         bool          // its receiver or its group is in trouble, or was, and nothing was heard of it since
 }
 
 // stateOf decides the state of a host.

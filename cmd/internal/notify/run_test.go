@@ -97,7 +97,7 @@ func TestWhatFailsIsTriedAgain(t *testing.T) {
 		"a server error":            {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, reason: "it answered 500 Internal Server Error"},
 		"a page that is gone":       {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, reason: "it answered 404 Not Found"},
 		"a broken connection":       {handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, reason: "the connection broke"},
-		"a redirect":                {handler: http.RedirectHandler(redirected.URL, 307).ServeHTTP, reason: "it answered 307 and names another address, which is not followed: configure that one"},
+		"a redirect":                {handler: http.RedirectHandler(redirected.URL, http.StatusTemporaryRedirect).ServeHTTP, reason: "it answered 307 and names another address, which is not followed: configure that one"},
 		"a wrong certificate":       {url: wrongCertificate.URL, reason: "its certificate is not valid"},
 		"no server":                 {url: closed.URL, reason: "connection refused"},
 		"plain text for TLS":        {url: strings.Replace(redirected.URL, "http:", "https:", 1), reason: "it does not speak TLS"},
