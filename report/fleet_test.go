@@ -78,8 +78,8 @@ func TestNoHostNameMovesTheCursor(t *testing.T) {
 // from the end of the outage until its silence was too long.
 func TestAHostThatIsAwaitedIsAffected(t *testing.T) {
 	t.Parallel()
-	b := &store.Batch{Now: now, Series: []store.Series{{Host: "back"}, {Host: "dead"}, {Host: "refused"}}, Hosts: []string{"refused"}}
-	for i, ago := range []int64{5, 90, 90} {
+	b := &store.Batch{Now: now, Series: []store.Series{{Host: "back"}, {Host: "dead"}, {Host: "refused"}, {Host: "first"}}, Hosts: []string{"refused"}}
+	for i, ago := range []int64{5, 90, 90, 12} {
 		b.Ships = append(b.Ships, store.Ship{ReceivedAt: now - ago*store.Minute, LineHash: uint64(i), Series: int32(i)})
 	}
 	b.Puts = []store.Put{{At: now - 2*store.Minute, Status: 412}}
@@ -96,7 +96,7 @@ func TestAHostThatIsAwaitedIsAffected(t *testing.T) {
 			return errors.Join(tx.ExpectFrom(now-10*store.Minute), tx.Evaluated("silent", now, store.Hour))
 		})
 	})
-	for host, state := range map[string]string{"back": "healthy", "dead": "affected", "refused": "healthy"} {
+	for host, state := range map[string]string{"back": "healthy", "dead": "affected", "refused": "healthy", "first": "healthy"} {
 		if !regexp.MustCompile(`(?m)^` + host + ` +` + state + ` `).MatchString(got) {
 			t.Errorf("%s is not %s:\n%s", host, state, got)
 		}
