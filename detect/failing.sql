@@ -17,4 +17,4 @@ FROM hosts AS h
 LEFT JOIN rhythms AS r ON r.host_id = h.id
 WHERE last_failed_at >= :now - :day
   AND retired_at IS NULL
-ORDER BY name
+ORDER BY h.id

@@ -11,4 +11,4 @@ SELECT
   COALESCE(ship_worth, 0) AS ship_worth,
   COALESCE(heard_worth, 0) AS heard_worth
 FROM quiet
-ORDER BY host
+ORDER BY host_id

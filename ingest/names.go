@@ -11,7 +11,7 @@ const (
 	maxNames = 10_000
 	// maxNameBytes bounds the names of a batch, in bytes: twice the total of maxNames
 	// ordinary names.
-	maxNameBytes = 2 << 20
+	maxNameBytes = 1 << 20
 )
 
 // seriesNames gives each series of a file a small number, so that rows need no strings.

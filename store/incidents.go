@@ -205,19 +205,15 @@ func (tx *Tx) addIncident(i *Incident) error {
 // JoinIncident adds hosts to an incident. Those that it has stay as they are. now is in
 // microseconds.
 func (tx *Tx) JoinIncident(id int64, hosts []string, now int64) error {
-	if len(hosts) == 0 {
-		return nil
-	}
-	names, err := json.Marshal(hosts)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(`
+	add, err := tx.once(`
 		INSERT INTO incident_hosts (incident_id, host, joined_at)
-		SELECT ?1, value, ?2
-		FROM json_each(?3)
-		WHERE TRUE
-		ON CONFLICT (incident_id, host) DO NOTHING`, id, now, string(names))
+		VALUES (?, ?, ?)
+		ON CONFLICT (incident_id, host) DO NOTHING`)
+	for _, host := range hosts {
+		if err == nil {
+			_, err = add.Exec(id, host, now)
+		}
+	}
 	return err
 }
 
