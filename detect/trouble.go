@@ -268,10 +268,10 @@ func (s *survey) rejected(h *hostFacts) (trouble, bool) {
 		return trouble{}, false
 	}
 	silent := h.quiet != nil && s.overdue(h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt)
-	often := (f.Failed4xx >= int64(s.t.RejectedCount) || f.Slow && refusedForGood(f.Status)) && s.now-f.First4xx >= s.t.RejectedFor
+	refused := (f.Failed4xx >= int64(s.t.RejectedCount) || f.Slow && refusedForGood(f.Status)) && s.now-f.First4xx >= s.t.RejectedFor
 	vain := f.Failed4xx+f.Failed5xx >= 2 && h.quiet != nil && s.overdue(h.quiet, h.quiet.ShipWorth, h.quiet.QuietFrom)
 	fatal := h.fatal != nil
-	if silent || f.FailedAt <= f.ExpectedFrom || !fatal && (s.t.NoRejected || !often && !vain) {
+	if silent || f.FailedAt <= f.ExpectedFrom || !fatal && (s.t.NoRejected || !refused && !vain) {
 		return trouble{}, false
 	}
 	t := trouble{symptom: Rejected, beganAt: f.FailingSince, figure: f.Failed4xx + f.Failed5xx, query: "failing.sql",

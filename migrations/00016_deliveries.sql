@@ -5,10 +5,10 @@
 -- A place that events are sent to. url_key finds it by its URL, and label is what people see of
 -- that: neither shows a secret. seed is random; with it no two sinks of any database make the
 -- same delivery id. event_id is the newest event that was considered for the sink.
--- seen_at is when a run last knew the sink, to the hour. tries counts
--- the runs that failed since the last one that got through, and next_try_at is when the next
--- one may try. pass_id is the newest pass that was reported to it, 0 for none. stopped_at is the
--- last pass that succeeded, if the sink was told that passes have stopped since then.
+-- seen_at is when a run last knew the sink, to the hour. tries counts the runs that failed
+-- since the last one that got through, and next_try_at is when the next one may try. pass_id
+-- is the newest pass that was reported to it, 0 for none. stopped_at is the last pass that
+-- succeeded, if the sink was told that passes have stopped since then.
 CREATE TABLE sinks (
   id            INTEGER PRIMARY KEY,
   url_key       TEXT NOT NULL UNIQUE,

@@ -104,15 +104,20 @@ func (tx *Tx) CountMessage(sink, message int64) (list []EventCount, err error) {
 	return list, err
 }
 
+// setDelivered marks what a sink has yet to receive, and to which a condition applies.
+const setDelivered = `
+UPDATE deliveries
+SET
+  state = 'delivered',
+  tries = tries + 1,
+  ended_at = ?3
+WHERE sink_id = ?1
+  AND ended_at IS NULL
+  AND `
+
 // MessageSent stores that a sink has received a message.
 func (tx *Tx) MessageSent(sink, message, now int64) error {
-	_, err := tx.Exec(`
-		UPDATE deliveries
-		SET
-		  state = 'delivered',
-		  tries = tries + 1,
-		  ended_at = ?
-		WHERE sink_id = ? AND message = ? AND ended_at IS NULL`, now, sink, message)
+	_, err := tx.Exec(setDelivered+"message = ?2", sink, message, now)
 	return err
 }
 
@@ -132,12 +137,6 @@ func (tx *Tx) MessageFailed(sink, message int64, reason string, refused bool, no
 
 // DeliveredUpTo stores that a sink knows all events up to one.
 func (tx *Tx) DeliveredUpTo(sink, event, now int64) error {
-	_, err := tx.Exec(`
-		UPDATE deliveries
-		SET
-		  state = 'delivered',
-		  tries = tries + 1,
-		  ended_at = ?
-		WHERE sink_id = ? AND event_id <= ? AND ended_at IS NULL`, now, sink, event)
+	_, err := tx.Exec(setDelivered+"event_id <= ?2", sink, event, now)
 	return err
 }

@@ -81,6 +81,7 @@ func (tx *Tx) ShippedHours(first, last, from, to int64) (map[int64][]ShippedHour
 		)
 		SELECT
 		  host_id,
+		  hour,
 		  ships,
 		  first_at,
 		  last_at,
@@ -100,10 +101,9 @@ func (tx *Tx) ShippedHours(first, last, from, to int64) (map[int64][]ShippedHour
 	for rows.Next() {
 		var host int64
 		var h ShippedHour
-		if err := rows.Scan(&host, &h.Ships, &h.FirstAt, &h.LastAt, &h.LongestGap); err != nil {
+		if err := rows.Scan(&host, &h.Hour, &h.Ships, &h.FirstAt, &h.LastAt, &h.LongestGap); err != nil {
 			return nil, err
 		}
-		h.Hour = h.FirstAt / Hour
 		if found[host] == nil {
 			found[host] = make([]ShippedHour, to-from)
 		}

@@ -99,3 +99,26 @@ func TestHoursOfNeighbours(t *testing.T) {
 		t.Errorf("hours of two hosts (-want +got):\n%s", diff)
 	}
 }
+
+// TestADamagedHourIsNoPanic: the hour of a row was taken from its first ship, and a damaged one
+// was an index out of range.
+func TestADamagedHourIsNoPanic(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	mustSave(t, s, aDay(mustSource(t, s, store.StreamIndex), store.Hour+1))
+	mustUpdate(t, s, func(tx *store.Tx) error {
+		if _, err := tx.Exec("UPDATE ship_hours SET first_at = -?", 5*store.Hour); err != nil {
+			return err
+		}
+		hours, err := tx.ShippedHours(0, 10, 0, 3)
+		for _, list := range hours {
+			if len(list) != 1 || list[0].Hour != 1 {
+				t.Errorf("the host shipped in %v, want hour 1", list)
+			}
+		}
+		if len(hours) != 1 {
+			t.Errorf("%d hosts shipped, want 1", len(hours))
+		}
+		return err
+	})
+}

@@ -50,7 +50,11 @@ func (p *pass) detect(ctx context.Context) error {
 
 // judge brings the state of the hosts up to now, and runs the detectors.
 func (p *pass) judge(tx *store.Tx) error {
-	if n, err := tx.Hosts(); err == nil && n > 10_000 {
+	n, err := tx.Hosts()
+	if err != nil {
+		return err
+	}
+	if n > detect.MaxFindings {
 		debug.SetGCPercent(25) // facts about so many hosts take as much as all the rest
 	}
 	for _, step := range []func(int64) error{tx.Correct, tx.CatchUp, tx.FoldPuts} {
