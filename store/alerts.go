@@ -164,25 +164,7 @@ func (tx *Tx) EachAlert(f AlertFilter, each func(Alert) error) error {
 		query = "SELECT * FROM (SELECT *" + alertsAsked + " ORDER BY detected_at DESC, id DESC LIMIT ?6) ORDER BY detected_at, id"
 		params = append(params, f.Newest)
 	}
-	return tx.eachAlert(each, query, params...)
-}
-
-func (tx *Tx) eachAlert(each func(Alert) error, query string, params ...any) error {
-	rows, err := tx.Queryx(query, params...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var a Alert
-		if err := rows.StructScan(&a); err != nil {
-			return err
-		}
-		if err := each(a); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return eachRow(tx, each, query, params...)
 }
 
 // AnyNotExported reports whether some alert is not in alerts.jsonl yet.
@@ -194,7 +176,7 @@ func (s *Store) AnyNotExported(ctx context.Context) (any bool, err error) {
 // EachNotExported calls each with the alerts that are not in alerts.jsonl yet, oldest
 // first. They are not held in memory, because there may be one for each host.
 func (tx *Tx) EachNotExported(each func(Alert) error) error {
-	return tx.eachAlert(each, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
+	return eachRow(tx, each, "SELECT * FROM alerts WHERE exported_at IS NULL ORDER BY id")
 }
 
 // MarkExported records that the alert with a dedup key is in alerts.jsonl.

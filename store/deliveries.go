@@ -32,12 +32,12 @@ WHERE (
 // EachEventToSend calls each with the events that people are told, in their order, from after
 // one with an ID up to another.
 func (tx *Tx) EachEventToSend(after, until int64, each func(SentEvent) error) error {
-	return tx.eachSent(selectSent+" AND e.id > ? AND e.id <= ? ORDER BY e.id", each, after, until)
+	return eachRow(tx, each, selectSent+" AND e.id > ? AND e.id <= ? ORDER BY e.id", after, until)
 }
 
 // EachEndToSend is EachEventToSend, but only for the ends of incidents that a sink was told of.
 func (tx *Tx) EachEndToSend(sink, after, until int64, each func(SentEvent) error) error {
-	return tx.eachSent(selectSent+`
+	return eachRow(tx, each, selectSent+`
   AND e.id > ?
   AND e.id <= ?
   AND e.event = '`+EventResolved+`'
@@ -47,7 +47,7 @@ func (tx *Tx) EachEndToSend(sink, after, until int64, each func(SentEvent) error
     CROSS JOIN deliveries AS d ON d.sink_id = ? AND d.event_id = told.id
     WHERE told.incident_id = e.incident_id
   )
-ORDER BY e.id`, each, after, until, sink)
+ORDER BY e.id`, after, until, sink)
 }
 
 // openEvents selects an event of each open incident that was said, is not explained and not
@@ -68,25 +68,7 @@ ORDER BY i.id`
 // EachOpenEvent calls each with an event of each incident that people are told about at a time
 // in microseconds, for a sink that knows nothing of them yet.
 func (tx *Tx) EachOpenEvent(now int64, each func(SentEvent) error) error {
-	return tx.eachSent(openEvents, each, now)
-}
-
-func (tx *Tx) eachSent(query string, each func(SentEvent) error, args ...any) error {
-	rows, err := tx.Queryx(query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var e SentEvent
-		if err := rows.StructScan(&e); err != nil {
-			return err
-		}
-		if err := each(e); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return eachRow(tx, each, openEvents, now)
 }
 
 // AddDelivery stores that a sink is to be told of an event, unless it was. It leaves out what
@@ -150,7 +132,7 @@ func (tx *Tx) SaidIncidents(most int) (list []Incident, err error) {
 // ResolvedToSend returns at most so many events of which a sink has yet to be told, and which
 // say that an incident ended, oldest first.
 func (tx *Tx) ResolvedToSend(sink int64, most int) (list []SentEvent, err error) {
-	err = tx.eachSent(sentColumns+`
+	err = tx.Select(&list, sentColumns+`
 		FROM deliveries AS d
 		CROSS JOIN incident_events AS e ON e.id = d.event_id
 		CROSS JOIN incidents AS i ON i.id = e.incident_id
@@ -158,6 +140,6 @@ func (tx *Tx) ResolvedToSend(sink int64, most int) (list []SentEvent, err error)
 		  AND d.ended_at IS NULL
 		  AND e.event = '`+EventResolved+`'
 		ORDER BY e.id
-		LIMIT ?`, func(e SentEvent) error { list = append(list, e); return nil }, sink, most)
+		LIMIT ?`, sink, most)
 	return list, err
 }

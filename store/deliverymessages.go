@@ -75,10 +75,10 @@ func (tx *Tx) ClaimedMessages(sink int64) (list []ClaimedMessage, err error) {
 
 // SentEvent returns an event with what its message says.
 func (tx *Tx) SentEvent(id int64) (e SentEvent, err error) {
-	err = tx.eachSent(sentColumns+`
+	err = tx.Get(&e, sentColumns+`
 		FROM incident_events AS e
 		CROSS JOIN incidents AS i ON i.id = e.incident_id
-		WHERE e.id = ?`, func(row SentEvent) error { e = row; return nil }, id)
+		WHERE e.id = ?`, id)
 	return e, err
 }
 

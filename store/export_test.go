@@ -19,4 +19,5 @@ var ValidHost = validHost
 const (
 	IncidentsAsked = incidentsAsked
 	EventsAsked    = selectEvents
+	EventsAfter    = selectEventsAfter
 )

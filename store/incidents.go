@@ -234,45 +234,51 @@ type SubjectEvent struct {
 	Subject string `db:"subject"`
 }
 
-// eventsAsked selects events: those of a host's own incidents, and of the incidents that
-// it was part of at the time of the event.
-const eventsAsked = `
+// eventsOfHost selects events: those of a host's own incidents, and of the incidents that
+// it was part of at the time of the event; or all.
+const eventsOfHost = `
 FROM incident_events AS e
 CROSS JOIN incidents AS i ON i.id = e.incident_id
-WHERE e.at > ?1
-  AND e.at <= ?2
-  AND (
-    ?3 = ''
-    OR i.subject = ?3
-    OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?3 AND h.joined_at <= e.at)
+WHERE (
+    ?1 = ''
+    OR i.subject = ?1
+    OR EXISTS (SELECT 1 FROM incident_hosts AS h WHERE h.incident_id = i.id AND h.host = ?1 AND h.joined_at <= e.at)
   )`
 
-const selectEvents = "SELECT e.*, i.subject" + eventsAsked + " ORDER BY e.at, e.id"
+const eventsAsked = eventsOfHost + " AND e.at > ?2 AND e.at <= ?3"
+
+const (
+	selectEvents      = "SELECT e.*, i.subject" + eventsAsked + " ORDER BY e.at, e.id"
+	selectEventsAfter = "SELECT e.*, i.subject" + eventsOfHost + " AND e.id > ?2 ORDER BY e.id"
+)
 
 // CountEvents counts the events that a filter selects. It ignores All.
 func (tx *Tx) CountEvents(f IncidentFilter) (n int, err error) {
-	err = tx.Get(&n, "SELECT COUNT(*)"+eventsAsked, f.Since, f.Until, f.Host)
+	err = tx.Get(&n, "SELECT COUNT(*)"+eventsAsked, f.Host, f.Since, f.Until)
 	return n, err
 }
 
 // EachEvent calls each with the events that a filter selects, oldest first. It ignores All.
 // They are not held in memory, because there may be years of them.
 func (tx *Tx) EachEvent(f IncidentFilter, each func(SubjectEvent) error) error {
-	rows, err := tx.Queryx(selectEvents, f.Since, f.Until, f.Host)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var e SubjectEvent
-		if err := rows.StructScan(&e); err != nil {
-			return err
-		}
-		if err := each(e); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return eachRow(tx, each, selectEvents, f.Host, f.Since, f.Until)
+}
+
+// EachEventAfter calls each with the events that were stored after one with an ID, in their
+// order. With a host, it leaves out those that do not concern it.
+func (tx *Tx) EachEventAfter(id int64, host string, each func(SubjectEvent) error) error {
+	return eachRow(tx, each, selectEventsAfter, host, id)
+}
+
+// EventBefore returns the ID of the event before the first one after a time in microseconds.
+func (tx *Tx) EventBefore(at int64) (id int64, err error) {
+	err = tx.Get(&id, `
+		SELECT COALESCE(
+		  (SELECT MIN(id) - 1 FROM incident_events WHERE at > ?),
+		  (SELECT MAX(id) FROM incident_events),
+		  0
+		)`, at)
+	return id, err
 }
 
 // LastEvent returns the ID of the newest event, 0 for none.

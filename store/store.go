@@ -336,6 +336,25 @@ func (tx *Tx) EachNamed(dest any, query string, params map[string]any, each func
 	return rows.Err()
 }
 
+// eachRow calls each with the rows of a query, which may be too many for a slice.
+func eachRow[R any](tx *Tx, each func(R) error, query string, params ...any) error {
+	rows, err := tx.Queryx(query, params...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var row R
+		if err := rows.StructScan(&row); err != nil {
+			return err
+		}
+		if err := each(row); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // named returns parameters that SQLite binds by name. sqlx would also look for names in
 // comments.
 func named(params map[string]any) (args []any) {

@@ -243,6 +243,7 @@ func TestIncidentsSeekThoseThatAreOpen(t *testing.T) {
 	s, _ := mustOpen(t)
 	for query, want := range map[string][]string{
 		store.IncidentsAsked: {"SEARCH incidents USING INDEX incidents_resolved (resolved_at>?)", "SCAN incidents USING INDEX incidents_open"},
+		store.EventsAfter:    {"SEARCH e USING INTEGER PRIMARY KEY (rowid>?)", "SEARCH i USING INTEGER PRIMARY KEY (rowid=?)"},
 		store.EventsAsked:    {"SEARCH e USING INDEX incident_events_by_time (at>? AND at<?)", "SEARCH i USING INTEGER PRIMARY KEY (rowid=?)"},
 	} {
 		_, plan := ask(t, s, "EXPLAIN QUERY PLAN "+regexp.MustCompile(`\?\d`).ReplaceAllString(query, "1"))

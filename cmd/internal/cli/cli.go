@@ -42,7 +42,7 @@ func Run(ctx context.Context, args []string, e *Env) int {
 	root.SetOut(e.Stdout)
 	root.SetErr(e.Stderr)
 	root.SetArgs(args)
-	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), backupCommand(e), doctorCommand(e), demoCommand(e), reportCommand(e), incidentsCommand(e), alertsCommand(e), notifyCommand(e),
+	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), backupCommand(e), doctorCommand(e), demoCommand(e), reportCommand(e), watchCommand(e), incidentsCommand(e), alertsCommand(e), notifyCommand(e),
 		ackCommand(e), unackCommand(e), muteCommand(e), unmuteCommand(e), retireCommand(e), unretireCommand(e), statusCommand(e), metricsCommand(e), queryCommand(e), schemaCommand(e), manCommand(e), versionCommand(e))
 	sayUsage(root)
 	refuseUnknownTopics(root)

@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
@@ -13,8 +16,8 @@ import (
 
 type incidentsOptions struct {
 	reading
-	only   report.IncidentFilter
-	events bool
+	only           report.IncidentFilter
+	events, follow bool
 }
 
 func incidentsCommand(e *Env) *cobra.Command {
@@ -28,7 +31,9 @@ are not said.
 
 --all also shows the incidents that ended in the window. --events shows what happened
 to incidents in the window: opened, repeated, lost, acknowledged or resolved, and
-whether it was said. The command show has the story of one.`,
+whether it was said. --follow goes on with a line for each new event, until you press
+Ctrl-C; with --since, it begins with the events since then. The command show has the
+story of an incident.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runIncidents(cmd.Context(), &o, e)
@@ -38,6 +43,7 @@ whether it was said. The command show has the story of one.`,
 	cmd.Flags().StringVar(&o.only.Host, "host", "", "only incidents that concern this host")
 	cmd.Flags().BoolVar(&o.only.All, "all", false, "also incidents that have ended")
 	cmd.Flags().BoolVar(&o.events, "events", false, "show the events of the incidents")
+	cmd.Flags().BoolVar(&o.follow, "follow", false, "print a line for each new event, in one of the formats "+strings.Join(report.FollowFormats, ", "))
 	cmd.RegisterFlagCompletionFunc("host", o.completeHosts(e))
 	cmd.AddCommand(showCommand(e))
 	return cmd
@@ -49,6 +55,9 @@ func runIncidents(ctx context.Context, o *incidentsOptions, e *Env) error {
 	if err != nil {
 		return err
 	}
+	if o.follow {
+		return o.followEvents(ctx, e, style, w)
+	}
 	return o.view(ctx, func(tx *store.Tx) error {
 		only := o.only
 		if only.Host, err = knownAlertHost(tx, o.only.Host); err != nil {
@@ -58,6 +67,37 @@ func runIncidents(ctx context.Context, o *incidentsOptions, e *Env) error {
 			return report.IncidentEvents(tx, e.Stdout, style, w, only)
 		}
 		return report.Incidents(tx, e.Stdout, style, w, only)
+	})
+}
+
+// followEvents prints the events since the start of the window, or else from now on, and then
+// new ones until a signal ends ctx.
+func (o *incidentsOptions) followEvents(ctx context.Context, e *Env, style report.Style, w report.Window) error {
+	if o.only.All || o.until != "now" {
+		return fmt.Errorf("%w: --follow prints new events: leave out --all and --until", errUsage)
+	}
+	if !slices.Contains(report.FollowFormats, style.Format) {
+		return fmt.Errorf("%w: --follow has no --format %s, since its output has no end: use %s", errUsage, style.Format, strings.Join(report.FollowFormats, " or "))
+	}
+	since := w.Since
+	if o.since == "" {
+		since = store.MaxTime
+	}
+	last := int64(-1)
+	return o.reading.follow(ctx, nil, func(tx *store.Tx, replaced bool) (time.Duration, error) {
+		host, err := knownAlertHost(tx, o.only.Host)
+		if err == nil && last < 0 {
+			last, err = tx.EventBefore(since)
+		}
+		if err != nil {
+			return 0, err
+		}
+		if replaced {
+			e.log.Warn("a new database has taken the place of the old one: all of its events follow")
+			last = 0
+		}
+		last, err = report.NewEvents(tx, e.Stdout, style, last, host)
+		return 0, err
 	})
 }
 

@@ -28,7 +28,8 @@ func (p *pass) progress(ctx context.Context, source string) ingest.Progress {
 			text = fmt.Sprintf("%s, %.0f%% of the file", text, 100*share)
 		}
 		if terminal {
-			text = withBar(text, share, terminalWidth(p.e, p.e.Stderr))
+			width, _ := terminalSize(p.e, p.e.Stderr)
+			text = withBar(text, share, width)
 		}
 		p.e.log.Log(ctx, levelProgress, text)
 	}

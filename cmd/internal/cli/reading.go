@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -37,14 +38,13 @@ const (
 // flags adds the flags to a command. span is the length of the window without --since,
 // like 24h; "" for everything.
 func (r *reading) flags(cmd *cobra.Command, span string) {
-	f := cmd.Flags()
-	otherwise := "everything"
-	if length, ok := parseLength(span); ok {
-		r.span, otherwise = length, span+" before --until"
-	}
 	r.dbFlag(cmd)
-	f.StringVar(&r.since, "since", "", "start of the window: `TIME` is how long ago (90m, 24h, 7d), a day (2026-05-01, yesterday), a time, or RFC 3339 (default "+otherwise+")")
-	f.StringVar(&r.until, "until", "now", "end of the window: a `TIME` as for --since")
+	otherwise := "everything"
+	if span != "" {
+		otherwise = span + " before --until"
+	}
+	r.sinceFlag(cmd, span, otherwise)
+	cmd.Flags().StringVar(&r.until, "until", "now", "end of the window: a `TIME` as for --since")
 	r.formatFlag(cmd)
 	r.zoneFlags(cmd)
 }
@@ -52,6 +52,12 @@ func (r *reading) flags(cmd *cobra.Command, span string) {
 // dbFlag adds only --db.
 func (r *reading) dbFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.db, "db", defaultDB, "the database")
+}
+
+// sinceFlag adds only --since. span is as for flags; otherwise says what it is without the flag.
+func (r *reading) sinceFlag(cmd *cobra.Command, span, otherwise string) {
+	r.span, _ = parseLength(span)
+	cmd.Flags().StringVar(&r.since, "since", "", "start of the window: `TIME` is how long ago (90m, 24h, 7d), a day (2026-05-01, yesterday), a time, or RFC 3339 (default "+otherwise+")")
 }
 
 // zoneFlags adds only --local and --now.
@@ -88,24 +94,25 @@ func (r *reading) style(e *Env) (report.Style, error) {
 	}
 	s := report.Style{Format: r.format, Zone: zone}
 	if isTerminal(e.Stdout) {
-		s.Width = terminalWidth(e, e.Stdout)
+		s.Width, _ = terminalSize(e, e.Stdout)
 		s.Colour = e.Getenv("NO_COLOR") == "" && e.Getenv("TERM") != "dumb"
 	}
 	return s, nil
 }
 
-// terminalWidth returns the number of columns of a terminal: COLUMNS, or else its own
-// width; 80 if neither is known.
-func terminalWidth(e *Env, w io.Writer) int {
-	if n, err := strconv.Atoi(e.Getenv("COLUMNS")); err == nil && n > 0 {
-		return n
-	}
+// terminalSize returns the number of columns and lines of a terminal: COLUMNS and LINES, or
+// else its own; 80 and 24 if neither is known.
+func terminalSize(e *Env, w io.Writer) (width, height int) {
 	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			return width
-		}
+		width, height, _ = term.GetSize(int(f.Fd())) // 0 on an error
 	}
-	return 80
+	known := func(name string, own, otherwise int) int {
+		if n, err := strconv.Atoi(e.Getenv(name)); err == nil && n > 0 {
+			return n
+		}
+		return cmp.Or(own, otherwise)
+	}
+	return known("COLUMNS", width, 80), known("LINES", height, 24)
 }
 
 // asked returns the style and the window that the flags ask for.

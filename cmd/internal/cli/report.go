@@ -58,9 +58,19 @@ func (o *reportOptions) flags(cmd *cobra.Command) {
 	o.formats = []string{report.FormatHTML}
 	o.reading.flags(cmd, "24h")
 	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "length of a row of a host's history: "+strings.Join(report.BucketNames(), ", "))
-	cmd.Flags().BoolVar(&o.all, "all", false, "also show retired hosts; one that ships again is always shown")
+	o.allFlag(cmd)
 	cmd.Flags().BoolVar(&o.check, "check", false, "print one line, and exit with 1 if a trouble is open that is neither acknowledged nor muted")
 	complete(cmd, "bucket", report.BucketNames())
+}
+
+// allFlag adds only --all.
+func (o *reportOptions) allFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.all, "all", false, "also show retired hosts; one that ships again is always shown")
+}
+
+// fleet returns the options of the fleet's report.
+func (o *reportOptions) fleet() report.FleetOptions {
+	return report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages(), All: o.all}
 }
 
 // runReport prints a report of the fleet, or of the named hosts.
@@ -100,13 +110,12 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		if err := o.sayHowOld(ctx, tx, e.log, w.Until); err != nil {
 			return err
 		}
-		fleet := report.FleetOptions{Silences: detect.Silences(), Outages: detect.Outages(), All: o.all}
 		if style.Format == report.FormatHTML {
-			return writePage(tx, e.Stdout, style, w, fleet, hosts, buckets)
+			return writePage(tx, e.Stdout, style, w, o.fleet(), hosts, buckets)
 		}
 		if len(hosts) == 0 {
 			sayWholeHours(e.log, w, w.Counted(kept), kept)
-			return report.Fleet(tx, e.Stdout, style, w, fleet)
+			return report.Fleet(tx, e.Stdout, style, w, o.fleet())
 		}
 		counted, err := buckets.Counted(w, kept)
 		if err != nil {

@@ -1,6 +1,7 @@
 package fleettest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,7 +56,7 @@ func OpenTerminal(width int) (ours, theirs *os.File, err error) {
 		err = unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0)
 	}
 	if err == nil {
-		err = unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: uint16(width)})
+		err = resize(ours, width, 50)
 	}
 	if err == nil {
 		theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
@@ -65,4 +66,14 @@ func OpenTerminal(width int) (ours, theirs *os.File, err error) {
 		return nil, nil, err
 	}
 	return ours, theirs, nil
+}
+
+// Resize gives the pseudo-terminal that is read from ours another size, in columns and lines,
+// and tells this process, which is not in its foreground.
+func Resize(ours *os.File, width, height int) error {
+	return errors.Join(resize(ours, width, height), unix.Kill(os.Getpid(), unix.SIGWINCH))
+}
+
+func resize(ours *os.File, width, height int) error {
+	return unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(height), Col: uint16(width)})
 }
