@@ -13,6 +13,7 @@ import (
 const (
 	Service      = "cis490-fleet-health.service"
 	Timer        = "cis490-fleet-health.timer"
+	NotifyTimer  = "cis490-fleet-health-notify.timer"
 	User         = "cis490-fleet-health"
 	DefaultsFile = "/etc/default/cis490-fleet-health" // FLEET_HEALTH_FLAGS of the service
 )

@@ -52,7 +52,7 @@ type StatusOptions struct {
 // table.
 func Status(tx *store.Tx, out io.Writer, s Style, w Window, o StatusOptions) error {
 	l := &statusList{now: w.Until}
-	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, heldBackStatus, cursorStatus(o.IndexBytes), gapStatus, surplusStatus, quarantineStatus, databaseStatus} {
+	for _, part := range []func(*store.Tx, *statusList, Style, Window) error{passStatus, heldBackStatus, cursorStatus(o.IndexBytes), gapStatus, surplusStatus, quarantineStatus, sinkStatus, databaseStatus} {
 		if err := part(tx, l, s, w); err != nil {
 			return err
 		}
@@ -186,6 +186,24 @@ func quarantineStatus(tx *store.Tx, l *statusList, _ Style, _ Window) error {
 		l.add("quarantined "+c.Stream, c.Lines, c.SeenAt.Int64, c.Reason)
 	}
 	return nil
+}
+
+// sinkStatus adds a row for each sink of notify: the events that wait, and how its last run went.
+// The age counts from the last run that got through.
+func sinkStatus(tx *store.Tx, l *statusList, _ Style, _ Window) error {
+	sinks, err := tx.Sinks()
+	for _, sink := range sinks {
+		l.add("sink "+sink.Label, sink.Waiting, sink.LastOKAt.Int64, SinkTrouble(&sink))
+	}
+	return err
+}
+
+// SinkTrouble says how a sink fails; "" if its last run got through.
+func SinkTrouble(s *store.SinkState) string {
+	if s.Tries == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d run(s) failed, the last with: %s; %d event(s) wait", s.Tries, s.LastError.String, s.Waiting)
 }
 
 func databaseStatus(tx *store.Tx, l *statusList, s Style, _ Window) error {

@@ -45,6 +45,25 @@ func (tx *Tx) Sink(key, label string, now int64) (s Sink, added bool, err error)
 	return s, true, err
 }
 
+// SinkState is a sink, and the number of events that it has yet to be told of.
+type SinkState struct {
+	Sink
+	Waiting int64 `db:"waiting"`
+}
+
+// Sinks returns the sinks that notify last knew. One that was taken out of its file is left out
+// after an hour of runs without it.
+func (tx *Tx) Sinks() (list []SinkState, err error) {
+	err = tx.Select(&list, `
+		SELECT
+		  s.*,
+		  (SELECT COUNT(*) FROM deliveries WHERE sink_id = s.id AND ended_at IS NULL) AS waiting
+		FROM sinks AS s
+		WHERE s.seen_at >= (SELECT MAX(seen_at) FROM sinks) - 3600000000
+		ORDER BY s.id`)
+	return list, err
+}
+
 // SinkEnded stores how a run ended for a sink: reason is why it failed, "" if it got
 // through. Then wait microseconds must pass before the next try.
 func (tx *Tx) SinkEnded(id int64, reason string, now, wait int64) (err error) {

@@ -113,6 +113,9 @@ func (d *doctor) examine(ctx context.Context, typed passOptions) {
 	d.become()
 	d.index()
 	d.journal(ctx)
+	if d.installed {
+		d.notify(ctx)
+	}
 	if d.state() {
 		d.disk()
 		d.database(ctx)

@@ -214,6 +214,23 @@ func (d *doctor) database(ctx context.Context) {
 	}
 }
 
+// sinks adds a check for each sink that fails, or one for all.
+func (d *doctor) sinks(tx *store.Tx) error {
+	list, err := tx.Sinks()
+	well := 0
+	for _, sink := range list {
+		if trouble := report.SinkTrouble(&sink); trouble != "" {
+			d.problem("notify", d.withPaths("notify --test"), "%s: %s", sink.Label, trouble)
+		} else {
+			well++
+		}
+	}
+	if well > 0 {
+		d.ok("notify", "%d sink(s) of %d were told all", well, len(list))
+	}
+	return err
+}
+
 // heldBack adds a check for each detector that is held back, and for the clock if it is
 // the reason.
 func (d *doctor) heldBack(tx *store.Tx) error {
@@ -266,6 +283,9 @@ func (d *doctor) content(tx *store.Tx) error {
 	}
 	trouble, open, err := report.Outage(tx, d.now, detect.Outages())
 	if err != nil {
+		return err
+	}
+	if err := d.sinks(tx); err != nil {
 		return err
 	}
 	if open {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cis490/fleet-health/cmd/internal/notify"
 	"github.com/cis490/fleet-health/deploy"
 	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/report"
@@ -75,19 +77,52 @@ func (d *doctor) units(ctx context.Context) {
 	default:
 		d.ok("service", "its last pass ended well, %s", s["ExecMainExitTimestamp"])
 	}
-	timer, err := deploy.AskUnit(ctx, deploy.Timer, "NextElapseUSecRealtime")
+	if next, ok := d.timer(ctx, "timer", deploy.Timer, "no pass is made"); ok {
+		d.ok("timer", "active, next at %s", cmp.Or(next, "the end of the pass that runs"))
+	}
+}
+
+// timer checks a timer, without which something is not done. ok means that nothing was found;
+// next is then when it elapses, "" while its service runs.
+func (d *doctor) timer(ctx context.Context, check, name, without string) (next string, ok bool) {
+	timer, err := deploy.AskUnit(ctx, name, "NextElapseUSecRealtime")
 	switch {
 	case err != nil:
-		d.found("timer", report.CheckUnknown, "", "%s", err)
+		d.found(check, report.CheckUnknown, "", "%s", err)
 	case timer["UnitFileState"] == "masked":
-		d.problem("timer", "sudo systemctl unmask "+deploy.Timer+" && sudo systemctl enable --now "+deploy.Timer, "%s is masked: no pass is made", deploy.Timer)
+		d.problem(check, "sudo systemctl unmask "+name+" && sudo systemctl enable --now "+name, "%s is masked: %s", name, without)
 	case timer["ActiveState"] != "active":
-		d.problem("timer", "sudo systemctl enable --now "+deploy.Timer, "%s is %s: no pass is made", deploy.Timer, timer["ActiveState"])
+		d.problem(check, "sudo systemctl enable --now "+name, "%s is %s: %s", name, timer["ActiveState"], without)
 	case timer["UnitFileState"] != "enabled":
-		d.problem("timer", "sudo systemctl enable "+deploy.Timer, "%s is %s: after a reboot no pass is made", deploy.Timer, cmp.Or(timer["UnitFileState"], "not enabled"))
+		d.problem(check, "sudo systemctl enable "+name, "%s is %s: after a reboot %s", name, cmp.Or(timer["UnitFileState"], "not enabled"), without)
 	default:
-		d.ok("timer", "active, next at %s", cmp.Or(timer["NextElapseUSecRealtime"], "the end of the pass that runs"))
+		return timer["NextElapseUSecRealtime"], true
 	}
+	return "", false
+}
+
+// notify checks the file of sinks, and the timer that tries them again. Without the file there
+// is nothing to check.
+func (d *doctor) notify(ctx context.Context) {
+	info, err := os.Stat(defaultSinks)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		_, err = notify.ReadConfig(defaultSinks, detect.AllSymptoms())
+	}
+	switch denied := errors.Is(err, fs.ErrPermission); {
+	case denied && d.foreign:
+		d.foreignUser("notify")
+		return
+	case denied || err != nil && info.Mode().Perm()&0o027 != 0:
+		d.problem("notify", "sudo chown root:"+deploy.User+" "+defaultSinks+" && sudo chmod 0640 "+defaultSinks, "%s", err)
+		return
+	case err != nil:
+		d.problem("notify", "sudoedit "+defaultSinks, "%s", err)
+		return
+	}
+	d.timer(ctx, "notify", deploy.NotifyTimer, "nothing is sent again")
 }
 
 // account checks the user of the service and its groups.
