@@ -46,6 +46,7 @@ be able to read the file, since most URLs are secrets.
   symptoms=silent,group-*  only incidents with these symptoms
   hosts=lab-0*             only those that concern these hosts
   events=opened,resolved   only these events; not for an Alertmanager
+  page=https://HOST/       link to this page, which pass --page writes
 
 --test sends a test message to each sink and says how that went. It needs no database.`,
 		Args:        cobra.NoArgs,

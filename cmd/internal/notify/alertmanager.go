@@ -29,6 +29,7 @@ type alert struct {
 	Annotations map[string]string `json:"annotations"`
 	StartsAt    string            `json:"startsAt"`
 	EndsAt      string            `json:"endsAt"`
+	Page        string            `json:"generatorURL,omitempty"`
 }
 
 // alertmanagerAddress parses alertmanager://HOST:PORT. Its errors do not show it.

@@ -70,7 +70,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 func TestARealAlertmanagerFiresAndResolves(t *testing.T) {
 	t.Parallel()
 	hook := newReceiver(t, nil)
-	f := newFleet(t, "alertmanager://"+startAlertmanager(t, hook.URL))
+	f := newFleet(t, "alertmanager://"+startAlertmanager(t, hook.URL)+" page=https://fleet.example/")
 	// Alertmanager goes by the clock of the machine.
 	f.now = time.Now().UnixMicro()
 	f.pass(f.now, "ok")
@@ -120,7 +120,7 @@ func TestARealAlertmanagerFiresAndResolves(t *testing.T) {
 	}
 	defer response.Body.Close()
 	body, _ := io.ReadAll(response.Body)
-	if strings.Count(string(body), `"host":`) != 1 || !strings.Contains(string(body), `"lab-1"`) {
+	if strings.Count(string(body), `"host":`) != 1 || !strings.Contains(string(body), `"generatorURL":"https://fleet.example/#i`) || !strings.Contains(string(body), `"lab-1"`) {
 		t.Errorf("what fires is %s", body)
 	}
 }

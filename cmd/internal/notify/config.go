@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"slices"
@@ -40,6 +41,7 @@ type Sink struct {
 	key                    string // finds the sink in the database
 	kind                   kind
 	symptoms, hosts, kinds []string // patterns that events must match; nil for all
+	page                   *url.URL // of the fleet, to link to; nil for none
 	send                   sender   // of a sink that takes messages
 	alerts                 *alertmanager
 	ping                   *ping
@@ -118,9 +120,9 @@ func parseSink(typed string, options, symptoms []string) (s Sink, err error) {
 	o := map[string]string{}
 	for n, option := range options {
 		name, value, ok := strings.Cut(option, "=")
-		if !ok || value == "" || !slices.Contains([]string{"symptoms", "hosts", "events", "secret"}, name) {
+		if !ok || value == "" || !slices.Contains([]string{"symptoms", "hosts", "events", "page", "secret"}, name) {
 			// It may be part of a secret with a blank.
-			return s, fmt.Errorf("word %d is none of the options symptoms=…, hosts=…, events=… and secret=…", n+2)
+			return s, fmt.Errorf("word %d is none of the options symptoms=…, hosts=…, events=…, page=… and secret=…", n+2)
 		}
 		if _, twice := o[name]; twice {
 			return s, fmt.Errorf("%s= stands twice: put a comma between its values", name)
@@ -138,6 +140,11 @@ func parseSink(typed string, options, symptoms []string) (s Sink, err error) {
 		return s, errors.New("a ping has no options")
 	case s.kind == takesAlerts && o["events"] != "":
 		return s, errors.New("an Alertmanager needs all events: it has no events=")
+	}
+	if o["page"] != "" {
+		if s.page, err = url.Parse(o["page"]); err != nil || s.page.Host == "" || s.page.Scheme != "https" && s.page.Scheme != "http" || s.page.User != nil {
+			return s, errors.New("page= is not the URL of a page, like https://fleet.example/")
+		}
 	}
 	for _, f := range []struct {
 		name  string
@@ -187,6 +194,19 @@ func (s *Sink) wants(e *store.SentEvent, hosts func() ([]string, error)) (bool, 
 	}
 	names, err := hosts()
 	return slices.ContainsFunc(names, func(name string) bool { return matchesAny(s.hosts, name) }), err
+}
+
+// link returns the place of an incident on the page of the fleet, or of its start if id is 0;
+// "" without a page.
+func (s *Sink) link(id int64) string {
+	if s.page == nil {
+		return ""
+	}
+	place := *s.page
+	if id > 0 {
+		place.Fragment = fmt.Sprint("i", id) // as report's page has it
+	}
+	return place.String()
 }
 
 func matchesAny(patterns []string, value string) bool {

@@ -26,12 +26,21 @@ type Message struct {
 	ExplainedBy *int64   `json:"explained_by"`
 	DeliveryID  string   `json:"delivery_id"` // the same for each repetition of the message
 	Fix         string   `json:"suggested_fix"`
+	Page        string   `json:"page,omitempty"`   // a link to the incident on the page of the fleet
 	Events      int      `json:"events,omitempty"` // in a storm, their number
 	Summary     string   `json:"summary,omitempty"`
 }
 
 // eventStorm is the event of a message that stands for many events.
 const eventStorm = "storm"
+
+// incident returns the ID of the message's incident; 0 for none.
+func (m *Message) incident() int64 {
+	if m.IncidentID == nil {
+		return 0
+	}
+	return *m.IncidentID
+}
 
 // body returns the message as JSON.
 func (m *Message) body() ([]byte, error) { return json.Marshal(m) }
@@ -62,6 +71,9 @@ func (m *Message) text() string {
 	}
 	if m.Fix != "" && m.Event != store.EventResolved && m.Event != store.EventAcknowledged {
 		lines = append(lines, "suggested: "+plain(m.Fix))
+	}
+	if m.Page != "" {
+		lines = append(lines, m.Page)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,28 @@ func TestAWebhookGetsEachEventOnceInOrder(t *testing.T) {
 	mac.Write([]byte(r.bodies[0]))
 	if got, want := r.headers[0].Get("X-Fleet-Health-Signature"), "sha256="+hex.EncodeToString(mac.Sum(nil)); got != want {
 		t.Errorf("the signature is %s, want %s", got, want)
+	}
+}
+
+// TestMessagesLinkToThePage, if there is one: to the incident, if they are about one.
+func TestMessagesLinkToThePage(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, nil)
+	f := newFleet(t, r.URL+"/linked page=https://fleet.example/today/?a=b", r.URL+"/plain")
+	f.run(t.Context())
+	id := f.open("lab-1")[0]
+	f.run(t.Context())
+	f.now += 31 * store.Minute
+	f.run(t.Context())
+	var got []string
+	for n, m := range r.messages(t) {
+		got = append(got, strings.Join([]string{r.paths[n], m.Symptom, m.Page}, " "))
+	}
+	slices.Sort(got)
+	want := []string{"/linked passes-stopped https://fleet.example/today/?a=b", fmt.Sprintf("/linked silent https://fleet.example/today/?a=b#i%d", id),
+		"/plain passes-stopped ", "/plain silent "}
+	if !slices.Equal(got, want) {
+		t.Errorf("the links are %q, want %q", got, want)
 	}
 }
 

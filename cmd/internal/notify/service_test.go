@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"mime/quotedprintable"
 	"net"
@@ -51,9 +52,9 @@ func TestAMailIsAMail(t *testing.T) {
 	server := smtp.NewServer(mailbox{&mu, &mails})
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
-	f := newFleet(t, "smtp://"+l.Addr().String()+"/?from=fleet@lab.example&to=ops@lab.example&auth=None&encryption=None")
+	f := newFleet(t, "smtp://"+l.Addr().String()+"/?from=fleet@lab.example&to=ops@lab.example&auth=None&encryption=None page=https://fleet.example/")
 	f.run(t.Context())
-	f.open("lab-1", hostileName)
+	ids := f.open("lab-1", hostileName)
 	if o := f.run(t.Context())[0]; o.Sent != 2 {
 		t.Fatalf("%+v", o)
 	}
@@ -63,7 +64,7 @@ func TestAMailIsAMail(t *testing.T) {
 			t.Fatalf("%v: %s", err, mails[n])
 		}
 		body, _ := io.ReadAll(quotedprintable.NewReader(m.Body))
-		if m.Header.Get("Subject") != want || m.Header.Get("Bcc") != "" || !bytes.Contains(body, []byte("nothing for 60 min")) {
+		if m.Header.Get("Subject") != want || m.Header.Get("Bcc") != "" || !bytes.Contains(body, fmt.Appendf(nil, "nothing for 60 min\r\nsuggested: look at it\r\nhttps://fleet.example/#i%d", ids[n])) {
 			t.Errorf("the mail is %s, want the subject %s", mails[n], want)
 		}
 	}
