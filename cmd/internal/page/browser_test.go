@@ -77,13 +77,23 @@ func TestPagesInABrowser(t *testing.T) {
 			for _, scheme := range []string{"light", "dark"} {
 				b.looks(path, width, scheme)
 				if shots != "" {
-					b.screenshot(filepath.Join(shots, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)))
+					b.screenshot(filepath.Join(shots, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), true)
 				}
 			}
 		}
 	}
 	for _, path := range files {
 		b.looks(path, 360, "dark")
+	}
+	if shots != "" { // those of the README
+		for name, shown := range map[string]struct {
+			page, scheme string
+			width        int
+		}{"page-light.png": {"fleet", "light", 1280}, "page-dark.png": {"host", "dark", 1280}, "page-phone.png": {"fleet", "light", 480}} {
+			b.size(shown.width, shown.scheme)
+			b.open(pages[shown.page])
+			b.screenshot(filepath.Join(shots, name), false)
+		}
 	}
 }
 

@@ -165,11 +165,11 @@ func (b *browser) asked(expression string, result any) {
 	}
 }
 
-// screenshot writes the whole page to a file.
-func (b *browser) screenshot(path string) {
+// screenshot writes a picture to a file: of the whole page, or only of the window.
+func (b *browser) screenshot(path string, whole bool) {
 	b.t.Helper()
 	var got struct{ Data []byte }
-	b.call("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true}, &got)
+	b.call("Page.captureScreenshot", map[string]any{"captureBeyondViewport": whole}, &got)
 	if err := os.WriteFile(path, got.Data, 0o600); err != nil {
 		b.t.Fatal(err)
 	}
