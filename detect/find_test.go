@@ -32,3 +32,51 @@ func TestMoreFindingsThanAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestALargeFleetIsLearntByAndBy: its first pass learnt all rhythms, which took seconds.
+func TestALargeFleetIsLearntByAndBy(t *testing.T) {
+	t.Parallel()
+	const hosts, days = 600, 4
+	f := newFleet(t)
+	at := now - days*24*store.Hour
+	for range days {
+		for i := range hosts {
+			f.ship(fmt.Sprintf("lab-%03d", i), at)
+		}
+		at += 24 * store.Hour
+	}
+	f.b.Now = now
+	f.save()
+	learnt := func(at, previous int64) (n int) {
+		t.Helper()
+		err := f.s.Update(t.Context(), func(tx *store.Tx) error {
+			if err := detect.Learn(tx, at, previous); err != nil {
+				return err
+			}
+			return tx.Get(&n, "SELECT COUNT(*) FROM rhythms WHERE learnt_at = ? AND days = ?", at, days)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	at = now
+	var got []int
+	for range 4 {
+		got = append(got, learnt(at, at-1))
+		at += 1000
+	}
+	if want := []int{250, 250, 100, 0}; !slices.Equal(got, want) {
+		t.Errorf("passes learnt %v hosts, want %v", got, want)
+	}
+	// A day without a pass: all have missed their turn. One of many ids is read with few others.
+	at += 25 * store.Hour
+	got = nil
+	for range 4 {
+		got = append(got, learnt(at, at-store.Hour))
+		at += store.Hour
+	}
+	if sum := got[0] + got[1] + got[2]; got[0] != 250 || got[1] != 250 || sum < hosts {
+		t.Errorf("after a day, passes of different hours learnt %v of %d hosts", got, hosts)
+	}
+}

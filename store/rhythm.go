@@ -29,8 +29,8 @@ type ShippedHour struct {
 	LongestGap int64
 }
 
-// DueToLearn returns at most so many hosts whose rhythm was learnt before their last turn, or
-// that have none, by id. A host has its turn in one hour of the day, and in one of the week once
+// DueToLearn returns at most so many hosts that have no rhythm, or whose rhythm was learnt
+// before their last turn: those that were learnt longest ago, by id. A host has its turn in one hour of the day, and in one of the week once
 // its rhythm is learnt from two weeks. So a pass learns few hosts. now is in microseconds.
 func (tx *Tx) DueToLearn(now int64, most int) (ids []int64, err error) {
 	err = tx.Select(&ids, `
@@ -48,7 +48,9 @@ func (tx *Tx) DueToLearn(now int64, most int) (ids []int64, err error) {
 		FROM turns
 		-- The last start of an hour that is id / 8 modulo the period: neighbours are read together.
 		WHERE learnt_at < (?2 - (?2 - id / 8 % period + period) % period) * 3600000000
-		ORDER BY id
+		ORDER BY
+		  learnt_at,
+		  id
 		LIMIT ?4`, now, now/Hour, LearnFrom, most)
 	return ids, err
 }

@@ -65,6 +65,35 @@ func TestTurnsToLearn(t *testing.T) {
 	}
 }
 
+// TestAMissedTurnComesFirst: if more hosts have their turn than a pass learns, none waits for ever.
+func TestAMissedTurnComesFirst(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t)
+	const hosts, most = 480, 10 // 24 have their turn in each hour
+	mustUpdate(t, s, func(tx *store.Tx) error {
+		_, err := tx.Exec(`
+			WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < ?1)
+			INSERT INTO hosts (id, name, first_seen_at, last_ship_at) SELECT id, 'lab-' || id, 0, ?2 FROM n`, hosts, 1000*day)
+		return err
+	})
+	seen := map[int64]bool{}
+	for hour := range int64(hosts / most) {
+		now := 1000*day + hour*store.Hour
+		mustUpdate(t, s, func(tx *store.Tx) error {
+			due, err := tx.DueToLearn(now, most)
+			var learnt []store.Rhythm
+			for _, id := range due {
+				seen[id] = true
+				learnt = append(learnt, store.Rhythm{HostID: id, LearntAt: now})
+			}
+			return errors.Join(err, tx.SaveRhythms(learnt))
+		})
+	}
+	if len(seen) != hosts {
+		t.Errorf("%d of %d hosts had a turn", len(seen), hosts)
+	}
+}
+
 // TestHoursOfNeighbours: hosts that ship through two indexes have one row for each in an hour.
 func TestHoursOfNeighbours(t *testing.T) {
 	t.Parallel()
