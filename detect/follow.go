@@ -52,10 +52,11 @@ func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now,
 	early(f.s.hosts, survey)
 	messages := survey.messages
 	survey = nil // it may hold 10,000 hosts
+	planCauses(&f.s)
 	if err := f.groups(messages); err != nil {
 		return 0, err
 	}
-	incidents := plan(&f.s)
+	incidents := planHosts(&f.s)
 	f.s = situation{} // the rest of it is not needed while 10,000 incidents are stored
 	return f.store(incidents)
 }
@@ -100,6 +101,16 @@ func (f *follower) load() error {
 			for _, host := range well {
 				one.well[host] = true
 			}
+			earlier, err := f.tx.IncidentHosts(&i, f.now-1)
+			if err != nil {
+				return err
+			}
+			for _, host := range earlier {
+				if !one.well[host] {
+					one.ill = append(one.ill, host)
+				}
+			}
+			one.alive = 2*len(one.ill) > len(earlier)
 		}
 		byID[i.ID] = one
 		f.s.open = append(f.s.open, one)
@@ -180,12 +191,13 @@ type groupRow struct {
 // groups reads the groups that hosts with a new trouble may be part of.
 func (f *follower) groups(messages map[string]string) error {
 	quiet, refused := false, false
-	settled := map[string]bool{}
+	open := map[string]*live{}
 	for _, i := range f.s.open {
-		settled[i.Subject] = i.SaidAt.Valid || i.ExplainedBy.Valid // others may still wait for a group
+		open[i.Subject] = i
 	}
 	for _, t := range f.s.hosts {
-		if !settled[t.subject] {
+		// Others may still wait for a group.
+		if i := open[t.subject]; i == nil || !i.SaidAt.Valid && !i.isExplained(t) {
 			quiet, refused = quiet || t.quiet, refused || t.status >= 400 && t.status < 500
 		}
 	}

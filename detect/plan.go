@@ -31,6 +31,8 @@ type live struct {
 	set      map[string]bool // of hosts, made when it is asked for
 	returned int             // hosts of a group that are well again
 	well     map[string]bool // these hosts: what troubles them later is their own
+	ill      []string        // the others of those that joined a group before this pass, by name
+	alive    bool            // they were most of the group
 	found    bool            // in this pass
 	changed  bool
 	alert    string // the symptom in alerts.jsonl
@@ -60,10 +62,10 @@ type situation struct {
 	wide     []*live          // open incidents of the receiver and of groups
 }
 
-// plan decides what happens to the incidents: which open, go on, are explained, lost or
-// resolved, and which of this is said. It does no I/O. It returns all incidents that the
-// pass has touched, causes before the incidents that they explain.
-func plan(s *situation) []*live {
+// planCauses decides which incidents of the receiver and of groups open, go on or are resolved.
+// It comes before the hosts: what ends now explains none of them, as a pass that is repeated as of
+// the same time finds it.
+func planCauses(s *situation) {
 	s.all, s.wide, s.byHost = nil, nil, map[string]*live{}
 	for _, i := range s.open {
 		s.add(i)
@@ -71,7 +73,16 @@ func plan(s *situation) []*live {
 	for _, t := range s.causes {
 		s.findCause(t)
 	}
-	s.findGroups() // before hosts join them
+	s.findGroups()
+	for _, i := range s.wide {
+		s.end(i)
+	}
+}
+
+// planHosts decides the rest: which incidents of hosts open, go on, are explained, lost or
+// resolved, and what is said of all incidents. Neither function does I/O. It returns all incidents
+// that the pass has touched, causes before the incidents that they explain.
+func planHosts(s *situation) []*live {
 	madeUp, others := 0, 0
 	for _, t := range s.hosts {
 		if t.madeUp && s.byHost[t.subject] == nil && madeUp >= MaxMadeUp {
@@ -210,7 +221,7 @@ func (s *situation) goOn(i *live, t trouble) {
 	if i.Symptom != Flapping && (rank(t.symptom) < rank(i.Symptom) || t.quiet != (i.Symptom == Silent)) {
 		i.Symptom = t.symptom
 	}
-	if i.cause != nil && (!i.cause.isOpen() || i.cause.Symptom == GroupSilent && refusal(t)) {
+	if !i.isExplained(t) {
 		i.cause = nil
 	}
 	switch outage := s.outageOf(t); {
@@ -220,6 +231,11 @@ func (s *situation) goOn(i *live, t trouble) {
 	case !i.SaidAt.Valid:
 		i.cause = outage // it was not said while it waited for a group
 	}
+}
+
+// isExplained reports whether the cause of a host's incident explains its trouble as it is now.
+func (i *live) isExplained(t trouble) bool {
+	return i.cause != nil && i.cause.isOpen() && (i.cause.Symptom != GroupSilent || !refusal(t))
 }
 
 // refusal reports whether a host sends, and is answered with a 4xx.
@@ -243,7 +259,7 @@ func (s *situation) explain(t trouble) *live {
 func (s *situation) outageOf(t trouble) (by *live) {
 	since := s.now
 	for _, i := range s.wide {
-		if i.Subject != store.SubjectReceiver || !explains(i.Symptom, t) {
+		if !i.isOpen() || i.Subject != store.SubjectReceiver || !explains(i.Symptom, t) {
 			continue
 		}
 		since = min(since, i.BeganAt)
@@ -260,7 +276,7 @@ func (s *situation) outageOf(t trouble) (by *live) {
 // groupOf returns the group that a trouble is part of. It opens the group if it is new.
 func (s *situation) groupOf(t trouble) *live {
 	for _, i := range s.wide {
-		if i.Subject == store.SubjectGroup && !i.well[t.subject] && i.has(t.subject) && (i.Symptom == GroupSilent) == t.quiet {
+		if i.Subject == store.SubjectGroup && i.isOpen() && !i.well[t.subject] && i.has(t.subject) && (i.Symptom == GroupSilent) == t.quiet {
 			return i
 		}
 	}
@@ -272,7 +288,7 @@ func (s *situation) groupOf(t trouble) *live {
 			continue
 		}
 		for _, i := range s.wide { // it goes on, with one host more
-			if i.Subject == store.SubjectGroup && i.Symptom == g.symptom && slices.ContainsFunc(g.hosts, i.has) {
+			if i.Subject == store.SubjectGroup && i.isOpen() && i.Symptom == g.symptom && slices.ContainsFunc(g.hosts, i.has) {
 				return i
 			}
 		}
@@ -284,17 +300,18 @@ func (s *situation) groupOf(t trouble) *live {
 }
 
 // alike returns the rejected group whose hosts get the answer that a host gets, nil for none. A
-// slow host may meet a bad release hours after the others.
+// slow host may meet a bad release hours after the others. It goes by what the group was before
+// this pass, so that the order of hosts does not matter.
 func (s *situation) alike(t trouble) *live {
 	if !refusal(t) || t.madeUp { // an invented name is never well again, and would keep the group open
 		return nil
 	}
 	for _, i := range s.wide {
-		if i.Symptom != GroupRejected || i.ClearAt.Valid {
+		if i.Symptom != GroupRejected || !i.alive || !i.isOpen() {
 			continue
 		}
 		for _, other := range s.hosts {
-			if other.subject != t.subject && other.status == t.status && i.has(other.subject) {
+			if _, member := slices.BinarySearch(i.ill, other.subject); member && other.subject != t.subject && other.status == t.status {
 				return i
 			}
 		}

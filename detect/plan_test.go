@@ -31,7 +31,7 @@ func events(steps ...step) (lines []string) {
 		s := situation{now: now, hold: 15 * store.Minute, index: true, puts: true, receiver: true}
 		for _, i := range stored {
 			if i.Open() {
-				next := &live{Incident: i.Incident, cause: i.cause, hosts: i.hosts, returned: i.returned, alert: i.Symptom}
+				next := &live{Incident: i.Incident, cause: i.cause, hosts: i.hosts, returned: i.returned, alert: i.Symptom, ill: i.hosts, alive: true}
 				s.open = append(s.open, next)
 			} else if i.ResolvedAt.Int64 >= now-flapsWithin {
 				s.ended = append(s.ended, i.Incident)
@@ -55,7 +55,8 @@ func events(steps ...step) (lines []string) {
 			}
 		}
 		stored = ended
-		for _, i := range plan(&s) {
+		planCauses(&s)
+		for _, i := range planHosts(&s) {
 			if i.ID == 0 {
 				id++
 				i.ID = id

@@ -255,14 +255,14 @@ func (d *side) splitRead(r *rand.Rand, f *fleet, ships, puts []episode, read det
 // of the same time. Both must have the same incidents, which must be sound.
 func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 	t.Parallel()
-	seeds, passes := 8, 120
+	first, seeds, passes := 92, 8, 120 // in the last of these, a group took in hosts by the order of their names
 	switch {
 	case fleettest.RaceDetector:
-		seeds = 3
+		first, seeds = 98, 2
 	case fleettest.Nightly():
-		seeds, passes = 100, 300
+		first, seeds, passes = 0, 100, 300
 	}
-	for seed := range uint64(seeds) {
+	for seed := uint64(first); seed < uint64(first+seeds); seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			dir, start := fleettest.MemoryDir(t), fleettest.Now.UnixMicro()
