@@ -35,8 +35,11 @@ func (m *machine) upgrade() {
 	_, err = db.Exec("ATTACH DATABASE ? AS newer", m.db())
 	m.check(err)
 	m.noteSaid(texts(m, db, fmt.Sprintf(saidQuery, "newer."))) // those of a killed pass
-	// Triggers of an older schema fill the rollups of days.
-	for _, table := range texts(m, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%days'") {
+	tables := "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%'"
+	if version < 15 { // triggers fill the rollups of days
+		tables += " AND name NOT LIKE '%days'"
+	}
+	for _, table := range texts(m, db, tables) {
 		columns := texts(m, db, fmt.Sprintf("SELECT group_concat(name) FROM pragma_table_info('%s')", table))[0]
 		from := "newer." + table
 		if table == "rejections" && strings.Contains(columns, "message,") {
