@@ -69,7 +69,7 @@ func TestALargeFleetIsLearntByAndBy(t *testing.T) {
 	if want := []int{250, 250, 100, 0}; !slices.Equal(got, want) {
 		t.Errorf("passes learnt %v hosts, want %v", got, want)
 	}
-	// A day without a pass: all have missed their turn. One of many ids is read with few others.
+	// A day without a pass: all have missed their turn, and their ids do not grow from first to last.
 	at += 25 * store.Hour
 	got = nil
 	for range 4 {

@@ -93,24 +93,9 @@ func (f *follower) load() error {
 			}
 		}
 		if i.Subject == store.SubjectGroup {
-			well, err := f.tx.Returned(i.ID, i.Symptom == GroupSilent)
-			if err != nil {
+			if err := f.loadGroup(one); err != nil {
 				return err
 			}
-			one.returned, one.well = len(well), map[string]bool{}
-			for _, host := range well {
-				one.well[host] = true
-			}
-			earlier, err := f.tx.IncidentHosts(&i, f.now-1)
-			if err != nil {
-				return err
-			}
-			for _, host := range earlier {
-				if !one.well[host] {
-					one.ill = append(one.ill, host)
-				}
-			}
-			one.alive = 2*len(one.ill) > len(earlier)
 		}
 		byID[i.ID] = one
 		f.s.open = append(f.s.open, one)
@@ -132,6 +117,26 @@ func (f *follower) load() error {
 	if f.first {
 		f.s.told, err = f.tx.AdoptedAlerts(f.now-store.Hour, f.now)
 	}
+	return err
+}
+
+// loadGroup reads which hosts of a group are well again.
+func (f *follower) loadGroup(one *live) error {
+	well, err := f.tx.Returned(one.ID, one.Symptom == GroupSilent)
+	if err != nil {
+		return err
+	}
+	one.returned, one.well = len(well), map[string]bool{}
+	for _, host := range well {
+		one.well[host] = true
+	}
+	earlier, err := f.tx.IncidentHosts(&one.Incident, f.now-1)
+	for _, host := range earlier {
+		if !one.well[host] {
+			one.ill = append(one.ill, host)
+		}
+	}
+	one.alive = 2*len(one.ill) > len(earlier)
 	return err
 }
 
@@ -191,13 +196,9 @@ type groupRow struct {
 // groups reads the groups that hosts with a new trouble may be part of.
 func (f *follower) groups(messages map[string]string) error {
 	quiet, refused := false, false
-	open := map[string]*live{}
-	for _, i := range f.s.open {
-		open[i.Subject] = i
-	}
 	for _, t := range f.s.hosts {
 		// Others may still wait for a group.
-		if i := open[t.subject]; i == nil || !i.SaidAt.Valid && !i.isExplained(t) {
+		if i := f.s.byHost[t.subject]; i == nil || !i.SaidAt.Valid && !i.isExplained(t) {
 			quiet, refused = quiet || t.quiet, refused || t.status >= 400 && t.status < 500
 		}
 	}

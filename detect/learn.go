@@ -17,7 +17,7 @@ const leastLimit = 3000
 type span struct{ From, To int64 }
 
 // learnAtOnce is the largest number of hosts that a pass learns. They take a third of a second.
-// The first passes of a large fleet learn the rest.
+// Later passes learn the rest of a large fleet.
 const learnAtOnce = 250
 
 // Learn learns the rhythms of the hosts whose turn it is, from the rollups of 28 days. A host

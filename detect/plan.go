@@ -31,8 +31,8 @@ type live struct {
 	set      map[string]bool // of hosts, made when it is asked for
 	returned int             // hosts of a group that are well again
 	well     map[string]bool // these hosts: what troubles them later is their own
-	ill      []string        // the others of those that joined a group before this pass, by name
-	alive    bool            // they were most of the group
+	ill      []string        // hosts that joined a group before this pass and are not well, by name
+	alive    bool            // of the hosts that joined before this pass, most are ill
 	found    bool            // in this pass
 	changed  bool
 	alert    string // the symptom in alerts.jsonl
@@ -63,8 +63,8 @@ type situation struct {
 }
 
 // planCauses decides which incidents of the receiver and of groups open, go on or are resolved.
-// It comes before the hosts: what ends now explains none of them, as a pass that is repeated as of
-// the same time finds it.
+// It comes before the hosts, so that what ends now explains none of them. A pass that is repeated
+// as of the same time finds the same.
 func planCauses(s *situation) {
 	s.all, s.wide, s.byHost = nil, nil, map[string]*live{}
 	for _, i := range s.open {

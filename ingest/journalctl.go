@@ -62,7 +62,7 @@ func runJournalctl(parent context.Context, opts JournalOptions, args []string, s
 	cmd := exec.CommandContext(ctx, cmp.Or(opts.Command, "journalctl"), args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	// On an overloaded machine, what reads the errors may have to wait for its turn.
+	// On an overloaded machine, the goroutine that reads the errors may wait for its turn.
 	cmd.WaitDelay = min(opts.Timeout, 10*time.Second)
 	// The last of repeated variables counts.
 	cmd.Env = append(cmd.Environ(), "SYSTEMD_LOG_LEVEL=debug", "SYSTEMD_LOG_TARGET=console-prefixed",

@@ -30,8 +30,9 @@ type ShippedHour struct {
 }
 
 // DueToLearn returns at most so many hosts that have no rhythm, or whose rhythm was learnt
-// before their last turn: those that were learnt longest ago, by id. A host has its turn in one hour of the day, and in one of the week once
-// its rhythm is learnt from two weeks. So a pass learns few hosts. now is in microseconds.
+// before their last turn: those that were learnt longest ago, by id. A host has its turn in one
+// hour of the day, and in one of the week once its rhythm is learnt from two weeks. So a pass
+// learns few hosts. now is in microseconds.
 func (tx *Tx) DueToLearn(now int64, most int) (ids []int64, err error) {
 	err = tx.Select(&ids, `
 		WITH turns AS (

@@ -214,7 +214,7 @@ func (d *doctor) database(ctx context.Context) {
 	}
 }
 
-// sinks adds a check for each sink that fails, or one for all.
+// sinks adds a check for each sink that fails, and one for all others.
 func (d *doctor) sinks(tx *store.Tx) error {
 	list, err := tx.Sinks()
 	well := 0
@@ -271,6 +271,9 @@ func (d *doctor) content(tx *store.Tx) error {
 	if err := d.heldBack(tx); err != nil {
 		return err
 	}
+	if err := d.sinks(tx); err != nil {
+		return err
+	}
 	line, stopped, err := report.Stopped(tx, d.now, report.Stale)
 	if err != nil {
 		return err
@@ -283,9 +286,6 @@ func (d *doctor) content(tx *store.Tx) error {
 	}
 	trouble, open, err := report.Outage(tx, d.now, detect.Outages())
 	if err != nil {
-		return err
-	}
-	if err := d.sinks(tx); err != nil {
 		return err
 	}
 	if open {

@@ -115,7 +115,7 @@ func (d *doctor) notify(ctx context.Context) {
 	case denied && d.foreign:
 		d.foreignUser("notify")
 		return
-	case denied || err != nil && info.Mode().Perm()&0o027 != 0:
+	case denied || err != nil && notify.OpenToOthers(info.Mode()):
 		d.problem("notify", "sudo chown root:"+deploy.User+" "+defaultSinks+" && sudo chmod 0640 "+defaultSinks, "%s", err)
 		return
 	case err != nil:

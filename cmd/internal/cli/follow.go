@@ -26,9 +26,9 @@ const (
 // last look. The next one comes after the time that it returns, unless that is 0.
 type look func(tx *store.Tx, replaced bool) (again time.Duration, err error)
 
-// follow calls a look, and again after each write to the database, and when wake receives a
-// signal, until another signal ends ctx. While a rebuild replaces the database, it waits.
-func (r *reading) follow(ctx context.Context, wake <-chan os.Signal, at look) error {
+// followWrites calls fn once, after each write to the database, and when wake receives a signal,
+// until another signal ends ctx. While a rebuild replaces the database, it waits.
+func (r *reading) followWrites(ctx context.Context, wake <-chan os.Signal, fn look) error {
 	changes, err := watchDatabase(r.db)
 	if err != nil {
 		return fmt.Errorf("%s: waiting for writes: %w", r.db, err)
@@ -40,7 +40,7 @@ func (r *reading) follow(ctx context.Context, wake <-chan os.Signal, at look) er
 		var again time.Duration
 		found, _ := os.Stat(r.db) // before it is opened: one that replaces it meanwhile is noticed next time
 		err := r.view(ctx, func(tx *store.Tx) (err error) {
-			again, err = at(tx, file != nil && !os.SameFile(file, found))
+			again, err = fn(tx, file != nil && !os.SameFile(file, found))
 			file = found
 			return err
 		})

@@ -31,7 +31,7 @@ are not said.
 
 --all also shows the incidents that ended in the window. --events shows what happened
 to incidents in the window: opened, repeated, lost, acknowledged or resolved, and
-whether it was said. --follow goes on with a line for each new event, until you press
+whether it was said. --follow prints a line for each new event, until you press
 Ctrl-C; with --since, it begins with the events since then. The command show has the
 story of an incident.`,
 		Args: cobra.NoArgs,
@@ -84,7 +84,7 @@ func (o *incidentsOptions) followEvents(ctx context.Context, e *Env, style repor
 		since = store.MaxTime
 	}
 	last := int64(-1)
-	return o.reading.follow(ctx, nil, func(tx *store.Tx, replaced bool) (time.Duration, error) {
+	return o.followWrites(ctx, nil, func(tx *store.Tx, replaced bool) (time.Duration, error) {
 		host, err := knownAlertHost(tx, o.only.Host)
 		if err == nil && last < 0 {
 			last, err = tx.EventBefore(since)

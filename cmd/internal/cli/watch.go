@@ -68,7 +68,7 @@ func runWatch(ctx context.Context, o *watchOptions, e *Env) (err error) {
 		}
 	}()
 	event := int64(-1)
-	return o.follow(ctx, resized, func(tx *store.Tx, _ bool) (time.Duration, error) {
+	return o.followWrites(ctx, resized, func(tx *store.Tx, _ bool) (time.Duration, error) {
 		text, again, err := o.draw(ctx, tx, e)
 		if err != nil {
 			return 0, err
@@ -82,8 +82,8 @@ func runWatch(ctx context.Context, o *watchOptions, e *Env) (err error) {
 	})
 }
 
-// draw returns the report, with what there is to warn of above it. It is to be drawn again
-// after a time: once passes have stopped, every minute.
+// draw returns the report, below its warnings. After the time again it is drawn although nothing
+// was written: when the last pass is too old, and each minute from then on.
 func (o *watchOptions) draw(ctx context.Context, tx *store.Tx, e *Env) (text []byte, again time.Duration, err error) {
 	style, w, err := o.asked(e)
 	if err != nil {

@@ -70,7 +70,7 @@ func ReadConfig(file string, symptoms []string) ([]Sink, error) {
 		return nil, fmt.Errorf("%w: %s is not a regular file", ErrConfig, file)
 	case info.Size() > 1<<20:
 		return nil, fmt.Errorf("%w: %s is larger than 1 MiB", ErrConfig, file)
-	case info.Mode().Perm()&0o027 != 0:
+	case OpenToOthers(info.Mode()):
 		return nil, fmt.Errorf("%w: %s has the mode %04o, and may have secrets: type `sudo chmod 0640 %s`", ErrConfig, file, info.Mode().Perm(),
 			shellword.Quote(file))
 	}
@@ -85,6 +85,10 @@ func ReadConfig(file string, symptoms []string) ([]Sink, error) {
 	}
 	return sinks, nil
 }
+
+// OpenToOthers reports whether a file of sinks has a mode with which others may read it, or its
+// group may change it.
+func OpenToOthers(mode fs.FileMode) bool { return mode.Perm()&0o027 != 0 }
 
 func parseConfig(text string, symptoms []string) (sinks []Sink, err error) {
 	line := 0
@@ -196,15 +200,15 @@ func (s *Sink) wants(e *store.SentEvent, hosts func() ([]string, error)) (bool, 
 	return slices.ContainsFunc(names, func(name string) bool { return matchesAny(s.hosts, name) }), err
 }
 
-// link returns the place of an incident on the page of the fleet, or of its start if id is 0;
-// "" without a page.
-func (s *Sink) link(id int64) string {
+// link returns a link to an incident on the page of the fleet, or to its start if id is nil; ""
+// without a page.
+func (s *Sink) link(id *int64) string {
 	if s.page == nil {
 		return ""
 	}
 	place := *s.page
-	if id > 0 {
-		place.Fragment = fmt.Sprint("i", id) // as report's page has it
+	if id != nil {
+		place.Fragment = fmt.Sprint("i", *id) // as report's page has it
 	}
 	return place.String()
 }

@@ -34,14 +34,6 @@ type Message struct {
 // eventStorm is the event of a message that stands for many events.
 const eventStorm = "storm"
 
-// incident returns the ID of the message's incident; 0 for none.
-func (m *Message) incident() int64 {
-	if m.IncidentID == nil {
-		return 0
-	}
-	return *m.IncidentID
-}
-
 // body returns the message as JSON.
 func (m *Message) body() ([]byte, error) { return json.Marshal(m) }
 

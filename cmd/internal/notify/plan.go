@@ -99,7 +99,7 @@ func (p *planner) planMessages(w *work) (err error) {
 		if err != nil {
 			return err
 		}
-		m.Page = w.sink.link(m.incident())
+		m.Page = w.sink.link(m.IncidentID)
 		w.jobs = append(w.jobs, job{message: c.ID, events: c.Events,
 			send: func(ctx context.Context) error { return w.sink.send(ctx, m) },
 			sent: func(tx *store.Tx, now int64) error { return tx.MessageSent(w.row.ID, c.ID, now) }})
@@ -193,7 +193,7 @@ func (p *planner) addAlert(s *Sink, alerts *[]alert, e *store.SentEvent, ends in
 		}
 	}
 	a := alertOf(e.Subject, e.Symptom, cause, e.Detail, e.Fix, hosts, min(e.BeganAt, ends), ends)
-	a.Page = s.link(e.IncidentID)
+	a.Page = s.link(&e.IncidentID)
 	*alerts = append(*alerts, a)
 	return nil
 }

@@ -51,7 +51,7 @@ func (p *planner) stopped(w *work) (m *stoppedMessage, change bool) {
 		IncidentEvent: store.IncidentEvent{Event: m.Event, Symptom: SymptomStopped}}}, func() ([]string, error) { return nil, nil }); !ok {
 		return nil, false
 	}
-	m.Page = w.sink.link(0)
+	m.Page = w.sink.link(nil)
 	m.DeliveryID = deliveryID(&w.row, 0, m.began, m.Event)
 	return m, change
 }

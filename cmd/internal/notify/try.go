@@ -24,7 +24,7 @@ func Try(ctx context.Context, s *Sink, now int64) string {
 	default:
 		row := store.Sink{Seed: s.key}
 		err = s.send(ctx, &Message{At: clock(now), Event: eventTest, Subject: "(test)", Symptom: eventTest, Hosts: []string{}, Said: true, Detail: detail,
-			DeliveryID: deliveryID(&row, 0, now, eventTest), Page: s.link(0)})
+			DeliveryID: deliveryID(&row, 0, now, eventTest), Page: s.link(nil)})
 	}
 	if err != nil {
 		return reason(err)
