@@ -19,6 +19,15 @@ WITH answers AS NOT MATERIALIZED (
   WHERE minute >= (:now - :window) / 60000000
     AND last_at >= :now - :window
     AND last_at <= :now
+),
+own AS MATERIALIZED (
+  SELECT
+    host,
+    value,
+    MAX(id)
+  FROM operator_acts
+  WHERE setting = 'fatal-min-count' AND at <= :now
+  GROUP BY host
 )
 SELECT
   hosts.name AS host,
@@ -26,6 +35,7 @@ SELECT
   COALESCE(SUM(puts) FILTER (WHERE status >= 500), 0) AS puts_5xx
 FROM answers
 JOIN hosts ON hosts.id = answers.host_id
+LEFT JOIN own ON own.host = hosts.name
 WHERE status BETWEEN 400 AND 599
   AND hosts.retired_at IS NULL
   -- SQLite runs this subquery only if there is a failure; most windows have none.
@@ -35,7 +45,7 @@ WHERE status BETWEEN 400 AND 599
     WHERE status BETWEEN 200 AND 299
   )
 GROUP BY hosts.id
-HAVING SUM(puts) >= :min_count
+HAVING SUM(puts) >= COALESCE(MAX(own.value), :min_count)
   -- Without an accepted PUT the ratio is always 1, as in the predecessor.
   AND SUM(puts) >= :ratio * SUM(puts)
 ORDER BY hosts.name

@@ -267,8 +267,8 @@ func TestForeignTextIsNoCommand(t *testing.T) {
 // its fix that of an unknown status.
 func TestPartialSaysNoStatusThatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
-	s := survey{t: DefaultThresholds(), now: testStart}
-	got, ok := s.partial(&hostFacts{host: "a", failing: &failingRow{FailedAt: 1, AcceptedAt: 2, Recent: 1<<10 | 0b1110111010}})
+	s, thresholds := survey{now: testStart}, DefaultThresholds()
+	got, ok := s.partial(&hostFacts{host: "a", t: &thresholds, failing: &failingRow{FailedAt: 1, AcceptedAt: 2, Recent: 1<<10 | 0b1110111010}})
 	if want := "7 of its last 10 PUTs failed, going back and forth, the last was accepted"; !ok || got.detail != want || !strings.HasPrefix(got.fix, "on the receiver") {
 		t.Errorf("got %q with the fix %q, want %q", got.detail, got.fix, want)
 	}

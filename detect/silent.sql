@@ -1,5 +1,5 @@
 -- silent: hosts that shipped within the lookback, but not within the threshold.
--- Parameters in microseconds: :now, :lookback, :threshold.
+-- Parameters in microseconds: :now, :lookback, :threshold. A host may have a threshold of its own.
 -- '(invalid)' stands for many names, so it is not expected to ship.
 WITH last_ship AS MATERIALIZED (
   SELECT
@@ -62,6 +62,15 @@ blind AS MATERIALIZED (
     FROM sources
     WHERE stream = 'index'
   )
+),
+own AS MATERIALIZED (
+  SELECT
+    host,
+    value,
+    MAX(id)
+  FROM operator_acts
+  WHERE setting = 'silent-threshold' AND at <= :now
+  GROUP BY host
 )
 SELECT
   hosts.name AS host,
@@ -71,12 +80,13 @@ SELECT
     AND (SELECT MAX(at) FROM last_ship) <= (SELECT to_at FROM blind) AS waits
 FROM last_ship
 JOIN hosts ON hosts.id = last_ship.host_id
+LEFT JOIN own ON own.host = hosts.name
 WHERE last_ship.at >= :now - :lookback
-  AND :now - last_ship.at > :threshold
+  AND :now - last_ship.at > COALESCE(own.value, :threshold)
   -- If a host may have shipped in the gap, its threshold counts from the end of the gap.
   AND (
     last_ship.at > (SELECT to_at FROM blind)
-    OR :now - (SELECT to_at FROM blind) > :threshold
+    OR :now - (SELECT to_at FROM blind) > COALESCE(own.value, :threshold)
   )
   AND hosts.retired_at IS NULL
   AND hosts.name <> '(invalid)'

@@ -71,6 +71,7 @@ type failingRow struct {
 // hostFacts is all that is known about a host which may be in trouble.
 type hostFacts struct {
 	host             string
+	t                *Thresholds // its own
 	quiet            *quietRow
 	failing          *failingRow
 	fatal, unstamped *Finding
@@ -87,6 +88,7 @@ type flappingRow struct {
 // survey collects the facts about the hosts that may be in trouble, by name.
 type survey struct {
 	t     Thresholds
+	own   own
 	now   int64
 	index bool // the index can be judged
 	puts  bool // the PUTs can be judged
@@ -106,19 +108,22 @@ func (s *survey) keep(name string, add func(*hostFacts)) {
 		s.more++
 		return
 	case h == nil:
-		h = &hostFacts{host: name}
+		h = &hostFacts{host: name, t: s.own.of(name, &s.t)}
 		s.hosts[name] = h
 	}
 	add(h)
 }
 
 // surveyHosts reads the facts about hosts that are quiet or failing.
-func surveyHosts(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now int64) (*survey, error) {
-	s := &survey{t: t, now: now, index: read.indexRead(), puts: read.journalRead(), hosts: map[string]*hostFacts{}}
+func surveyHosts(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now int64) (s *survey, err error) {
+	s = &survey{t: t, now: now, index: read.indexRead(), puts: read.journalRead(), hosts: map[string]*hostFacts{}}
+	if s.own, err = readOwn(tx, now); err != nil {
+		return nil, err
+	}
 	if s.index {
 		err := eachRow(tx, t.params(now), func(r quietRow) {
 			// Others are quiet, but not for longer than is normal.
-			if r.Waits || r.InGap || s.overdue(&r, r.ShipWorth, r.QuietFrom) {
+			if r.Waits || r.InGap || s.overdue(s.own.of(r.Host, &t), &r, r.ShipWorth, r.QuietFrom) {
 				s.keep(r.Host, func(h *hostFacts) { h.quiet = &r })
 			}
 		}, "quiet_hosts.sql", "overdue.sql")
@@ -219,28 +224,28 @@ func (s *survey) waiting() map[string]bool {
 }
 
 // overdue reports whether a silence that is worth some ships, since a time, is longer than is normal.
-func (s *survey) overdue(q *quietRow, worth, since int64) bool {
+func (s *survey) overdue(t *Thresholds, q *quietRow, worth, since int64) bool {
 	switch {
 	case q == nil || q.Waits:
 		return false
-	case q.Limit == 0 || s.t.NoOverdue:
-		return s.now-since > s.t.SilentThreshold
+	case q.Limit == 0 || t.NoOverdue:
+		return s.now-since > t.SilentThreshold
 	}
 	// After a night, the time counts in which it should have shipped.
-	return worth > max(q.Limit, q.RateNow*s.t.OverdueFor/store.Hour) && s.now-since > s.t.OverdueFor
+	return worth > max(q.Limit, q.RateNow*t.OverdueFor/store.Hour) && s.now-since > t.OverdueFor
 }
 
 // overdueAt returns when a silence became longer than is normal, in microseconds, as far as
 // the rate of this hour tells; 0 if it does not.
-func (s *survey) overdueAt(q *quietRow) int64 {
+func (s *survey) overdueAt(t *Thresholds, q *quietRow) int64 {
 	switch {
-	case q.Limit == 0 || s.t.NoOverdue:
-		return q.HeardAt + s.t.SilentThreshold
+	case q.Limit == 0 || t.NoOverdue:
+		return q.HeardAt + t.SilentThreshold
 	case q.RateNow == 0:
 		return 0
 	}
 	hours := float64(q.HeardWorth-q.Limit) / float64(q.RateNow)
-	return max(q.HeardAt+s.t.OverdueFor, s.now-int64(hours*float64(store.Hour)))
+	return max(q.HeardAt+t.OverdueFor, s.now-int64(hours*float64(store.Hour)))
 }
 
 func (s *survey) unstamped(h *hostFacts) (trouble, bool) {
@@ -267,11 +272,11 @@ func (s *survey) rejected(h *hostFacts) (trouble, bool) {
 	if f == nil || f.FailedAt <= f.AcceptedAt || f.ShipAt == 0 && s.now-f.FailedAt > madeUpFor {
 		return trouble{}, false
 	}
-	silent := h.quiet != nil && s.overdue(h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt)
-	refused := (f.Failed4xx >= int64(s.t.RejectedCount) || f.Slow && refusedForGood(f.Status)) && s.now-f.First4xx >= s.t.RejectedFor
-	vain := f.Failed4xx+f.Failed5xx >= 2 && h.quiet != nil && s.overdue(h.quiet, h.quiet.ShipWorth, h.quiet.QuietFrom)
+	silent := h.quiet != nil && s.overdue(h.t, h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt)
+	refused := (f.Failed4xx >= int64(h.t.RejectedCount) || f.Slow && refusedForGood(f.Status)) && s.now-f.First4xx >= h.t.RejectedFor
+	vain := f.Failed4xx+f.Failed5xx >= 2 && h.quiet != nil && s.overdue(h.t, h.quiet, h.quiet.ShipWorth, h.quiet.QuietFrom)
 	fatal := h.fatal != nil
-	if silent || f.FailedAt <= f.ExpectedFrom || !fatal && (s.t.NoRejected || !refused && !vain) {
+	if silent || f.FailedAt <= f.ExpectedFrom || !fatal && (h.t.NoRejected || !refused && !vain) {
 		return trouble{}, false
 	}
 	t := trouble{symptom: Rejected, beganAt: f.FailingSince, figure: f.Failed4xx + f.Failed5xx, query: "failing.sql",
@@ -279,7 +284,7 @@ func (s *survey) rejected(h *hostFacts) (trouble, bool) {
 		detail: fmt.Sprintf("%d PUTs and none accepted since %s: %d × 4xx, %d × 5xx, the last with %d", f.Failed4xx+f.Failed5xx,
 			isotime.Format(f.FailingSince), f.Failed4xx, f.Failed5xx, f.Status)}
 	t.detail += s.message(h)
-	if fatal && s.t.NoRejected {
+	if fatal && h.t.NoRejected {
 		t.symptom, t.query = "fatal-only", "fatal_only.sql"
 	}
 	return t, true
@@ -306,10 +311,10 @@ func (s *survey) message(h *hostFacts) string {
 // partial finds a host whose PUTs fail half of the time.
 func (s *survey) partial(h *hostFacts) (trouble, bool) {
 	f := h.failing
-	if f == nil || s.t.NoPartial || f.Recent < 1<<partialLeast || f.FailedAt <= f.ExpectedFrom { // that was the receiver's outage
+	if f == nil || h.t.NoPartial || f.Recent < 1<<partialLeast || f.FailedAt <= f.ExpectedFrom { // that was the receiver's outage
 		return trouble{}, false
 	}
-	if h.quiet != nil && s.overdue(h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt) {
+	if h.quiet != nil && s.overdue(h.t, h.quiet, h.quiet.HeardWorth, h.quiet.HeardAt) {
 		return trouble{}, false // it sends nothing any more
 	}
 	n := bits.Len64(uint64(f.Recent)) - 1
@@ -334,14 +339,14 @@ const partialLeast = 10
 // silent finds a host that sends nothing for longer than is normal.
 func (s *survey) silent(h *hostFacts) (trouble, bool) {
 	q := h.quiet
-	if q == nil || !s.overdue(q, q.HeardWorth, q.HeardAt) {
+	if q == nil || !s.overdue(h.t, q, q.HeardWorth, q.HeardAt) {
 		return trouble{}, false
 	}
 	t := trouble{symptom: Silent, beganAt: q.HeardAt, figure: (s.now - q.HeardAt) / store.Minute, query: "overdue.sql", quiet: true,
-		overdueAt: s.overdueAt(q), lost: s.now-q.ShipAt > s.t.Lookback,
+		overdueAt: s.overdueAt(h.t, q), lost: s.now-q.ShipAt > s.t.Lookback,
 		detail: fmt.Sprintf("nothing for %s, the last ship came at %s", minutes(s.now-q.HeardAt), isotime.Format(q.ShipAt)),
 		fix:    fixOfSilence(h.host)}
-	if q.Limit > 0 && !s.t.NoOverdue {
+	if q.Limit > 0 && !h.t.NoOverdue {
 		t.alert = Overdue
 		t.detail += fmt.Sprintf("; %.0f ships were due meanwhile, and %.0f are normal", float64(q.HeardWorth)/1000, float64(q.Limit)/1000)
 	}
@@ -350,7 +355,7 @@ func (s *survey) silent(h *hostFacts) (trouble, bool) {
 
 // flapping finds a host that has paused again and again, each time for less than makes it silent.
 func (s *survey) flapping(h *hostFacts) (trouble, bool) {
-	if h.flapping == nil || s.t.NoOverdue {
+	if h.flapping == nil || h.t.NoOverdue {
 		return trouble{}, false
 	}
 	return trouble{symptom: Flapping, beganAt: h.flapping.BeganAt, figure: h.flapping.Pauses, query: "flapping.sql", quiet: true,

@@ -24,14 +24,24 @@ WITH recent AS (
     AND last_at <= :now
     AND kind = 'unstamped'
   GROUP BY host_id
+),
+own AS MATERIALIZED (
+  SELECT
+    host,
+    value,
+    MAX(id)
+  FROM operator_acts
+  WHERE setting = 'fatal-min-count' AND at <= :now
+  GROUP BY host
 )
 SELECT
   hosts.name AS host,
   SUM(unstamped) AS unstamped
 FROM recent
 JOIN hosts ON hosts.id = recent.host_id
+LEFT JOIN own ON own.host = hosts.name
 WHERE hosts.retired_at IS NULL
   AND hosts.name NOT IN ('(invalid)', '(overflow)')
 GROUP BY hosts.id
-HAVING SUM(unstamped) >= :min_count
+HAVING SUM(unstamped) >= COALESCE(MAX(own.value), :min_count)
 ORDER BY hosts.name

@@ -132,6 +132,13 @@ func (h *hostHistory) above() (a above, err error) {
 	if len(open) > 0 {
 		parts = append(parts, "open: "+strings.Join(open, " "))
 	}
+	set, err := settingsOf(h.tx, h.host, until)
+	if err != nil {
+		return a, err
+	}
+	if set != "" {
+		parts = append(parts, "set: "+set)
+	}
 	return above{heading: parts, blind: h.blindIn}, nil
 }
 

@@ -103,10 +103,12 @@ var viewColumns = []viewColumn{
 
 	{"operator_log", "at", unitTime, "when an operator did it", "2026-05-01T12:00:00.000000Z"},
 	{"operator_log", "who", unitText, "the operator's login name", "alice"},
-	{"operator_log", "act", unitText, "what was done: ack, unack, mute, unmute, retire or unretire", "ack"},
+	{"operator_log", "act", unitText, "what was done: ack, unack, mute, unmute, retire, unretire, set or unset", "ack"},
 	{"operator_log", "incident_id", unitCount, "the incident that it was done to; NULL for a host", int64(12)},
 	{"operator_log", "host", unitText, "the host that it was done to; NULL for an incident", "lab-06"},
 	{"operator_log", "until_at", unitTime, "how long it lasts; NULL for no end", "2026-05-01T16:00:00.000000Z"},
+	{"operator_log", "setting", unitText, "the threshold that was set or unset; NULL for other acts", "silent-threshold"},
+	{"operator_log", "value", unitText, "what it was set to; NULL if it was unset, and for other acts", "90m"},
 	{"operator_log", "note", unitText, "the reason that was given with --note", "disk is being replaced"},
 
 	{"gap_log", "source", unitText, "which stream was not read: index, journal or journal-export", "journal"},

@@ -10,6 +10,8 @@ const (
 	ActUnmute   = "unmute"
 	ActRetire   = "retire"
 	ActUnretire = "unretire"
+	ActSet      = "set"
+	ActUnset    = "unset"
 )
 
 // Act is what an operator did to an incident or to a host. Times are microseconds.
@@ -21,14 +23,60 @@ type Act struct {
 	UntilAt    sql.NullInt64  // NULL for an act without an end
 	Who        string         // a login name; all of it must be visible
 	Note       string         // the reason, "" for none; all of it must be visible
+	// Of ActSet and ActUnset: the threshold that holds for the host from now on.
+	Setting sql.NullString
+	Value   sql.NullInt64  // microseconds, a number, or 1 and 0 for on and off; NULL for ActUnset
+	Typed   sql.NullString // the same as it was typed; all of it must be visible
 }
 
 // AddAct stores what an operator did.
 func (tx *Tx) AddAct(a Act) error {
 	_, err := tx.Exec(`
-		INSERT INTO operator_acts (at, act, incident_id, host, until_at, who, note)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`, a.At, a.Act, a.IncidentID, a.Host, a.UntilAt, a.Who, a.Note)
+		INSERT INTO operator_acts (at, act, incident_id, host, until_at, who, note, setting, value, typed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.At, a.Act, a.IncidentID, a.Host, a.UntilAt, a.Who, a.Note, a.Setting, a.Value, a.Typed)
 	return err
+}
+
+// Setting is a threshold that holds for one host.
+type Setting struct {
+	Host  string `db:"host"` // as StoredName writes it
+	Name  string `db:"setting"`
+	Value int64  `db:"value"` // microseconds, a number, or 1 and 0 for on and off
+	Typed string `db:"typed"`
+	At    int64  `db:"at"` // microseconds
+	Who   string `db:"who"`
+	Note  string `db:"note"`
+}
+
+// Settings returns the thresholds that held for hosts at a time in microseconds, by host and
+// name. It returns those of one host, or of all if host is "".
+func (tx *Tx) Settings(host string, at int64) (list []Setting, err error) {
+	err = tx.Select(&list, `
+		SELECT
+		  host,
+		  setting,
+		  value,
+		  typed,
+		  at,
+		  who,
+		  note
+		FROM (
+		  SELECT
+		    *,
+		    MAX(id)
+		  FROM operator_acts
+		  WHERE setting IS NOT NULL
+		    AND at <= ?2
+		    AND (?1 = '' OR host = ?1)
+		  GROUP BY
+		    setting,
+		    host
+		)
+		WHERE value IS NOT NULL
+		ORDER BY
+		  host,
+		  setting`, host, at)
+	return list, err
 }
 
 // HostSettings are what operators have set for a host. Times are microseconds, NULL for

@@ -86,7 +86,8 @@ func (tx *Tx) lowerSinks(deleted int64, err error) (int64, error) {
 	return deleted, err
 }
 
-// The reason why a host is retired stays as long as it is, and that of a mute until its end.
+// The reason why a host is retired stays as long as it is, and that of a mute until its end. A
+// setting stays until another has held for as long as incidents are kept.
 const pruneActs = `
 DELETE FROM operator_acts
 WHERE id IN (
@@ -97,6 +98,15 @@ WHERE id IN (
     AND NOT (
       act = '` + ActRetire + `'
       AND host IN (SELECT name FROM hosts WHERE retired_at = at)
+    )
+    AND NOT (
+      value IS NOT NULL
+      AND host IN (SELECT name FROM hosts)
+      AND id = (
+        SELECT MAX(later.id)
+        FROM operator_acts AS later
+        WHERE later.setting = operator_acts.setting AND later.host = operator_acts.host AND later.at < ?1
+      )
     )
   LIMIT ?2
 )`

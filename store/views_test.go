@@ -225,6 +225,7 @@ func addIncidents(tx *store.Tx) error {
 	for _, act := range []string{
 		"INSERT INTO operator_acts (at, act, host, until_at, who, note) VALUES (1, 'mute', 'a', 2, 'w', 'n')",
 		"INSERT INTO operator_acts (at, act, incident_id, who, note) VALUES (3, 'ack', 1, 'w', '')",
+		"INSERT INTO operator_acts (at, act, host, who, note, setting, value, typed) VALUES (4, 'set', 'a', 'w', 'n', 'overdue', 0, 'off')",
 		"INSERT INTO incident_events (id, at, incident_id, event, symptom, said, detail) VALUES (1, 5, 1, 'opened', 'rejected', 1, 'd')",
 		"INSERT INTO sinks (id, url_key, label, added_at, event_id, seen_at) VALUES (1, 'k', 'https://hooks.example/…', 5, 1, 5)",
 		"INSERT INTO deliveries (sink_id, event_id, added_at) VALUES (1, 1, 6)",

@@ -143,14 +143,16 @@ func operator(e *Env) string {
 // given returns a value that is not NULL.
 func given(at int64) sql.NullInt64 { return sql.NullInt64{Int64: at, Valid: true} }
 
+func givenText(text string) sql.NullString { return sql.NullString{String: text, Valid: true} }
+
 // moment writes a time in microseconds for a sentence.
 func moment(at int64) string { return time.UnixMicro(at).UTC().Format("2006-01-02 15:04:05 MST") }
 
-// toUndo returns the end of a sentence that says how to undo an act.
-func toUndo(command string, of string) string {
+// toUndo returns the end of a sentence that says how to undo an act. more are further arguments.
+func toUndo(command string, of string, more ...string) string {
 	word := shellword.Quote(of)
 	if strings.HasPrefix(of, "-") {
 		word = "-- " + word // not a flag
 	}
-	return "; to undo this, run `cis490-fleet-health " + command + " " + word + "`"
+	return "; to undo this, run `cis490-fleet-health " + strings.Join(append([]string{command, word}, more...), " ") + "`"
 }

@@ -66,8 +66,9 @@ func TestTheSchemaIsThatOfTheDatabase(t *testing.T) {
 			_, err = tx.Exec("INSERT INTO unit_states VALUES (1777636455000000, 1, 1, 'started', 'Started cis490-receiver.service.')")
 		}
 		if err == nil {
-			_, err = tx.Exec("INSERT INTO operator_acts VALUES (1, 1777636455000000, 'ack', 1, NULL, 1777639455000000, 'alice', 'new disk')," +
-				" (2, 1777636455000000, 'retire', NULL, 'lab-05', NULL, 'alice', 'scrapped')")
+			_, err = tx.Exec("INSERT INTO operator_acts VALUES (1, 1777636455000000, 'ack', 1, NULL, 1777639455000000, 'alice', 'new disk', NULL, NULL, NULL)," +
+				" (2, 1777636455000000, 'retire', NULL, 'lab-05', NULL, 'alice', 'scrapped', NULL, NULL, NULL)," +
+				" (3, 1777636455000000, 'set', NULL, 'lab-05', NULL, 'alice', 'it has no rhythm', 'overdue', 0, 'off')")
 		}
 		if err == nil {
 			_, err = tx.Exec("INSERT INTO sinks (id, url_key, label, added_at, event_id, seen_at) VALUES (1, 'k', 'https://hooks.example/…', 0, 0, 0)")

@@ -1,6 +1,7 @@
 package histories
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -268,7 +269,7 @@ func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 			dir, start := fleettest.MemoryDir(t), fleettest.Now.UnixMicro()
 			f, now := newFleet(seed, start), start
 			whole, split := newSide(t, dir+"/whole.db", f, now), newSide(t, dir+"/split.db", f, now)
-			r := rand.New(rand.NewPCG(seed, 191))
+			r, operator := rand.New(rand.NewPCG(seed, 191)), rand.New(rand.NewPCG(seed, 211))
 			retired := map[string]bool{}
 			for range passes {
 				f.live(now, now+5*store.Minute)
@@ -276,6 +277,11 @@ func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 				if f.r.IntN(80) == 0 {
 					host := whole.hosts[f.r.IntN(len(whole.hosts))]
 					retired[host] = whole.retire(host, now) && split.retire(host, now) || retired[host]
+				}
+				if operator.IntN(40) == 0 {
+					act := someSetting(operator, whole.hosts, now)
+					whole.act(act)
+					split.act(act)
 				}
 				read, killed := f.reads(now)
 				var ships, puts []episode
@@ -307,6 +313,25 @@ func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 				t.Error("there was no incident")
 			}
 		})
+	}
+}
+
+// someSetting returns a random threshold of a host, or its end.
+func someSetting(r *rand.Rand, hosts []string, now int64) store.Act {
+	all := detect.Settings()
+	s := all[r.IntN(len(all))]
+	act := store.Act{At: now, Act: store.ActSet, Host: sql.NullString{String: hosts[r.IntN(len(hosts))], Valid: true}, Who: "operator",
+		Setting: sql.NullString{String: s.Name, Valid: true}, Typed: sql.NullString{String: "typed", Valid: true}}
+	most := map[detect.Kind]int64{detect.Length: 2 * store.Hour, detect.Count: 12, detect.Switch: 1}[s.Kind]
+	act.Value = sql.NullInt64{Int64: s.Least + r.Int64N(most-s.Least+1), Valid: r.IntN(4) > 0}
+	return act
+}
+
+// act does what an operator did.
+func (d *side) act(act store.Act) {
+	d.t.Helper()
+	if err := d.s.Update(d.t.Context(), func(tx *store.Tx) error { return tx.AddAct(act) }); err != nil {
+		d.t.Fatal(err)
 	}
 }
 
@@ -361,15 +386,16 @@ func (d *side) wrong(read detect.Sources, now int64, retired map[string]bool) st
 		return ""
 	}
 	// No host is known for long enough to have a rhythm.
+	threshold := "COALESCE((SELECT value FROM operator_acts WHERE host = h.name AND setting = 'silent-threshold' ORDER BY id DESC LIMIT 1), 1800000000)"
 	rows := d.ask(fmt.Sprintf(`SELECT h.name
 		FROM hosts AS h
 		WHERE h.retired_at IS NULL
-		  AND %d - MAX(h.last_ship_at, COALESCE(h.expected_from, 0), COALESCE(h.last_failed_at, 0)) > 1800000000
+		  AND %d - MAX(h.last_ship_at, COALESCE(h.expected_from, 0), COALESCE(h.last_failed_at, 0)) > `+threshold+`
 		  AND h.name NOT IN (SELECT subject FROM incidents WHERE resolved_at IS NULL)`, now),
 		fmt.Sprintf(`SELECT h.name || ' ' || i.id
 		FROM hosts AS h
 		JOIN incidents AS i ON i.subject = h.name AND i.opened_at = %d AND i.symptom = 'silent'
-		WHERE h.last_ship_at >= %[1]d - 1800000000`, now))
+		WHERE h.last_ship_at >= %[1]d - `+threshold, now))
 	if len(rows) > 0 {
 		return fmt.Sprintf("hosts are silent without an incident, or have one and are not: %v", slices.Compact(rows))
 	}
