@@ -15,4 +15,4 @@ class Hook(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.HTTPServer(("127.0.0.1", 8491), Hook).serve_forever()
+http.server.HTTPServer(("127.0.0.2", 8491), Hook).serve_forever()
