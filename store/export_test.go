@@ -1,5 +1,7 @@
 package store
 
+import "context"
+
 // OldestTable is the first query of each step of Prune.
 const OldestTable = oldestTable
 
@@ -21,3 +23,8 @@ const (
 	EventsAsked    = selectEvents
 	EventsAfter    = selectEventsAfter
 )
+
+// OpenWith is OpenReadOnly with further parameters of SQLite's file name.
+func OpenWith(ctx context.Context, path, parameters string) (*Store, error) {
+	return openCurrent(ctx, path, "mode=ro&"+parameters)
+}

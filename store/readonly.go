@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"golang.org/x/sys/unix"
@@ -53,18 +54,42 @@ func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool,
 		}
 		return nil, false, fmt.Errorf("%s: %w: %s", path, ErrPath, what)
 	}
-	db, err = connect(path, dsn, busyTimeout)
-	if isCode(err, sqlitelib.SQLITE_READONLY_DIRECTORY) {
-		// Another program wrote to the database, and removed these files when it closed it.
-		err = fmt.Errorf("%w: its -wal and -shm are not there, and making them needs the permission to write; the next pass does", ErrPath)
-	}
-	if err == nil {
+	err = whenRecovered(ctx, func() (err error) {
+		if db, err = connect(path, dsn, busyTimeout); err != nil {
+			return err
+		}
 		if current, err = checkIdentity(ctx, db); err != nil {
 			db.Close()
 		}
+		return err
+	})
+	if isCode(err, sqlitelib.SQLITE_READONLY_DIRECTORY) {
+		// Another program wrote to the database, and removed these files when it closed it.
+		err = fmt.Errorf("%w: its -wal and -shm are not there, and making them needs the permission to write; the next pass does", ErrPath)
 	}
 	if err != nil {
 		return nil, false, refused(path, err)
 	}
 	return db, current, nil
+}
+
+// recoveryPatience is how long a reader waits for the process that makes the -shm anew.
+const recoveryPatience = 2 * time.Second
+
+// whenRecovered calls read until it does not fail for want of a sound -shm. The first process
+// that opens the database makes the -shm anew, and each that writes changes its header. A reader
+// that may not write to it, and comes in the midst of that, gets SQLITE_READONLY_RECOVERY, and
+// SQLite does not wait for it (walIndexReadHdr in wal.c).
+func whenRecovered(ctx context.Context, read func() error) error {
+	for deadline := time.Now().Add(recoveryPatience); ; {
+		err := read()
+		if !isCode(err, sqlitelib.SQLITE_READONLY_RECOVERY) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Millisecond):
+		}
+	}
 }

@@ -297,7 +297,17 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 
 // View runs fn on one consistent state of the database. It does not wait for writers.
 func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := s.conn.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
+	var tx *sqlx.Tx
+	err := whenRecovered(ctx, func() (err error) {
+		if tx, err = s.conn.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
+			return err
+		}
+		var one int // the first read fixes the state
+		if err = tx.GetContext(ctx, &one, "SELECT COUNT(*) FROM (SELECT 1 FROM sqlite_schema LIMIT 1)"); err != nil {
+			tx.Rollback()
+		}
+		return err
+	})
 	if err != nil {
 		return s.wrap(err)
 	}
