@@ -77,6 +77,9 @@ type blindness struct {
 	noPuts   bool // the journal was read, but no PUT was understood
 }
 
+// noPass is the reason of a blind period after the last pass.
+const noPass = "no pass since then"
+
 // blind returns the periods in which a source was not read and that no later pass has
 // read. They overlap w. If the last pass is stale, the time after it is one of them.
 func blind(tx *store.Tx, w Window) (found []blindness, err error) {
@@ -100,7 +103,7 @@ func blind(tx *store.Tx, w Window) (found []blindness, err error) {
 		found = append(found, blindness{g.From, g.To, g.Stream + " " + g.Reason, g.Reason == store.GapNotUnderstood})
 	}
 	if read < w.Until-Stale {
-		found = append(found, blindness{from: max(read, w.Since), to: w.Until, reason: "no pass since then"})
+		found = append(found, blindness{from: max(read, w.Since), to: w.Until, reason: noPass})
 	}
 	return found, nil
 }

@@ -73,17 +73,18 @@ func openOurs(ctx context.Context, path, dsn string) (db *sqlx.DB, current bool,
 	return db, current, nil
 }
 
-// recoveryPatience is how long a reader waits for the process that makes the -shm anew.
-const recoveryPatience = 2 * time.Second
+// recoveryTries is how often a reader tries, once in a millisecond, while a process makes the -shm
+// anew.
+const recoveryTries = 2000
 
 // whenRecovered calls read until it does not fail for want of a sound -shm. The first process
 // that opens the database makes the -shm anew, and each that writes changes its header. A reader
 // that may not write to it, and comes in the midst of that, gets SQLITE_READONLY_RECOVERY, and
 // SQLite does not wait for it (walIndexReadHdr in wal.c).
 func whenRecovered(ctx context.Context, read func() error) error {
-	for deadline := time.Now().Add(recoveryPatience); ; {
+	for try := 1; ; try++ {
 		err := read()
-		if !isCode(err, sqlitelib.SQLITE_READONLY_RECOVERY) || time.Now().After(deadline) {
+		if !isCode(err, sqlitelib.SQLITE_READONLY_RECOVERY) || try == recoveryTries {
 			return err
 		}
 		select {
