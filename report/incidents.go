@@ -113,6 +113,9 @@ func Incidents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter)
 	rows := make([]incidentRow, len(list))
 	open := 0
 	for n, i := range list {
+		if err := rewind(tx, &i, w.Until); err != nil {
+			return err
+		}
 		rows[n] = incidentRow{Incident: i, state: incidentState(&i, w.Until)}
 		if !s.forPeople() {
 			if rows[n].hosts, err = tx.IncidentHosts(&i, w.Until); err != nil {
@@ -137,6 +140,34 @@ func Incidents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter)
 	todo := whatToDo(rows, w.Until)
 	d.below = func(p page) (string, error) { return todo.below(p), nil }
 	return render(out, s, d)
+}
+
+// rewind makes an incident what it was at a time in microseconds, as far as its events tell. Its
+// figures at their worst are not in them.
+func rewind(tx *store.Tx, i *store.Incident, at int64) error {
+	for _, later := range []*sql.NullInt64{&i.ResolvedAt, &i.ClearAt, &i.LostAt} {
+		if later.Int64 > at {
+			*later = sql.NullInt64{}
+		}
+	}
+	if !i.ResolvedAt.Valid {
+		i.Resolution = sql.NullString{}
+	}
+	if i.LastFoundAt <= at {
+		return nil
+	}
+	i.LastFoundAt = at
+	events, err := tx.EventsOf(i.ID)
+	for _, e := range events {
+		if e.At > at {
+			break
+		}
+		i.Symptom, i.ExplainedBy = e.Symptom, e.ExplainedBy
+		if e.Event != store.EventAcknowledged {
+			i.Detail, i.WorstDetail = e.Detail, e.Detail
+		}
+	}
+	return err
 }
 
 // whatToDo returns the fixes of the first incidents of which people are told.

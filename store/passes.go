@@ -90,3 +90,15 @@ func (tx *Tx) ReadUntil() (at int64, err error) {
 		)`, OutcomeOK, OutcomeUnread)
 	return at, err
 }
+
+// PassBefore returns the time as of which the last pass up to a time judged, both in microseconds,
+// of the passes that got through. ok is false if there was none.
+func (tx *Tx) PassBefore(at int64) (asOf int64, ok bool, err error) {
+	var found sql.NullInt64
+	err = tx.Get(&found, `
+		SELECT MAX(as_of)
+		FROM passes
+		WHERE outcome IN (?, ?)
+		  AND as_of <= ?`, OutcomeOK, OutcomeUnread, at)
+	return found.Int64, found.Valid, err
+}

@@ -37,6 +37,7 @@ table. CSV and JSON always have them.`,
 func (o *alertsOptions) flags(cmd *cobra.Command, e *Env) {
 	symptoms := detect.AllSymptoms()
 	o.reading.flags(cmd, "")
+	o.asOfFlag(cmd)
 	cmd.Flags().StringVar(&o.only.Host, "host", "", "only alerts of this host, with their suggested fixes")
 	cmd.Flags().StringVar(&o.only.Symptom, "symptom", "", "only alerts of this symptom: "+strings.Join(symptoms[:len(symptoms)-1], ", ")+" or "+symptoms[len(symptoms)-1])
 	cmd.Flags().BoolVar(&o.only.Open, "open", false, "only alerts of incidents that are open")
@@ -57,6 +58,9 @@ func runAlerts(ctx context.Context, o *alertsOptions, e *Env) error {
 	return o.view(ctx, func(tx *store.Tx) error {
 		only := o.only
 		if only.Host, err = knownAlertHost(tx, o.only.Host); err != nil {
+			return err
+		}
+		if w, err = o.known(tx, w, e.log); err != nil {
 			return err
 		}
 		return report.Alerts(tx, e.Stdout, style, w, only)

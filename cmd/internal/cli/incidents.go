@@ -40,6 +40,7 @@ story of an incident.`,
 		},
 	}
 	o.reading.flags(cmd, "")
+	o.asOfFlag(cmd)
 	cmd.Flags().StringVar(&o.only.Host, "host", "", "only incidents that concern this host")
 	cmd.Flags().BoolVar(&o.only.All, "all", false, "also incidents that have ended")
 	cmd.Flags().BoolVar(&o.events, "events", false, "show the events of the incidents")
@@ -63,6 +64,9 @@ func runIncidents(ctx context.Context, o *incidentsOptions, e *Env) error {
 		if only.Host, err = knownAlertHost(tx, o.only.Host); err != nil {
 			return err
 		}
+		if w, err = o.known(tx, w, e.log); err != nil {
+			return err
+		}
 		if o.events {
 			return report.IncidentEvents(tx, e.Stdout, style, w, only)
 		}
@@ -73,8 +77,8 @@ func runIncidents(ctx context.Context, o *incidentsOptions, e *Env) error {
 // followEvents prints the events since the start of the window, or else from now on, and then
 // new ones until a signal ends ctx.
 func (o *incidentsOptions) followEvents(ctx context.Context, e *Env, style report.Style, w report.Window) error {
-	if o.only.All || o.until != "now" {
-		return fmt.Errorf("%w: --follow prints new events: leave out --all and --until", errUsage)
+	if o.only.All || o.until != "now" || o.asOf != "" {
+		return fmt.Errorf("%w: --follow prints new events: leave out --all, --until and --as-of", errUsage)
 	}
 	if !slices.Contains(report.FollowFormats, style.Format) {
 		return fmt.Errorf("%w: --follow has no --format %s, since its output has no end: use %s", errUsage, style.Format, strings.Join(report.FollowFormats, " or "))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 type reading struct {
 	db, format        string
 	since, until, now string
+	asOf              string // --as-of; "" for none
 	local             bool
 	formats           []string // that the command has besides report.Formats
 	span              int64    // length of the window without --since, in microseconds; 0 for everything
@@ -58,6 +60,41 @@ func (r *reading) dbFlag(cmd *cobra.Command) {
 func (r *reading) sinceFlag(cmd *cobra.Command, span, otherwise string) {
 	r.span, _ = parseLength(span)
 	cmd.Flags().StringVar(&r.since, "since", "", "start of the window: `TIME` is how long ago (90m, 24h, 7d), a day (2026-05-01, yesterday), a time, or RFC 3339 (default "+otherwise+")")
+}
+
+// asOfFlag adds only --as-of.
+func (r *reading) asOfFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.asOf, "as-of", "", "show what was known at a `TIME` as for --since, after the last pass before it (default what is known now)")
+}
+
+// known returns a window up to what was known at its end, if --as-of is given: up to the last pass
+// before it. What was read later, although it is older, is only known for gaps.
+func (r *reading) known(tx *store.Tx, w report.Window, log *slog.Logger) (report.Window, error) {
+	if r.asOf == "" {
+		return w, nil
+	}
+	at, ok, err := tx.PassBefore(w.Until)
+	if err != nil {
+		return w, err
+	}
+	if !ok {
+		return w, fmt.Errorf("%w: --as-of %s is before the first pass that is kept: nothing is known of what was known then", errUsage, cell(r.asOf))
+	}
+	if r.since == "" && r.span > 0 {
+		w.Since = max(at-r.span, 0)
+	}
+	w.Until = at
+	if w.Since >= w.Until {
+		return w, fmt.Errorf("%w: --since %s is not before the last pass before --as-of %s", errUsage, r.since, cell(r.asOf))
+	}
+	gaps, err := tx.Gaps(w.Since, w.Until)
+	for _, g := range gaps {
+		if g.RecoveredAt.Valid && g.RecoveredAt.Int64 > at {
+			log.Warn(fmt.Sprintf("what the %s has from %s to %s was only read at %s: it is counted, although it was not known then",
+				g.Stream, moment(g.From), moment(g.To), moment(g.RecoveredAt.Int64)))
+		}
+	}
+	return w, err
 }
 
 // zoneFlags adds only --local and --now.
@@ -134,8 +171,15 @@ func (r *reading) window(e *Env) (w report.Window, err error) {
 		return w, err
 	}
 	clock := time.UnixMicro(now)
-	if w.Until, err = parseTime(r.until, clock, zone); err != nil {
-		return w, fmt.Errorf("--until: %w", err)
+	flag, until := "--until", r.until
+	if r.asOf != "" {
+		if r.until != "now" {
+			return w, fmt.Errorf("%w: --as-of excludes --until", errUsage)
+		}
+		flag, until = "--as-of", r.asOf
+	}
+	if w.Until, err = parseTime(until, clock, zone); err != nil {
+		return w, fmt.Errorf("%s: %w", flag, err)
 	}
 	if r.since == "" {
 		if r.span > 0 {
@@ -147,7 +191,7 @@ func (r *reading) window(e *Env) (w report.Window, err error) {
 		return w, fmt.Errorf("--since: %w", err)
 	}
 	if w.Since >= w.Until {
-		return w, fmt.Errorf("%w: --since %s is not before --until %s", errUsage, r.since, r.until)
+		return w, fmt.Errorf("%w: --since %s is not before %s %s", errUsage, r.since, flag, until)
 	}
 	return w, nil
 }

@@ -57,6 +57,7 @@ acknowledged nor muted, or if passes have stopped, and with 2 if there is no dat
 func (o *reportOptions) flags(cmd *cobra.Command) {
 	o.formats = []string{report.FormatHTML}
 	o.reading.flags(cmd, "24h")
+	o.asOfFlag(cmd)
 	cmd.Flags().StringVar(&o.bucket, "bucket", "auto", "length of a row of a host's history: "+strings.Join(report.BucketNames(), ", "))
 	o.allFlag(cmd)
 	cmd.Flags().BoolVar(&o.check, "check", false, "print one line, and exit with 1 if a trouble is open that is neither acknowledged nor muted")
@@ -85,6 +86,9 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 	if o.format == report.FormatHTML && len(o.hosts) > 1 {
 		return fmt.Errorf("%w: --format html writes the page of one host: leave out %s", errUsage, cell(o.hosts[1]))
 	}
+	if o.check && o.asOf != "" {
+		return fmt.Errorf("%w: --check is about now: leave out --as-of", errUsage)
+	}
 	if o.check {
 		return printCheck(ctx, &o.reading, e, func(tx *store.Tx) (string, bool, error) {
 			line, stopped, err := report.Stopped(tx, w.Until, report.Stale)
@@ -95,6 +99,9 @@ func runReport(ctx context.Context, o *reportOptions, e *Env) error {
 		})
 	}
 	return o.view(ctx, func(tx *store.Tx) error {
+		if w, err = o.known(tx, w, e.log); err != nil {
+			return err
+		}
 		hosts, err := knownHosts(tx, o.hosts)
 		if err != nil {
 			return err
