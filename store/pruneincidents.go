@@ -108,6 +108,7 @@ WHERE id IN (
         WHERE later.setting = operator_acts.setting AND later.host = operator_acts.host AND later.at < ?1
       )
     )
+  ORDER BY id -- an unset must not go before what it ended
   LIMIT ?2
 )`
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"strings"
 	"testing"
 
 	"github.com/cis490/fleet-health/store"
@@ -64,7 +65,18 @@ func TestIncidentsArePrunedAsAlertsAre(t *testing.T) {
 			{At: now - 300*day, Act: store.ActRetire, Host: lab2, Note: "why another was retired before: gone"},
 			{At: now - 300*day, Act: store.ActMute, Host: lab2, UntilAt: at(now + day), Note: "a mute that holds"},
 			{At: now - 300*day, Act: store.ActMute, Host: lab2, UntilAt: at(alerts - 1), Note: "a mute that is over: gone"},
+			{At: now - 302*day, Act: store.ActSet, Host: lab1, Note: "a 1h that was set anew: gone"},
+			{At: now - 301*day, Act: store.ActSet, Host: lab1, Note: "a 1h that holds"},
+			{At: now - 301*day, Act: store.ActSet, Host: lab1, Note: "b 1h that was unset: gone"},
+			{At: now - 300*day, Act: store.ActUnset, Host: lab1, Note: "b 1h, the end of it: gone"},
+			{At: now - 301*day, Act: store.ActSet, Host: lab1, Note: "c 1h that held lately"},
+			{At: alerts, Act: store.ActUnset, Host: lab1, Note: "c 1h, its end"},
+			{At: now - 300*day, Act: store.ActSet, Host: sql.NullString{String: "forgotten", Valid: true}, Note: "d 1h of a name that is gone: gone"},
 		} {
+			if strings.Contains(a.Note, " 1h") {
+				a.Setting, a.Typed = sql.NullString{String: strings.Fields(a.Note)[0], Valid: true}, sql.NullString{String: "1h", Valid: true}
+				a.Value = sql.NullInt64{Int64: store.Hour, Valid: a.Act == store.ActSet}
+			}
 			if err := tx.AddAct(a); err != nil {
 				return err
 			}
@@ -79,7 +91,7 @@ func TestIncidentsArePrunedAsAlertsAre(t *testing.T) {
 		"SELECT COUNT(*) FROM incidents":                                                 {"8"},
 		"SELECT COUNT(*) FROM incident_hosts":                                            {"8"},
 		"SELECT event || ' ' || COUNT(*) FROM incident_events GROUP BY event ORDER BY 1": {"opened 8", "repeated 8"},
-		"SELECT note FROM operator_acts ORDER BY note":                                   {"a mute that holds", "a newer one", "why the host is retired"},
+		"SELECT note FROM operator_acts ORDER BY note":                                   {"a 1h that holds", "a mute that holds", "a newer one", "c 1h that held lately", "c 1h, its end", "why the host is retired"},
 		"SELECT host_id FROM rhythms ORDER BY 1":                                         {"2", "3"},
 		"SELECT host_id || ' ' || COUNT(*) FROM rhythm_hours GROUP BY host_id":           {"2 168", "3 168"},
 		"SELECT \"table\" FROM pragma_foreign_key_check":                                 nil,
