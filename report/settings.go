@@ -27,14 +27,7 @@ func Settings(tx *store.Tx, out io.Writer, s Style, hosts []string, at int64) er
 	}
 	list = slices.DeleteFunc(list, func(s store.Setting) bool { return len(hosts) > 0 && !slices.Contains(hosts, s.Host) })
 	return render(out, s, document{
-		table: tableOf(settingColumns, func(row func(store.Setting) error) error {
-			for _, one := range list {
-				if err := row(one); err != nil {
-					return err
-				}
-			}
-			return nil
-		}),
+		table: tableOfAll(settingColumns, list),
 		above: func() (above, error) {
 			return above{heading: []string{fmt.Sprintf("%d setting(s)", len(list)), "as of " + s.stamp(at)}}, nil
 		},

@@ -44,7 +44,7 @@ type tuned struct {
 	byHour    [store.Slots]int64
 	silences  []silence // of at least the lowest threshold
 	tried     []trial   // for each threshold
-	now       trial     // what was said by the thresholds of that time
+	now       trial     // what was said by the thresholds of that time, without stays
 	known     int64     // from its first ship to the end of the window, in microseconds
 	hold      int64
 }
@@ -98,17 +98,7 @@ func Tune(tx *store.Tx, out io.Writer, s Style, w Window, o TuneOptions) error {
 	if w.Since == kept {
 		heading = append(heading, "earlier ships are pruned")
 	}
-	d := document{
-		table: tableOf(tuneColumns, func(row func(*tuned) error) error {
-			for _, t := range list {
-				if err := row(t); err != nil {
-					return err
-				}
-			}
-			return nil
-		}),
-		above: func() (above, error) { return above{heading: heading}, nil },
-	}
+	d := document{table: tableOfAll(tuneColumns, list), above: func() (above, error) { return above{heading: heading}, nil }}
 	if len(o.Hosts) > 0 {
 		d.below = func(p page) (string, error) {
 			var b strings.Builder
@@ -224,9 +214,6 @@ func saidThen(tx *store.Tx, w Window, hold int64) (map[string]trial, error) {
 		t.said++
 		if i.ClearAt.Valid && i.ClearAt.Int64-i.OpenedAt <= hold {
 			t.soon++
-		}
-		if i.ResolvedAt.Valid {
-			t.stays++
 		}
 		said[i.Subject] = t
 	}

@@ -143,6 +143,7 @@ func operator(e *Env) string {
 // given returns a value that is not NULL.
 func given(at int64) sql.NullInt64 { return sql.NullInt64{Int64: at, Valid: true} }
 
+// givenText is given for a text.
 func givenText(text string) sql.NullString { return sql.NullString{String: text, Valid: true} }
 
 // moment writes a time in microseconds for a sentence.

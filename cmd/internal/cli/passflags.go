@@ -59,7 +59,8 @@ is deleted.
 The pass reads the whole index, its rotated files (index.jsonl.1, index.jsonl.2.gz, …)
 and the journal as far back as it goes. It adopts the alerts in alerts.jsonl and
 alerts.jsonl.1, so that none fires twice. It starts with new incidents, and knows no
-acknowledgements, mutes, retirements and thresholds of hosts. Set them again: this lists them.
+acknowledgements, mutes, retirements and thresholds of hosts. Set them again: this lists
+them.
 
   sqlite3 -readonly OLD "SELECT * FROM operator_log"
 
