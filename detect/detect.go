@@ -58,22 +58,24 @@ const leastQuiet = 10 * store.Minute
 // Source tells how far a source was read when the detectors run. The zero Source was
 // read up to the time of the pass.
 type Source struct {
-	Off  bool   // the operator did not ask for the source, so its detectors do not run
-	Held string // the reason why its detectors are held back, for people; "" if they run
+	Off  bool   `json:"off,omitempty"`  // the operator did not ask for the source, so its detectors do not run
+	Held string `json:"held,omitempty"` // the reason why its detectors are held back, for people; "" if they run
 	// Unread means that the source could not be read to its end.
-	Unread bool
+	Unread bool `json:"unread,omitempty"`
 	// ReadTo is the time up to which the source was read, in microseconds. The
 	// detectors judge as of that time. 0 means the time of the pass.
-	ReadTo int64
+	ReadTo int64 `json:"read_to,omitempty"`
 }
 
 // Sources are the sources of a pass. A detector is held back while its source is not
 // read, because it would take missing facts for a host's trouble.
 type Sources struct {
-	Index, Journal Source
+	Index   Source `json:"index,omitzero"`
+	Journal Source `json:"journal,omitzero"`
 	// NoPuts and NoRejections mean that the journal was read, but its lines have a form
 	// in which no PUT or no rejection is understood.
-	NoPuts, NoRejections bool
+	NoPuts       bool `json:"no_puts,omitempty"`
+	NoRejections bool `json:"no_rejections,omitempty"`
 }
 
 func (s Sources) puts() Source       { return s.Journal.understood(s.NoPuts) }

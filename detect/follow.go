@@ -24,6 +24,9 @@ func Follow(tx *store.Tx, t Thresholds, read Sources, judgments []Judgment, now,
 			return 0, err
 		}
 	}
+	if err := judged(tx, t, read, pass); err != nil {
+		return 0, err
+	}
 	f := follower{tx: tx, t: t, read: read, now: now, pass: pass, first: !followed}
 	if err := f.load(); err != nil {
 		return 0, err

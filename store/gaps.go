@@ -133,7 +133,7 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 			return err
 		}
 	}
-	var last *Gap // not stored yet: the next gap may continue it
+	var last *foundGap // not stored yet: the next gap may continue it
 	for _, g := range gaps {
 		if g.Reason == GapUnread {
 			grown, err := tx.growUnread(source, g)
@@ -151,7 +151,7 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 		if err := tx.saveGap(source, last); err != nil {
 			return err
 		}
-		last = &g
+		last = &foundGap{Gap: g, FoundAt: now}
 		if err := tx.joinGaps(source, last); err != nil {
 			return err
 		}
@@ -159,9 +159,15 @@ func (tx *Tx) saveGaps(source int64, gaps []Gap, recovered bool, now int64) erro
 	return tx.saveGap(source, last)
 }
 
+// foundGap is a gap, and the clock of the pass that stored it first, in microseconds.
+type foundGap struct {
+	Gap
+	FoundAt int64 `db:"found_at"`
+}
+
 // saveGap stores a gap, joined with the stored gaps that it reaches. It does nothing if
 // g is nil.
-func (tx *Tx) saveGap(source int64, g *Gap) error {
+func (tx *Tx) saveGap(source int64, g *foundGap) error {
 	if g == nil {
 		return nil
 	}
@@ -169,24 +175,30 @@ func (tx *Tx) saveGap(source int64, g *Gap) error {
 		return err
 	}
 	_, err := tx.Exec(`
-		INSERT INTO gaps (source_id, reason, from_at, to_at, detail, dropped)
-		VALUES (?, ?, ?, ?, ?, ?)
+		INSERT INTO gaps (source_id, reason, from_at, to_at, detail, dropped, found_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (source_id, reason, from_at) DO UPDATE SET
 		  to_at = MAX(to_at, excluded.to_at),
 		  detail = excluded.detail,
 		  dropped = excluded.dropped,
 		  recovered_at = NULL`,
-		source, g.Reason, g.From, g.To, g.Detail, g.Dropped)
+		source, g.Reason, g.From, g.To, g.Detail, g.Dropped, g.FoundAt)
 	return err
 }
 
 // joinGaps replaces the stored gaps that g can join with g. A gap that was recovered
 // stays as it is.
-func (tx *Tx) joinGaps(source int64, g *Gap) error {
+func (tx *Tx) joinGaps(source int64, g *foundGap) error {
 	for {
-		var stored Gap
+		var stored foundGap
 		err := tx.Get(&stored, `
-			SELECT reason, from_at, to_at, detail, dropped
+			SELECT
+			  reason,
+			  from_at,
+			  to_at,
+			  detail,
+			  dropped,
+			  COALESCE(found_at, to_at) AS found_at
 			FROM gaps
 			WHERE source_id = ? AND reason = ? AND from_at <= ? AND recovered_at IS NULL
 			ORDER BY from_at DESC
@@ -198,7 +210,7 @@ func (tx *Tx) joinGaps(source int64, g *Gap) error {
 			return err
 		}
 		begin := stored.From
-		if !stored.Join(*g) {
+		if !stored.Join(g.Gap) {
 			return nil
 		}
 		if _, err := tx.Exec("DELETE FROM gaps WHERE source_id = ? AND reason = ? AND from_at = ?", source, g.Reason, begin); err != nil {

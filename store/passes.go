@@ -30,6 +30,8 @@ type Pass struct {
 	Hosts          int            `db:"hosts"`
 	NewAlerts      int            `db:"new_alerts"`
 	Checked        bool           `db:"checked"` // the whole database was read and found sound
+	Judged         bool           `db:"judged"`  // what it found is stored
+	Sources        sql.NullString `db:"sources"` // which sources it could not judge by, as JSON; NULL for none
 }
 
 // BeginPass adds a row for a pass that starts, and sets its ID.

@@ -16,6 +16,7 @@ func (tx *Tx) pruneRest(before, alerts int64, rows int) (done bool, err error) {
 		func() (int64, error) { return tx.pruneErrors(before) },
 		func() (int64, error) { return tx.delete(pruneUnitStates, before, rows) },
 		func() (int64, error) { return tx.delete(pruneGaps, before, rows) },
+		func() (int64, error) { return tx.delete(pruneLate, before, rows) },
 		func() (int64, error) { return tx.delete(pruneQuarantine, before, rows) },
 		func() (int64, error) { return tx.delete(pruneQuarantineLines, before, rows) },
 		func() (int64, error) { return tx.delete(pruneQuarantineCounts) },

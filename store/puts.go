@@ -53,6 +53,9 @@ func (tx *Tx) savePuts(source int64, puts []Put, hosts []*host) (added int, floo
 	if err != nil {
 		return 0, nil, err
 	}
+	if err := tx.noteLate(latePut, len(rows), func(i int) (at, hash int64) { return puts[rows[i]].At, int64(puts[rows[i]].CursorHash) }); err != nil {
+		return 0, nil, err
+	}
 	return tx.count(source, fates, fact, mergePutHours, mergePutHoursConflict)
 }
 

@@ -73,6 +73,10 @@ func (tx *Tx) saveRejections(source int64, rejections []Rejection, hosts []*host
 	if err != nil {
 		return 0, nil, err
 	}
+	err = tx.noteLate(lateRejection, len(rows), func(i int) (at, hash int64) { return rejections[rows[i]].At, int64(rejections[rows[i]].CursorHash) })
+	if err != nil {
+		return 0, nil, err
+	}
 	return tx.count(source, fates, fact, mergeRejectionHours, mergeRejectionHoursConflict)
 }
 

@@ -130,6 +130,9 @@ func (tx *Tx) saveShips(source int64, ships []Ship, series []*series) (inserted 
 	if inserted, err = tx.insertMany(insertShips, "", 3, len(ships), key); err != nil {
 		return 0, err
 	}
+	if err := tx.noteLate(lateShip, len(ships), func(i int) (at, hash int64) { return ships[i].ReceivedAt, int64(ships[i].LineHash) }); err != nil {
+		return 0, err
+	}
 	rollup := shipHoursOf(ships, series)
 	for _, row := range rollup {
 		if err := tx.openDay(row.hour / 24); err != nil {

@@ -71,6 +71,7 @@ type Store struct {
 	series   map[seriesKey]seriesRow
 	horizon  *horizon
 	openDays map[int64]bool // the rows of open_days
+	judged   *judgedPass
 }
 
 // Options are the options of Open.
@@ -137,10 +138,9 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 // The WAL files stay because without them a reader without write permission could not open
 // the database between passes.
 func connect(path, dsn string, busy time.Duration) (*sqlx.DB, error) {
-	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 	connector, err := sqlite.NewConnector(fmt.Sprintf(
 		"file:%s?%s&_pragma=busy_timeout(%d)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)",
-		escaped, dsn, busy.Milliseconds()))
+		escapePath(path), dsn, busy.Milliseconds()))
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +151,11 @@ func connect(path, dsn string, busy time.Duration) (*sqlx.DB, error) {
 		return nil, err
 	}
 	return db, nil
+}
+
+// escapePath returns a path as it stands in a URI.
+func escapePath(path string) string {
+	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }
 
 // persistentWAL makes each new connection keep the -wal and -shm files when it
@@ -317,20 +322,28 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 
 // forget drops the caches, whose rows may have been rolled back.
 func (s *Store) forget() {
-	s.hosts, s.commits, s.series, s.sources, s.horizon, s.openDays = nil, nil, nil, nil, nil, nil
+	s.hosts, s.commits, s.series, s.sources, s.horizon, s.openDays, s.judged = nil, nil, nil, nil, nil, nil, nil
 }
 
 // SelectNamed runs a query with :name parameters and scans its rows into dest,
 // a pointer to a slice of structs with db tags.
 func (tx *Tx) SelectNamed(dest any, query string, params map[string]any) error {
-	return tx.Select(dest, query, named(params)...)
+	find, err := tx.once(query)
+	if err == nil {
+		err = find.Select(dest, named(params)...)
+	}
+	return err
 }
 
 // EachNamed is SelectNamed for rows that may be too many for a slice. It scans each row
 // into dest, a pointer to a struct, and calls each. each may write only to tables that the
 // query does not read.
 func (tx *Tx) EachNamed(dest any, query string, params map[string]any, each func() error) error {
-	rows, err := tx.Queryx(query, named(params)...)
+	find, err := tx.once(query)
+	if err != nil {
+		return err
+	}
+	rows, err := find.Queryx(named(params)...)
 	if err != nil {
 		return err
 	}

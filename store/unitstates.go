@@ -67,6 +67,9 @@ func (tx *Tx) saveUnitChanges(source int64, changes []UnitChange) error {
 	slices.SortFunc(changes, func(a, b UnitChange) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(int64(a.CursorHash), int64(b.CursorHash)))
 	})
+	if err := tx.noteLateStates(changes); err != nil {
+		return err
+	}
 	_, err := tx.insertMany(insertUnitStates, insertUnitStatesConflict, 5, len(changes), func(i int, values []driver.NamedValue) {
 		c := &changes[i]
 		setInts(values, c.At, int64(c.CursorHash), source)

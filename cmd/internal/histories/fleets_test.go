@@ -121,6 +121,8 @@ func (f *fleet) reads(now int64) (read detect.Sources, killed bool) {
 type side struct {
 	t              *testing.T
 	s              *store.Store
+	path           string
+	thresholds     detect.Thresholds
 	index, journal int64
 	hosts          []string
 }
@@ -132,7 +134,7 @@ func newSide(t *testing.T, name string, f *fleet, now int64) *side {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	one := &side{t: t, s: s}
+	one := &side{t: t, s: s, path: name, thresholds: detect.DefaultThresholds()}
 	for _, stream := range []struct {
 		name string
 		id   *int64
@@ -177,21 +179,25 @@ var errAborted = errors.New("aborted")
 // judge does what a pass does after it has read.
 func (d *side) judge(read detect.Sources, now int64, abort bool) {
 	d.t.Helper()
+	pass := store.Pass{StartedAt: now, AsOf: now}
+	if err := d.s.BeginPass(d.t.Context(), &pass); err != nil {
+		d.t.Fatal(err)
+	}
 	err := d.s.Update(d.t.Context(), func(tx *store.Tx) error {
 		for _, step := range []func(int64) error{tx.Correct, tx.CatchUp, tx.FoldPuts} {
 			if err := step(now); err != nil {
 				return err
 			}
 		}
-		t := detect.DefaultThresholds()
+		t := d.thresholds
 		judgments, err := detect.Find(tx, t, read, now)
 		if err != nil {
 			return err
 		}
-		if _, err := detect.Raise(tx, judgments, now, 0); err != nil {
+		if _, err := detect.Raise(tx, judgments, now, pass.ID); err != nil {
 			return err
 		}
-		if _, err = detect.Follow(tx, t, read, judgments, now, 0); err == nil && abort {
+		if _, err = detect.Follow(tx, t, read, judgments, now, pass.ID); err == nil && abort {
 			return errAborted
 		}
 		return err
@@ -231,6 +237,59 @@ var kept = []string{
 	"SELECT json_array(host, symptom, dedup_key, detail, detected_at, last_found_at) FROM alerts ORDER BY id",
 }
 
+// judgedAgain are the rows of kept that passes make which judge again.
+var judgedAgain = kept[:4]
+
+// again returns what all passes find if they judge again.
+func (d *side) again(change func(*detect.Thresholds)) (all []string) {
+	d.t.Helper()
+	s, err := store.OpenRerun(d.t.Context(), d.path)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Rerun(d.t.Context(), func(tx *store.Tx) error {
+		passes, err := tx.JudgedPasses(0, store.MaxTime)
+		if err != nil {
+			return err
+		}
+		again, err := detect.Before(tx, passes[0], nil, change)
+		for _, p := range passes[1:] {
+			if err == nil {
+				err = again.Judge(p)
+			}
+		}
+		for _, query := range judgedAgain {
+			var rows []string
+			if err == nil {
+				err = tx.Select(&rows, query)
+			}
+			all = append(all, rows...)
+		}
+		return err
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return all
+}
+
+// someThresholds returns thresholds that are not the usual ones.
+func someThresholds(r *rand.Rand) detect.Thresholds {
+	t := detect.DefaultThresholds()
+	t.SilentThreshold = (10 + r.Int64N(60)) * store.Minute
+	t.OverdueFor = (10 + r.Int64N(30)) * store.Minute
+	t.RecentWindow = (10 + r.Int64N(60)) * store.Minute
+	t.FatalMinCount, t.RejectedCount = 3+r.IntN(10), 2+r.IntN(10)
+	t.RejectedFor = r.Int64N(30) * store.Minute
+	t.FailingCount, t.FailingHosts = 3+r.IntN(15), 1+r.IntN(4)
+	t.GroupHosts = 2 + r.IntN(4)
+	t.Hold = r.Int64N(30) * store.Minute
+	t.Lookback = (2 + r.Int64N(24)) * store.Hour
+	t.NoPartial = r.IntN(4) == 0
+	return t
+}
+
 // splitRead stores facts in batches, between judgments that are aborted.
 func (d *side) splitRead(r *rand.Rand, f *fleet, ships, puts []episode, read detect.Sources, now int64) {
 	d.t.Helper()
@@ -268,7 +327,8 @@ func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 			t.Parallel()
 			dir, start := fleettest.MemoryDir(t), fleettest.Now.UnixMicro()
 			f, now := newFleet(seed, start), start
-			whole, split := newSide(t, dir+"/whole.db", f, now), newSide(t, dir+"/split.db", f, now)
+			whole, split, other := newSide(t, dir+"/whole.db", f, now), newSide(t, dir+"/split.db", f, now), newSide(t, dir+"/other.db", f, now)
+			other.thresholds = someThresholds(rand.New(rand.NewPCG(seed, 212)))
 			r, operator := rand.New(rand.NewPCG(seed, 191)), rand.New(rand.NewPCG(seed, 211))
 			retired := map[string]bool{}
 			for range passes {
@@ -276,12 +336,16 @@ func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 				now += 5 * store.Minute
 				if f.r.IntN(80) == 0 {
 					host := whole.hosts[f.r.IntN(len(whole.hosts))]
-					retired[host] = whole.retire(host, now) && split.retire(host, now) || retired[host]
+					known := whole.retire(host, now)
+					split.retire(host, now)
+					other.retire(host, now)
+					retired[host] = known || retired[host]
 				}
 				if operator.IntN(40) == 0 {
 					act := someSetting(operator, whole.hosts, now)
 					whole.act(act)
 					split.act(act)
+					other.act(act)
 				}
 				read, killed := f.reads(now)
 				var ships, puts []episode
@@ -293,11 +357,14 @@ func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 				}
 				whole.save(ships, now)
 				whole.save(puts, now)
+				other.save(slices.Clone(ships), now)
+				other.save(slices.Clone(puts), now)
 				split.splitRead(r, f, ships, puts, read, now)
 				if killed {
 					continue
 				}
 				whole.judge(read, now, false)
+				other.judge(read, now, false)
 				for range 1 + r.IntN(2) {
 					split.judge(read, now, r.IntN(8) == 0)
 				}
@@ -308,6 +375,12 @@ func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 				if wrong := whole.wrong(read, now, retired); wrong != "" {
 					t.Fatalf("pass of %s, %+v: %s", wall(now), read, wrong)
 				}
+			}
+			if diff := cmp.Diff(whole.ask(judgedAgain...), whole.again(func(*detect.Thresholds) {})); diff != "" {
+				t.Errorf("judged again with the same thresholds (-recorded +again)\n%s", diff)
+			}
+			if diff := cmp.Diff(other.ask(judgedAgain...), whole.again(func(t *detect.Thresholds) { *t = other.thresholds })); diff != "" {
+				t.Errorf("judged again with %+v (-recorded +again)\n%s", other.thresholds, diff)
 			}
 			if n := whole.ask("SELECT CAST(COUNT(*) AS TEXT) FROM incidents"); n[0] == "0" {
 				t.Error("there was no incident")
@@ -344,8 +417,10 @@ func (d *side) retire(host string, now int64) (known bool) {
 			return err
 		}
 		rows, err := result.RowsAffected()
-		known = rows > 0
-		return err
+		if known = rows > 0; err != nil || !known {
+			return err
+		}
+		return tx.AddAct(store.Act{At: now, Act: store.ActRetire, Host: sql.NullString{String: host, Valid: true}, Who: "operator"})
 	})
 	if err != nil {
 		d.t.Fatal(err)

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"slices"
+	"sort"
+)
+
+// Kinds of late facts.
+const (
+	lateShip      = "ship"
+	latePut       = "put"
+	lateRejection = "rejection"
+	lateState     = "state"
+)
+
+// judgedPass is the newest pass that has judged. It is zero while no pass has judged by all
+// of its sources: what the first passes read of a long journal is not late.
+type judgedPass struct {
+	ID   int64 `db:"id"`
+	AsOf int64 `db:"as_of"`
+}
+
+func (tx *Tx) lastJudged() (*judgedPass, error) {
+	if tx.s.judged != nil {
+		return tx.s.judged, nil
+	}
+	var last judgedPass
+	err := tx.Get(&last, `
+		SELECT
+		  id,
+		  as_of
+		FROM passes
+		WHERE judged = 1
+		  AND EXISTS (SELECT 1 FROM passes WHERE judged = 1 AND sources IS NULL)
+		ORDER BY id DESC
+		LIMIT 1`)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	tx.s.judged = &last
+	return &last, nil
+}
+
+// noteLate stores which of n facts came late. They are new, and in the order of their times.
+func (tx *Tx) noteLate(kind string, n int, key func(i int) (at, hash int64)) error {
+	last, err := tx.lastJudged()
+	if err != nil {
+		return err
+	}
+	late := sort.Search(n, func(i int) bool {
+		at, _ := key(i)
+		return at > last.AsOf
+	})
+	if late == 0 {
+		return nil
+	}
+	_, err = tx.insertMany(`
+		INSERT INTO late_facts (at, kind, hash, after_pass)`, `
+		ON CONFLICT (at, kind, hash) DO NOTHING`, 4, late, func(i int, values []driver.NamedValue) {
+		at, hash := key(i)
+		values[0].Value, values[1].Value, values[2].Value, values[3].Value = at, kind, hash, last.ID
+	})
+	return err
+}
+
+// noteLateStates does what noteLate does for changes of the unit, of which some may be known.
+func (tx *Tx) noteLateStates(changes []UnitChange) error {
+	last, err := tx.lastJudged()
+	if err != nil || len(changes) == 0 || changes[0].At > last.AsOf {
+		return err
+	}
+	fresh := slices.Clone(changes)
+	fresh = slices.DeleteFunc(fresh, func(c UnitChange) bool {
+		var known bool
+		if err == nil {
+			err = tx.Get(&known, "SELECT EXISTS (SELECT 1 FROM unit_states WHERE at = ? AND cursor_hash = ?)", c.At, int64(c.CursorHash))
+		}
+		return known
+	})
+	if err != nil {
+		return err
+	}
+	return tx.noteLate(lateState, len(fresh), func(i int) (at, hash int64) { return fresh[i].At, int64(fresh[i].CursorHash) })
+}
+
+// pruneLate deletes what is known of late facts that are pruned.
+const pruneLate = `
+DELETE FROM late_facts
+WHERE (at, kind, hash) IN (
+  SELECT at, kind, hash
+  FROM late_facts
+  WHERE at < ?1
+  LIMIT ?2
+)`
+
+// Judged stores what a pass judged by: its thresholds as JSON, and which sources it could not
+// judge by, as JSON, "" if all were read.
+func (tx *Tx) Judged(pass int64, sources, thresholds string) error {
+	tx.s.judged = nil
+	if _, err := tx.Exec("UPDATE passes SET judged = 1, sources = NULLIF(?, '') WHERE id = ?", sources, pass); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`
+		INSERT INTO pass_thresholds (pass_id, thresholds)
+		SELECT ?1, ?2
+		WHERE ?2 IS NOT (SELECT thresholds FROM pass_thresholds ORDER BY pass_id DESC LIMIT 1)
+		ON CONFLICT (pass_id) DO UPDATE SET
+		  thresholds = excluded.thresholds`, pass, thresholds)
+	return err
+}
