@@ -145,7 +145,7 @@ func Incidents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter)
 // rewind makes an incident what it was at a time in microseconds, as far as its events tell. Its
 // figures at their worst are not in them.
 func rewind(tx *store.Tx, i *store.Incident, at int64) error {
-	for _, later := range []*sql.NullInt64{&i.ResolvedAt, &i.ClearAt, &i.LostAt} {
+	for _, later := range []*sql.NullInt64{&i.ResolvedAt, &i.ClearAt, &i.LostAt, &i.AckedAt} {
 		if later.Int64 > at {
 			*later = sql.NullInt64{}
 		}
@@ -153,16 +153,24 @@ func rewind(tx *store.Tx, i *store.Incident, at int64) error {
 	if !i.ResolvedAt.Valid {
 		i.Resolution = sql.NullString{}
 	}
+	if !i.AckedAt.Valid {
+		i.AckedUntil = sql.NullInt64{}
+	}
 	if i.LastFoundAt <= at {
 		return nil
 	}
-	i.LastFoundAt = at
+	i.LastFoundAt, i.SaidAt, i.RepeatedAt = at, sql.NullInt64{}, sql.NullInt64{}
 	events, err := tx.EventsOf(i.ID)
 	for _, e := range events {
 		if e.At > at {
 			break
 		}
 		i.Symptom, i.ExplainedBy = e.Symptom, e.ExplainedBy
+		if e.Said {
+			i.SaidAt = sql.NullInt64{Int64: e.At, Valid: true}
+		} else if e.Event == store.EventRepeated {
+			i.RepeatedAt = sql.NullInt64{Int64: e.At, Valid: true}
+		}
 		if e.Event != store.EventAcknowledged {
 			i.Detail, i.WorstDetail = e.Detail, e.Detail
 		}

@@ -43,7 +43,7 @@ func Run(ctx context.Context, args []string, e *Env) int {
 	root.SetErr(e.Stderr)
 	root.SetArgs(args)
 	root.AddCommand(passCommand(e), rebuildCommand(e), pruneCommand(e), backupCommand(e), doctorCommand(e), demoCommand(e), reportCommand(e), watchCommand(e), incidentsCommand(e), alertsCommand(e), notifyCommand(e),
-		ackCommand(e), unackCommand(e), muteCommand(e), unmuteCommand(e), retireCommand(e), unretireCommand(e), setCommand(e), unsetCommand(e), showSettingsCommand(e), tuneCommand(e), statusCommand(e), metricsCommand(e), queryCommand(e), schemaCommand(e), manCommand(e), versionCommand(e))
+		ackCommand(e), unackCommand(e), muteCommand(e), unmuteCommand(e), retireCommand(e), unretireCommand(e), setCommand(e), unsetCommand(e), showSettingsCommand(e), tuneCommand(e), replayCommand(e), statusCommand(e), metricsCommand(e), queryCommand(e), schemaCommand(e), manCommand(e), versionCommand(e))
 	sayUsage(root)
 	refuseUnknownTopics(root)
 	cmd, err := root.ExecuteContextC(ctx)

@@ -47,7 +47,7 @@ func exitCode(err error) int {
 // isUsage reports whether an error is about the command line, or about a file that it
 // names.
 func isUsage(err error) bool {
-	for _, fault := range []error{errUsage, store.ErrNewer, store.ErrPath, store.ErrTarget, sandbox.ErrQuery, ingest.ErrUnread,
+	for _, fault := range []error{errUsage, errNoPass, store.ErrNewer, store.ErrPath, store.ErrTarget, sandbox.ErrQuery, ingest.ErrUnread,
 		report.ErrAlertsPath, report.ErrUnknownHost, report.ErrUnknownIncident, report.ErrPruned, report.ErrBuckets, notify.ErrConfig} {
 		if errors.Is(err, fault) {
 			return true

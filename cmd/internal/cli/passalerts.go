@@ -62,7 +62,7 @@ func (p *pass) judge(tx *store.Tx) error {
 			return err
 		}
 	}
-	t := p.thresholds()
+	t := p.o.thresholds
 	judgments, err := detect.Find(tx, t, p.read, p.o.now)
 	if err != nil {
 		return err
@@ -113,33 +113,6 @@ func (p *pass) sayEvent(i store.Incident, e store.IncidentEvent) {
 func duration(d int64) string {
 	text := (time.Duration(max(d, store.Minute)) * time.Microsecond).Round(time.Minute).String()
 	return strings.TrimSuffix(text, "0s")
-}
-
-func (p *pass) thresholds() detect.Thresholds {
-	o := &p.o
-	minutes := func(n int) int64 { return int64(n) * store.Minute }
-	return detect.Thresholds{
-		Lookback:        int64(o.lookbackHours) * store.Hour,
-		SilentThreshold: minutes(o.silentMin),
-		RecentWindow:    minutes(o.recentMin),
-		FatalRatio:      o.fatalRatio,
-		FatalMinCount:   o.fatalMinCount,
-		NoRejected:      !o.rejected,
-		NoOverdue:       !o.overdue,
-		NoPartial:       !o.partial,
-		RejectedCount:   o.rejectedCount,
-		RejectedFor:     minutes(o.rejectedMin),
-		OverdueFor:      minutes(o.overdueMin),
-		FailingCount:    o.failingCount,
-		FailingHosts:    o.failingHosts,
-		FailingFor:      minutes(o.failingMin),
-		SilentFor:       minutes(o.receiverSilentMin),
-		SilentPuts:      o.receiverSilentPuts,
-		StuckPuts:       o.stuckPuts,
-		StuckFor:        minutes(o.stuckMin),
-		GroupHosts:      o.groupHosts,
-		Hold:            minutes(o.holdMin),
-	}
 }
 
 // exportAlerts appends the new alerts to their file.

@@ -3,43 +3,31 @@ package cli
 import (
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/cis490/fleet-health/detect"
 	"github.com/cis490/fleet-health/store"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
 type passOptions struct {
-	db, index, alerts        string
-	unit, directory, export  string
-	journal                  string
-	journalTimeout           time.Duration
-	lookbackHours, silentMin int
-	recentMin, fatalMinCount int
-	fatalRatio               float64
-	rejected, overdue        bool
-	partial                  bool
-	rejectedCount            int
-	rejectedMin, overdueMin  int
-	failingCount             int
-	failingHosts, failingMin int
-	receiverSilentMin        int
-	receiverSilentPuts       int
-	stuckPuts, stuckMin      int
-	groupHosts, holdMin      int
-	nowText, logLevel, page  string
-	retentionDays            int
-	maxSizeText              string
-	maxSize                  int64 // of the database in bytes, 0 for no limit
-	rebuild                  bool
-	now                      int64
-	nowGiven                 bool
-	level                    slog.Level
+	db, index, alerts       string
+	unit, directory, export string
+	journal                 string
+	journalTimeout          time.Duration
+	thresholds              detect.Thresholds
+	nowText, logLevel, page string
+	retentionDays           int
+	maxSizeText             string
+	maxSize                 int64 // of the database in bytes, 0 for no limit
+	rebuild                 bool
+	now                     int64
+	nowGiven                bool
+	level                   slog.Level
 }
 
 func passCommand(e *Env) *cobra.Command {
@@ -99,48 +87,13 @@ func (o *passOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.export, "journal-export", "", "a `FILE` made by journalctl -o export, to read instead; - is standard input")
 	f.StringVar(&o.journal, "journal", "system", "the `KIND` of journal: system, or none to read no journal")
 	f.DurationVar(&o.journalTimeout, "journal-timeout", 30*time.Second, "time without output after which journalctl is killed")
-	f.Float64Var(&o.fatalRatio, "fatal-ratio-threshold", 0.95, "fraction of PUTs (0 to 1) that must fail for fatal-only")
-	f.BoolVar(&o.rejected, "rejected", true, "find hosts whose PUTs were all refused since the last accepted one; false turns it off")
-	f.BoolVar(&o.overdue, "overdue", true, "find hosts that are silent for longer than their own past makes normal; false leaves them to silent")
-	f.BoolVar(&o.partial, "partial", true, "find hosts of whose last 20 PUTs half failed; false turns it off")
-	for _, n := range o.counts() {
-		f.IntVar(n.value, n.flag, n.usual, n.help)
-	}
+	o.thresholds = detect.DefaultThresholds()
+	thresholdFlags(f, &o.thresholds)
 	f.IntVar(&o.retentionDays, "retention-days", 90, "days to keep ships, PUTs and rejections, 0 for ever; hourly counts are always kept")
 	f.StringVar(&o.maxSizeText, "max-database-size", "2GiB", "`SIZE` of the database, at least 16MiB, above which the oldest rows are pruned early; 0 for no limit")
 	f.StringVar(&o.page, "page", "", "after the pass, write the fleet's page index.html and a page of each host to this `DIR`; by default no pages")
 	f.StringVar(&o.nowText, "now", "", "evaluate as of this `RFC3339` time instead of the clock's")
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe messages to log: error, warning, info or debug")
-}
-
-// count is a flag that is a number from 1 to 1,000,000.
-type count struct {
-	value *int
-	flag  string
-	usual int
-	help  string
-}
-
-// counts returns the thresholds of the detectors.
-func (o *passOptions) counts() []count {
-	return []count{
-		{&o.lookbackHours, "lookback-hours", 24, "hours without a ship after which a host is lost"},
-		{&o.silentMin, "silent-threshold-min", 30, "minutes without a ship after which a host is silent"},
-		{&o.recentMin, "recent-window-min", 30, "minutes of PUTs that fatal-only and unstamped look at"},
-		{&o.fatalMinCount, "fatal-min-count", 10, "PUTs or rejections that a host must have to be judged"},
-		{&o.rejectedCount, "rejected-count", 5, "PUTs with a 4xx that make a host rejected"},
-		{&o.rejectedMin, "rejected-min", 10, "minutes since the first of them"},
-		{&o.overdueMin, "overdue-min", 20, "minutes for which a host is never overdue"},
-		{&o.failingCount, "failing-count", 10, "PUTs with a 5xx that make the receiver failing"},
-		{&o.failingHosts, "failing-hosts", 3, "hosts that must have sent them, or all hosts, if there are fewer"},
-		{&o.failingMin, "failing-min", 3, "minutes between the first and the last of them"},
-		{&o.receiverSilentMin, "receiver-silent-min", 10, "minutes without any PUT or ship that make the receiver silent"},
-		{&o.receiverSilentPuts, "receiver-silent-puts", 20, "PUTs that should have come in that time"},
-		{&o.stuckPuts, "stuck-puts", 20, "PUTs that were accepted and are not in the index, which make it stuck"},
-		{&o.stuckMin, "stuck-min", 5, "minutes between the first and the last of them"},
-		{&o.groupHosts, "group-hosts", 3, "hosts with the same trouble that make a group"},
-		{&o.holdMin, "hold-min", 15, "minutes of recovery that end an incident"},
-	}
 }
 
 // check parses the flags, and refuses those that are wrong.
@@ -153,16 +106,8 @@ func (o *passOptions) check(e *Env) error {
 	if err := o.checkPaths(); err != nil {
 		return err
 	}
-	for _, n := range o.counts() {
-		if *n.value < 1 || *n.value > 1_000_000 {
-			return fmt.Errorf("%w: --%s %d is not between 1 and 1000000", errUsage, n.flag, *n.value)
-		}
-	}
 	if err := o.checkRetention(); err != nil {
 		return err
-	}
-	if math.IsNaN(o.fatalRatio) || o.fatalRatio < 0 || o.fatalRatio > 1 {
-		return fmt.Errorf("%w: --fatal-ratio-threshold %v is not between 0 and 1", errUsage, o.fatalRatio)
 	}
 	if o.journal != "system" && o.journal != "none" {
 		return fmt.Errorf("%w: --journal %q is neither system nor none", errUsage, o.journal)

@@ -78,7 +78,7 @@ const manyShips = 10
 // missedIsOld reports whether what could not be read of the journal is older than
 // its detectors look: a file that was damaged months ago must not stop them.
 func (p *pass) missedIsOld(r ingest.Result) bool {
-	return r.MissedTo > 0 && r.MissedTo < p.o.now-int64(p.o.recentMin)*store.Minute-store.FutureTolerance
+	return r.MissedTo > 0 && r.MissedTo < p.o.now-p.o.thresholds.RecentWindow-store.FutureTolerance
 }
 
 // sayUnusable says that a source could not be read, or that alerts.jsonl could not be

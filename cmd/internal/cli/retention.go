@@ -83,7 +83,7 @@ func (p *pass) pruneBySize(ctx context.Context) error {
 	begun := p.e.Now()
 	budget := begun.Sub(p.started) + time.Second
 	goOn := func() bool { return ctx.Err() == nil && p.e.Now().Sub(begun) < budget }
-	needed := min(p.o.now, newest, p.readTo) - int64(p.o.recentMin)*store.Minute // by the detectors
+	needed := min(p.o.now, newest, p.readTo) - p.o.thresholds.RecentWindow // by the detectors
 	pruned, tooLarge, err := p.s.PruneToSize(ctx, store.SizeOptions{Max: p.o.maxSize, Before: max(0, needed), GoOn: goOn})
 	if err != nil {
 		return err
@@ -155,8 +155,8 @@ func (o *passOptions) checkRetention() error {
 	if o.retentionDays < 0 || o.retentionDays > 36500 {
 		return fmt.Errorf("%w: --retention-days %d is not between 0 and 36500", errUsage, o.retentionDays)
 	}
-	if o.retentionDays > 0 && o.retentionDays*24*60 < o.recentMin {
-		return fmt.Errorf("%w: --retention-days %d is less than --recent-window-min %d, and the detectors need its rows", errUsage, o.retentionDays, o.recentMin)
+	if o.retentionDays > 0 && int64(o.retentionDays)*24*store.Hour < o.thresholds.RecentWindow {
+		return fmt.Errorf("%w: --retention-days %d is less than --recent-window-min %d, and the detectors need its rows", errUsage, o.retentionDays, o.thresholds.RecentWindow/store.Minute)
 	}
 	var ok bool
 	if o.maxSize, ok = parseSize(o.maxSizeText); !ok {

@@ -70,7 +70,7 @@ func (p *pass) judgePuts(ctx context.Context, journal ingest.Result) error {
 		return err
 	}
 	f := putFacts{newPuts: journal.Saved.Puts, shipped: shipped, entries: journal.Heard.Entries, oldest: journal.Heard.Oldest,
-		until: until, window: p.thresholds().RecentWindow}
+		until: until, window: p.o.thresholds.RecentWindow}
 	var none, few bool
 	err = p.s.View(ctx, func(tx *store.Tx) error {
 		if f.PutEvidence, err = tx.PutEvidence(source, p.o.now); err != nil {
