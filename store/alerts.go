@@ -33,12 +33,8 @@ func AlertKey(host, symptom string, at int64) string {
 
 // Alert returns the alert with a dedup key, or nil if there is none.
 func (tx *Tx) Alert(dedupKey string) (*Alert, error) {
-	find, err := tx.once("SELECT * FROM alerts WHERE dedup_key = ?")
-	if err != nil {
-		return nil, err
-	}
 	var a Alert
-	err = find.Get(&a, dedupKey)
+	err := tx.Get(&a, "SELECT * FROM alerts WHERE dedup_key = ?", dedupKey)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

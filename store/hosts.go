@@ -385,10 +385,7 @@ const neverShipped = `h.last_ship_at IS NULL AND h.next_ship_at IS NULL AND h.na
 
 // NeverShipped reports whether a host is known and has never shipped.
 func (tx *Tx) NeverShipped(name string) (never bool, err error) {
-	find, err := tx.once("SELECT EXISTS (SELECT 1 FROM hosts AS h WHERE h.name = ? AND " + neverShipped + ")")
-	if err == nil {
-		err = find.Get(&never, name)
-	}
+	err = tx.Get(&never, "SELECT EXISTS (SELECT 1 FROM hosts AS h WHERE h.name = ? AND "+neverShipped+")", name)
 	return never, err
 }
 

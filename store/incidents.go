@@ -123,10 +123,7 @@ func (tx *Tx) Incidents(f IncidentFilter) (list []Incident, err error) {
 
 // Incident returns an incident. The error is sql.ErrNoRows if there is none with that ID.
 func (tx *Tx) Incident(id int64) (i Incident, err error) {
-	find, err := tx.once("SELECT * FROM incidents WHERE id = ?")
-	if err == nil {
-		err = find.Get(&i, id)
-	}
+	err = tx.Get(&i, "SELECT * FROM incidents WHERE id = ?", id)
 	return i, err
 }
 
@@ -136,10 +133,7 @@ func (tx *Tx) IncidentHosts(i *Incident, at int64) (hosts []string, err error) {
 	if i.Subject != SubjectGroup && i.Subject != SubjectReceiver {
 		return []string{i.Subject}, nil
 	}
-	find, err := tx.once("SELECT host FROM incident_hosts WHERE incident_id = ? AND joined_at <= ? ORDER BY host")
-	if err == nil {
-		err = find.Select(&hosts, i.ID, at)
-	}
+	err = tx.Select(&hosts, "SELECT host FROM incident_hosts WHERE incident_id = ? AND joined_at <= ? ORDER BY host", i.ID, at)
 	return hosts, err
 }
 

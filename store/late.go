@@ -19,8 +19,8 @@ const (
 // judgedPass is the newest pass that has judged. It is zero while no pass has judged by all
 // of its sources: what the first passes read of a long journal is not late.
 type judgedPass struct {
-	ID   int64 `db:"id"`
-	AsOf int64 `db:"as_of"`
+	ID    int64 `db:"id"`
+	Until int64 `db:"until"` // the latest time that passes have judged, in microseconds
 }
 
 func (tx *Tx) lastJudged() (*judgedPass, error) {
@@ -28,11 +28,19 @@ func (tx *Tx) lastJudged() (*judgedPass, error) {
 		return tx.s.judged, nil
 	}
 	var last judgedPass
+	// After a clock that was ahead, facts are late until the clock is there again; but not for
+	// the years for which it may have been ahead.
 	err := tx.Get(&last, `
 		SELECT
 		  id,
-		  as_of
-		FROM passes
+		  (
+		    SELECT MAX(as_of)
+		    FROM passes
+		    WHERE id > last.id - 3000
+		      AND judged = 1
+		      AND as_of <= last.as_of + 86400000000
+		  ) AS until
+		FROM passes AS last
 		WHERE judged = 1
 		  AND EXISTS (SELECT 1 FROM passes WHERE judged = 1 AND sources IS NULL)
 		ORDER BY id DESC
@@ -52,7 +60,7 @@ func (tx *Tx) noteLate(kind string, n int, key func(i int) (at, hash int64)) err
 	}
 	late := sort.Search(n, func(i int) bool {
 		at, _ := key(i)
-		return at > last.AsOf
+		return at > last.Until
 	})
 	if late == 0 {
 		return nil
@@ -69,7 +77,7 @@ func (tx *Tx) noteLate(kind string, n int, key func(i int) (at, hash int64)) err
 // noteLateStates does what noteLate does for changes of the unit, of which some may be known.
 func (tx *Tx) noteLateStates(changes []UnitChange) error {
 	last, err := tx.lastJudged()
-	if err != nil || len(changes) == 0 || changes[0].At > last.AsOf {
+	if err != nil || len(changes) == 0 || changes[0].At > last.Until {
 		return err
 	}
 	fresh := slices.Clone(changes)

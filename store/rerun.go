@@ -124,6 +124,22 @@ type Feeder struct {
 // then, or of use to learn from, as they were then. A pass with the ID 0 is the time before all.
 func (tx *Tx) Feed(pass JudgedPass, incidents []Incident) (*Feeder, error) {
 	f := &Feeder{tx: tx, last: pass}
+	err := tx.QueryRow(`
+		SELECT
+		  EXISTS (SELECT 1 FROM recorded.gaps),
+		  EXISTS (SELECT 1 FROM recorded.late_facts WHERE after_pass >= ?1),
+		  (SELECT COALESCE(MAX(id), 0) FROM operator_acts WHERE at <= ?2)`, pass.ID, pass.AsOf).Scan(&f.gaps, &f.late, &f.act)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec("UPDATE rerun SET pass = ?", pass.ID); err != nil {
+		return nil, err
+	}
+	if f.late {
+		if err := f.hideLate(pass); err != nil {
+			return nil, err
+		}
+	}
 	params := named(map[string]any{"at": pass.AsOf, "pass": pass.ID})
 	for _, statement := range seeds {
 		if _, err := tx.Exec(statement, params...); err != nil {
@@ -139,24 +155,6 @@ func (tx *Tx) Feed(pass JudgedPass, incidents []Incident) (*Feeder, error) {
 		if err := tx.copyIncident(&i, pass.AsOf); err != nil {
 			return nil, err
 		}
-	}
-	err := tx.QueryRow(`
-		SELECT
-		  EXISTS (SELECT 1 FROM recorded.gaps),
-		  EXISTS (SELECT 1 FROM recorded.late_facts WHERE after_pass >= ?1),
-		  (SELECT COALESCE(MAX(id), 0) FROM operator_acts WHERE at <= ?2)`, pass.ID, pass.AsOf).Scan(&f.gaps, &f.late, &f.act)
-	if err != nil {
-		return nil, err
-	}
-	if f.late {
-		for _, statement := range lateViews {
-			if _, err := tx.Exec(statement); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if _, err := tx.Exec("UPDATE rerun SET pass = ?", pass.ID); err != nil {
-		return nil, err
 	}
 	return f, tx.FoldPuts(pass.AsOf)
 }
@@ -182,7 +180,7 @@ var seeds = []string{
 	  SELECT
 	    series.host_id,
 	    MAX(received_at) AS at
-	  FROM recorded.ships
+	  FROM ships
 	  JOIN series ON series.id = series_id
 	  WHERE received_at >= :at / 3600000000 * 3600000000 AND received_at <= :at
 	  GROUP BY series.host_id
@@ -194,7 +192,7 @@ var seeds = []string{
 	  SELECT
 	    host_id,
 	    MAX(at) AS at
-	  FROM recorded.puts
+	  FROM puts
 	  WHERE at > :at - 86400000000 AND at <= :at
 	  GROUP BY host_id
 	) AS seen
@@ -256,6 +254,66 @@ var lateViews = []string{
 	lateView("puts", latePut, "at", "cursor_hash"),
 	lateView("rejections", lateRejection, "at", "cursor_hash"),
 	lateView("unit_states", lateState, "at", "cursor_hash"),
+	"CREATE TABLE hidden_hours (hour INTEGER PRIMARY KEY)",
+	"CREATE TABLE known_hours AS SELECT * FROM recorded.ship_hours LIMIT 0",
+	"CREATE INDEX known_hours_by_hour ON known_hours (hour, host_id)",
+	`CREATE TEMP VIEW ship_hours AS
+	SELECT *
+	FROM recorded.ship_hours
+	WHERE hour NOT IN (SELECT hour FROM hidden_hours)
+	UNION ALL
+	SELECT *
+	FROM known_hours`,
+}
+
+// hideLate hides the facts that a pass did not know.
+func (f *Feeder) hideLate(pass JudgedPass) error {
+	for _, statement := range lateViews {
+		if _, err := f.tx.Exec(statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return f.rollHours("after_pass >= ?", pass.ID)
+}
+
+// rollHours rolls up again the hours of late ships of which the condition is true.
+func (f *Feeder) rollHours(condition string, pass int64) error {
+	var hours []int64
+	err := f.tx.Select(&hours, "SELECT DISTINCT at / 3600000000 FROM recorded.late_facts WHERE kind = '"+lateShip+"' AND "+condition, pass)
+	if err != nil {
+		return err
+	}
+	for _, hour := range hours {
+		for _, statement := range []string{
+			"DELETE FROM known_hours WHERE hour = ?1",
+			"DELETE FROM hidden_hours WHERE hour = ?1",
+			`INSERT INTO hidden_hours
+			SELECT ?1
+			WHERE EXISTS (
+			  SELECT 1
+			  FROM recorded.late_facts
+			  WHERE at >= ?1 * 3600000000
+			    AND at < (?1 + 1) * 3600000000
+			    AND kind = '` + lateShip + `'
+			    AND after_pass >= (SELECT pass FROM rerun)
+			)`,
+		} {
+			if _, err := f.tx.Exec(statement, hour); err != nil {
+				return err
+			}
+		}
+		var hidden bool
+		if err := f.tx.Get(&hidden, "SELECT EXISTS (SELECT 1 FROM hidden_hours WHERE hour = ?)", hour); err != nil {
+			return err
+		}
+		if !hidden {
+			continue
+		}
+		if _, err := f.tx.Exec(strings.Replace(rebuildShipHours, "INTO ship_hours", "INTO known_hours", 1), hour, hour); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func lateView(table, kind, at, hash string) string {
@@ -299,6 +357,9 @@ func (f *Feeder) Next(pass JudgedPass) error {
 	if f.gaps {
 		steps = append(steps, f.feedGaps)
 	}
+	if f.late {
+		steps = append(steps, f.roll)
+	}
 	for _, step := range steps {
 		if err := step(pass); err != nil {
 			return fmt.Errorf("pass %d: %w", pass.ID, err)
@@ -307,6 +368,9 @@ func (f *Feeder) Next(pass JudgedPass) error {
 	f.last = pass
 	return nil
 }
+
+// roll rolls up again the hours of which a pass is the first to know all.
+func (f *Feeder) roll(JudgedPass) error { return f.rollHours("after_pass = ?", f.last.ID) }
 
 func (f *Feeder) feedGaps(pass JudgedPass) error {
 	params := named(map[string]any{"at": pass.AsOf})
@@ -341,10 +405,7 @@ func (f *Feeder) feedActs(pass JudgedPass) error {
 		Host     sql.NullString `db:"host"`
 		Until    sql.NullInt64  `db:"until_at"`
 	}
-	find, err := f.tx.once("SELECT id, at, act, incident_id, host, until_at FROM operator_acts WHERE id > ? AND at <= ? ORDER BY id")
-	if err == nil {
-		err = find.Select(&acts, f.act, pass.AsOf)
-	}
+	err := f.tx.Select(&acts, "SELECT id, at, act, incident_id, host, until_at FROM operator_acts WHERE id > ? AND at <= ? ORDER BY id", f.act, pass.AsOf)
 	for _, a := range acts {
 		if err != nil {
 			return err

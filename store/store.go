@@ -276,6 +276,24 @@ func (tx *Tx) once(query string) (*sqlx.Stmt, error) {
 	return statement, nil
 }
 
+// Select reads rows like sqlx's, with a statement that is prepared once.
+func (tx *Tx) Select(into any, query string, args ...any) error {
+	statement, err := tx.once(query)
+	if err != nil {
+		return err
+	}
+	return statement.Select(into, args...)
+}
+
+// Get reads a row like sqlx's, with a statement that is prepared once.
+func (tx *Tx) Get(into any, query string, args ...any) error {
+	statement, err := tx.once(query)
+	if err != nil {
+		return err
+	}
+	return statement.Get(into, args...)
+}
+
 // Update runs fn in a write transaction, and commits it if fn returns nil. After a
 // failed sync it returns ErrDisk: only another process may trust the file again.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
@@ -328,11 +346,7 @@ func (s *Store) forget() {
 // SelectNamed runs a query with :name parameters and scans its rows into dest,
 // a pointer to a slice of structs with db tags.
 func (tx *Tx) SelectNamed(dest any, query string, params map[string]any) error {
-	find, err := tx.once(query)
-	if err == nil {
-		err = find.Select(dest, named(params)...)
-	}
-	return err
+	return tx.Select(dest, query, named(params)...)
 }
 
 // EachNamed is SelectNamed for rows that may be too many for a slice. It scans each row

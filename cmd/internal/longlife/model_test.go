@@ -175,9 +175,12 @@ func (l *life) alertsAreRight() {
 // the faults of passes explain.
 func (l *life) incidentsAreRight() {
 	l.t.Helper()
+	before := l.now.UnixMicro() - int64(l.retention)*24*store.Hour
 	for what, query := range map[string]string{
 		"alerts that were not said": `SELECT COUNT(*) FROM alerts AS a WHERE symptom NOT IN ('silent', 'fatal-only', 'unstamped') AND NOT EXISTS (
-			SELECT 1 FROM incidents AS i JOIN incident_events AS e ON e.incident_id = i.id WHERE i.subject = a.host AND e.at = a.detected_at AND e.said = 1)`,
+			SELECT 1 FROM incidents AS i JOIN incident_events AS e ON e.incident_id = i.id WHERE i.subject = a.host AND e.at = a.detected_at AND e.said = 1)
+			AND NOT EXISTS ( -- what is said again is kept as long as raw rows
+			SELECT 1 FROM incidents AS i WHERE i.subject = a.host AND a.detected_at > i.opened_at AND a.detected_at <= i.last_found_at AND a.detected_at < ` + strconv.FormatInt(before, 10) + `)`,
 		"hosts with two incidents at a time": `SELECT COUNT(*) FROM (SELECT 1 FROM incidents WHERE resolved_at IS NULL AND subject NOT LIKE '(%' GROUP BY subject HAVING COUNT(*) > 1)`,
 		"events that came twice":             `SELECT COUNT(*) - COUNT(DISTINCT incident_id || event || at) FROM incident_events`,
 		"incidents without their end":        `SELECT COUNT(*) FROM incidents WHERE resolved_at IS NOT (SELECT at FROM incident_events WHERE incident_id = incidents.id AND event = 'resolved')`,
