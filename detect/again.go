@@ -31,17 +31,20 @@ func judged(tx *store.Tx, t Thresholds, read Sources, pass int64) error {
 type Again struct {
 	tx     *store.Tx
 	feeder *store.Feeder
-	change func(*Thresholds)
 }
 
+// WarmUp is how long passes should judge again as they did, in microseconds, before the first
+// pass that counts: since when a host is expected after an outage is not stored for the past.
+const WarmUp = 24 * store.Hour
+
 // Before makes the tables ready for the passes after one. incidents are those that
-// store.Tx.Feed wants. change changes the thresholds that a pass had.
-func Before(tx *store.Tx, pass store.JudgedPass, incidents []store.Incident, change func(*Thresholds)) (*Again, error) {
+// store.Tx.Feed wants.
+func Before(tx *store.Tx, pass store.JudgedPass, incidents []store.Incident) (*Again, error) {
 	feeder, err := tx.Feed(pass, incidents)
 	if err != nil {
 		return nil, err
 	}
-	a := &Again{tx: tx, feeder: feeder, change: change}
+	a := &Again{tx: tx, feeder: feeder}
 	if pass.ID == 0 {
 		return a, nil
 	}
@@ -54,8 +57,8 @@ func Before(tx *store.Tx, pass store.JudgedPass, incidents []store.Incident, cha
 	return a, nil
 }
 
-// Judge judges as a pass.
-func (a *Again) Judge(pass store.JudgedPass) error {
+// Judge judges as a pass, with the thresholds that it had. change changes them, unless it is nil.
+func (a *Again) Judge(pass store.JudgedPass, change func(*Thresholds)) error {
 	if err := a.feeder.Next(pass); err != nil {
 		return err
 	}
@@ -71,7 +74,9 @@ func (a *Again) Judge(pass store.JudgedPass) error {
 			return fmt.Errorf("pass %d: %w", pass.ID, err)
 		}
 	}
-	a.change(&t)
+	if change != nil {
+		change(&t)
+	}
 	var judgments []Judgment
 	for _, d := range detectors {
 		if d.silence { // incidents have a detector of their own

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,8 +38,8 @@ again. Nothing is written.
 has, and those that opened or ended at another time. --against compares with other
 thresholds instead of what was recorded.
 
-A window begins with the incidents that were open then. Before the rows that are kept,
-nothing can be judged again.`,
+The day before the window is judged again as it was, so that it begins with the incidents
+that were open then. Before the rows that are kept, nothing can be judged again.`,
 		Example: "  cis490-fleet-health replay --diff --silent-threshold-min 60\n" +
 			"  cis490-fleet-health replay --since 7d --diff --hold-min 30 --against '--hold-min 60'",
 		Args: cobra.NoArgs,
@@ -118,8 +119,9 @@ func runReplay(ctx context.Context, o *replayOptions, flags *pflag.FlagSet, e *E
 type replay struct {
 	e      *Env
 	db     string
-	passes []store.JudgedPass // the first one is that before the window
-	then   []store.Incident   // that were open then, and those from which rhythms are learnt
+	passes []store.JudgedPass // the first one is that before all others
+	warm   int                // how many of the others are from before the window
+	then   []store.Incident   // that were open at the first one, and those from which rhythms are learnt
 }
 
 // read reads the passes of a window, and what was recorded in it.
@@ -132,17 +134,18 @@ func (a *replay) read(tx *store.Tx, w report.Window, r *report.Replayed, recorde
 		r.Notes = append(r.Notes, "the rows before "+moment(kept)+" are pruned: what was then cannot be judged again")
 		w.Since = kept
 	}
-	if a.passes, err = tx.JudgedPasses(w.Since, w.Until); err != nil {
+	if a.passes, err = tx.JudgedPasses(max(w.Since-detect.WarmUp, kept), w.Until); err != nil {
 		return err
 	}
-	r.Passes = len(a.passes) - 1
-	if r.Passes == 0 {
+	inWindow := func(p store.JudgedPass) bool { return p.AsOf > w.Since }
+	if a.warm = slices.IndexFunc(a.passes[1:], inWindow); a.warm < 0 {
 		return fmt.Errorf("%w from %s to %s; give another --since or --until", errNoPass, moment(w.Since), moment(w.Until))
 	}
-	first, last := a.passes[0], a.passes[r.Passes]
-	r.Window = report.Window{Since: first.AsOf, Until: last.AsOf}
-	r.Begin = a.passes[1].AsOf
-	if first.ID == 0 {
+	r.Passes = len(a.passes) - 1 - a.warm
+	first, before := a.passes[0], a.passes[a.warm]
+	r.Window = report.Window{Since: before.AsOf, Until: a.passes[len(a.passes)-1].AsOf}
+	r.Begin = a.passes[a.warm+1].AsOf
+	if before.ID == 0 {
 		r.Window.Since = r.Begin - 1
 	}
 	if !a.passes[1].Thresholds.Valid {
@@ -163,16 +166,20 @@ func (a *replay) run(ctx context.Context, w report.Window, change func(*detect.T
 	}
 	defer s.Close()
 	err = s.Rerun(ctx, func(tx *store.Tx) error {
-		again, err := detect.Before(tx, a.passes[0], a.then, change)
+		again, err := detect.Before(tx, a.passes[0], a.then)
 		if err != nil {
 			return err
 		}
+		var changed func(*detect.Thresholds)
 		said := a.e.Now()
 		for n, pass := range a.passes[1:] {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := again.Judge(pass); err != nil {
+			if n == a.warm {
+				changed = change
+			}
+			if err := again.Judge(pass, changed); err != nil {
 				return err
 			}
 			if now := a.e.Now(); now.Sub(said) > 3*time.Second {

@@ -253,10 +253,10 @@ func (d *side) again(change func(*detect.Thresholds)) (all []string) {
 		if err != nil {
 			return err
 		}
-		again, err := detect.Before(tx, passes[0], nil, change)
+		again, err := detect.Before(tx, passes[0], nil)
 		for _, p := range passes[1:] {
 			if err == nil {
-				err = again.Judge(p)
+				err = again.Judge(p, change)
 			}
 		}
 		for _, query := range judgedAgain {
@@ -376,7 +376,7 @@ func TestIncidentsFollowFromFactsAndPasses(t *testing.T) {
 					t.Fatalf("pass of %s, %+v: %s", wall(now), read, wrong)
 				}
 			}
-			if diff := cmp.Diff(whole.ask(judgedAgain...), whole.again(func(*detect.Thresholds) {})); diff != "" {
+			if diff := cmp.Diff(whole.ask(judgedAgain...), whole.again(nil)); diff != "" {
 				t.Errorf("judged again with the same thresholds (-recorded +again)\n%s", diff)
 			}
 			if diff := cmp.Diff(other.ask(judgedAgain...), whole.again(func(t *detect.Thresholds) { *t = other.thresholds })); diff != "" {
