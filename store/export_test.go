@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+	"maps"
+	"slices"
+)
 
 // OldestTable is the first query of each step of Prune.
 const OldestTable = oldestTable
@@ -28,3 +32,6 @@ const (
 func OpenWith(ctx context.Context, path, parameters string) (*Store, error) {
 	return openCurrent(ctx, path, "mode=ro&"+parameters)
 }
+
+// Statements returns the SQL of the statements that a transaction has prepared.
+func (tx *Tx) Statements() []string { return slices.Sorted(maps.Keys(tx.prepared)) }
