@@ -17,7 +17,7 @@ const (
 )
 
 // judgedPass is the newest pass that has judged. It is zero while no pass has judged by all
-// of its sources: what the first passes read of a long journal is not late.
+// that its sources had: what the first passes read of a long journal is not late.
 type judgedPass struct {
 	ID    int64 `db:"id"`
 	Until int64 `db:"until"` // the latest time that passes have judged, in microseconds
@@ -42,7 +42,13 @@ func (tx *Tx) lastJudged() (*judgedPass, error) {
 		  ) AS until
 		FROM passes AS last
 		WHERE judged = 1
-		  AND EXISTS (SELECT 1 FROM passes WHERE judged = 1 AND sources IS NULL)
+		  AND EXISTS (
+		    SELECT 1
+		    FROM passes
+		    WHERE judged = 1
+		      -- The keys are those of detect.Sources.
+		      AND COALESCE(sources ->> '$.index.unread', sources ->> '$.index.read_to', sources ->> '$.journal.unread', sources ->> '$.journal.read_to') IS NULL
+		  )
 		ORDER BY id DESC
 		LIMIT 1`)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -92,6 +98,18 @@ func (tx *Tx) noteLateStates(changes []UnitChange) error {
 		return err
 	}
 	return tx.noteLate(lateState, len(fresh), func(i int) (at, hash int64) { return fresh[i].At, int64(fresh[i].CursorHash) })
+}
+
+// ReadLater returns how many facts of a window, in microseconds, were read after the last pass
+// that judged as of its end.
+func (tx *Tx) ReadLater(since, until int64) (facts int64, err error) {
+	err = tx.Get(&facts, `
+		SELECT COUNT(*)
+		FROM late_facts
+		WHERE at > ?1
+		  AND at <= ?2
+		  AND after_pass >= (SELECT MAX(id) FROM passes WHERE judged = 1 AND as_of <= ?2)`, since, until)
+	return facts, err
 }
 
 // pruneLate deletes what is known of late facts that are pruned.

@@ -68,7 +68,7 @@ func (r *reading) asOfFlag(cmd *cobra.Command) {
 }
 
 // known returns a window up to what was known at its end, if --as-of is given: up to the last pass
-// before it. What was read later, although it is older, is only known for gaps.
+// before it. What was read later, although it is older, is counted and said.
 func (r *reading) known(tx *store.Tx, w report.Window, log *slog.Logger) (report.Window, error) {
 	if r.asOf == "" {
 		return w, nil
@@ -93,6 +93,13 @@ func (r *reading) known(tx *store.Tx, w report.Window, log *slog.Logger) (report
 			log.Warn(fmt.Sprintf("what the %s has from %s to %s was only read at %s: it is counted, although it was not known then",
 				g.Stream, moment(g.From), moment(g.To), moment(g.RecoveredAt.Int64)))
 		}
+	}
+	if err != nil {
+		return w, err
+	}
+	late, err := tx.ReadLater(w.Since, w.Until)
+	if late > 0 {
+		log.Warn(fmt.Sprintf("%d fact(s) of the window were read by later passes: they are counted, although they were not known then", late))
 	}
 	return w, err
 }

@@ -38,8 +38,9 @@ func BenchmarkReplay(b *testing.B) {
 	most := 0.0
 	for _, size := range []struct{ hosts, days int }{{50, 30}, {1000, 9}} {
 		db := filepath.Join(t.dir, fmt.Sprintf("%d.db", size.hosts))
-		makeHistory(b, db, 1_000_000, size.hosts, size.days, t.now)
-		makePasses(b, db, size.days, t.now)
+		history := size.days + 5 // in which rhythms are learnt
+		makeHistory(b, db, 1_000_000*history/size.days, size.hosts, history, t.now)
+		makePasses(b, db, size.days+1, t.now)
 		args := []string{"replay", "--db", db, "--since", fmt.Sprintf("%dd", size.days), "--now", t.now.Format(time.RFC3339), "--format", "json"}
 		b.ReportMetric(0, "ns/op") // of no use
 		took := t.run(t.program, args...).wall
