@@ -146,7 +146,7 @@ func Incidents(tx *store.Tx, out io.Writer, s Style, w Window, f IncidentFilter)
 // figures at their worst are not in them.
 func rewind(tx *store.Tx, i *store.Incident, at int64) error {
 	for _, later := range []*sql.NullInt64{&i.ResolvedAt, &i.ClearAt, &i.LostAt, &i.AckedAt} {
-		if later.Int64 > at {
+		if later.Int64 > at || later.Int64 < i.OpenedAt { // or the clock went back after it was opened
 			*later = sql.NullInt64{}
 		}
 	}

@@ -23,6 +23,10 @@ type judgedPass struct {
 	Until int64 `db:"until"` // the latest time that passes have judged, in microseconds
 }
 
+// readAll is a condition on a pass: it read its sources to their ends. The keys are those of
+// detect.Sources.
+const readAll = `COALESCE(sources ->> '$.index.unread', sources ->> '$.index.read_to', sources ->> '$.journal.unread', sources ->> '$.journal.read_to') IS NULL`
+
 func (tx *Tx) lastJudged() (*judgedPass, error) {
 	if tx.s.judged != nil {
 		return tx.s.judged, nil
@@ -38,7 +42,7 @@ func (tx *Tx) lastJudged() (*judgedPass, error) {
 		    FROM passes
 		    WHERE id > last.id - 3000
 		      AND judged = 1
-		      AND as_of <= last.as_of + 86400000000
+		      AND as_of <= last.as_of + ?
 		  ) AS until
 		FROM passes AS last
 		WHERE judged = 1
@@ -46,17 +50,20 @@ func (tx *Tx) lastJudged() (*judgedPass, error) {
 		    SELECT 1
 		    FROM passes
 		    WHERE judged = 1
-		      -- The keys are those of detect.Sources.
-		      AND COALESCE(sources ->> '$.index.unread', sources ->> '$.index.read_to', sources ->> '$.journal.unread', sources ->> '$.journal.read_to') IS NULL
+		      AND `+readAll+`
 		  )
 		ORDER BY id DESC
-		LIMIT 1`)
+		LIMIT 1`, LateWithin)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
 	tx.s.judged = &last
 	return &last, nil
 }
+
+// LateWithin is how far a clock may have been ahead, in microseconds, for facts to be late that
+// came after it had gone back.
+const LateWithin = 24 * Hour
 
 // noteLate stores which of n facts came late. They are new, and in the order of their times.
 func (tx *Tx) noteLate(kind string, n int, key func(i int) (at, hash int64)) error {

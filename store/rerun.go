@@ -90,7 +90,8 @@ type JudgedPass struct {
 
 // JudgedPasses returns the passes that judged after since and up to until, both in
 // microseconds, in their order. The first one is the last before since; it has the ID 0 if
-// there is none.
+// there is none. Passes from before one had read all count as before since: what they knew is
+// not stored.
 func (tx *Tx) JudgedPasses(since, until int64) (list []JudgedPass, err error) {
 	const columns = `
 		SELECT
@@ -101,7 +102,11 @@ func (tx *Tx) JudgedPasses(since, until int64) (list []JudgedPass, err error) {
 		FROM passes AS p
 		WHERE judged = 1`
 	before := make([]JudgedPass, 1)
-	err = tx.Get(&before[0], columns+" AND as_of <= ? ORDER BY id DESC LIMIT 1", since)
+	var first int64
+	if err := tx.Get(&first, "SELECT COALESCE(MIN(id), 0) FROM passes WHERE judged = 1 AND "+readAll); err != nil {
+		return nil, err
+	}
+	err = tx.Get(&before[0], columns+" AND (as_of <= ? OR id < ?) ORDER BY id DESC LIMIT 1", since, first)
 	if err != nil && err != sql.ErrNoRows {
 		return nil, err
 	}
@@ -382,6 +387,14 @@ func (f *Feeder) Next(pass JudgedPass) error {
 // roll rolls up again the hours of which a pass is the first to know all.
 func (f *Feeder) roll(JudgedPass) error { return f.rollHours("after_pass = ?", f.last.ID) }
 
+// GapsGrown returns how many gaps have grown since a pass found them, so that what passes knew
+// of them meanwhile is not stored. That of an unread source grows with each pass.
+func (tx *Tx) GapsGrown() (gaps int, err error) {
+	err = tx.Get(&gaps, "SELECT COUNT(*) FROM gaps WHERE reason <> ? AND to_at > found_at", GapUnread)
+	return gaps, err
+}
+
+// feedGaps adds the gaps that a pass knew. One may have grown since, at most to the time of a pass.
 func (f *Feeder) feedGaps(pass JudgedPass) error {
 	params := named(map[string]any{"at": pass.AsOf})
 	for _, statement := range []string{`
@@ -391,12 +404,13 @@ func (f *Feeder) feedGaps(pass JudgedPass) error {
 		WHERE COALESCE(found_at, to_at) <= :at
 		  AND NOT EXISTS (SELECT 1 FROM main.gaps AS k WHERE k.source_id = g.source_id AND k.reason = g.reason AND k.from_at = g.from_at)`, `
 		UPDATE gaps
-		SET recovered_at = r.recovered_at
+		SET
+		  to_at = MIN(r.to_at, :at),
+		  recovered_at = IIF(r.recovered_at <= :at, r.recovered_at, NULL)
 		FROM recorded.gaps AS r
 		WHERE r.source_id = gaps.source_id
 		  AND r.reason = gaps.reason
-		  AND r.from_at = gaps.from_at
-		  AND r.recovered_at <= :at`} {
+		  AND r.from_at = gaps.from_at`} {
 		if _, err := f.tx.Exec(statement, params...); err != nil {
 			return err
 		}

@@ -143,13 +143,25 @@ func (a *replay) read(tx *store.Tx, w report.Window, r *report.Replayed, recorde
 	}
 	r.Passes = len(a.passes) - 1 - a.warm
 	first, before := a.passes[0], a.passes[a.warm]
-	r.Window = report.Window{Since: before.AsOf, Until: a.passes[len(a.passes)-1].AsOf}
-	r.Begin = a.passes[a.warm+1].AsOf
+	r.Window, r.Begin = report.Window{Since: before.AsOf}, a.passes[a.warm+1].AsOf
 	if before.ID == 0 {
-		r.Window.Since = r.Begin - 1
+		r.Window.Since = store.MaxTime
+	}
+	for _, p := range a.passes[a.warm+1:] {
+		if r.Window.Until-p.AsOf > store.LateWithin {
+			r.Notes = append(r.Notes, "the clock went back by more than a day, to "+moment(p.AsOf)+": passes before count as if they had known what came then")
+		}
+		r.Window.Since, r.Window.Until = min(r.Window.Since, p.AsOf-1), max(r.Window.Until, p.AsOf)
 	}
 	if !a.passes[1].Thresholds.Valid {
 		r.Notes = append(r.Notes, "the oldest passes did not store their thresholds and what they could not read: they count as usual ones that read all")
+	}
+	grown, err := tx.GapsGrown()
+	if err != nil {
+		return err
+	}
+	if grown > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%d gap(s) have grown since they were found: passes before count as if they had known it", grown))
 	}
 	if a.then, err = report.OpenThen(tx, first.AsOf); err != nil || !recorded {
 		return err

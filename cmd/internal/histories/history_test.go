@@ -76,8 +76,8 @@ func randomSteps(seed uint64) (steps []step) {
 }
 
 // happen applies a history to a new machine. It returns the fault that it found, "" for
-// none, and the number of killed passes.
-func happen(t *testing.T, scratch string, steps []step) (wrong string, kills int) {
+// none, the number of killed passes, and how often the passes judged again.
+func happen(t *testing.T, scratch string, steps []step) (wrong string, kills, again int) {
 	dir, err := os.MkdirTemp(scratch, "")
 	if err != nil {
 		t.Fatal(err)
@@ -96,20 +96,21 @@ func happen(t *testing.T, scratch string, steps []step) (wrong string, kills int
 	m := newMachine(t, dir)
 	m.index.naming = int(steps[len(steps)-1].seed % 3)
 	defer m.letGo()
-	defer func() { kills = m.kills }()
+	defer func() { kills, again = m.kills, m.again }()
 	for i = range steps {
 		m.r = rand.New(rand.NewPCG(steps[i].seed, 6))
 		m.wait()
 		steps[i].do(m)
 	}
-	return "", 0
+	m.judgeAgain()
+	return "", 0, 0
 }
 
 // shrink removes steps from a history as long as it still finds a fault.
 func shrink(t *testing.T, scratch string, steps []step, wrong string) ([]step, string) {
 	for i := len(steps) - 2; i >= 0; i-- {
 		fewer := slices.Delete(slices.Clone(steps), i, i+1)
-		if still, _ := happen(t, scratch, fewer); still != "" {
+		if still, _, _ := happen(t, scratch, fewer); still != "" {
 			steps, wrong = fewer, still
 		}
 	}
@@ -136,11 +137,11 @@ func TestAnyHistoryLeavesEachFactAndAlertOnce(t *testing.T) {
 		first, count, atLeast, atLeastKilled = one, 1, 0, 0
 	}
 	scratch, begun := fleettest.MemoryDir(t), time.Now()
-	var tried, taken, killed atomic.Int64
+	var tried, taken, killed, judged atomic.Int64
 	t.Cleanup(func() {
-		t.Logf("histories: %d, of %d steps and %d killed passes in all, from seed %d on, in %s", tried.Load(), taken.Load(), killed.Load(), first, time.Since(begun).Round(time.Second))
-		if tried.Load() < int64(count) || taken.Load() < atLeast || killed.Load() < atLeastKilled {
-			t.Errorf("that is not the %d histories of %d steps and %d killed passes that it should be", count, atLeast, atLeastKilled)
+		t.Logf("histories: %d, of %d steps and %d killed passes in all, %d judged again, from seed %d on, in %s", tried.Load(), taken.Load(), killed.Load(), judged.Load(), first, time.Since(begun).Round(time.Second))
+		if tried.Load() < int64(count) || taken.Load() < atLeast || min(killed.Load(), judged.Load()) < atLeastKilled {
+			t.Errorf("that is not the %d histories of %d steps, %d killed passes and as many judged again that it should be", count, atLeast, atLeastKilled)
 		}
 	})
 	const parts = 4
@@ -150,10 +151,11 @@ func TestAnyHistoryLeavesEachFactAndAlertOnce(t *testing.T) {
 			for i := part; i < count; i += parts {
 				seed := first + uint64(i)
 				steps := randomSteps(seed)
-				wrong, kills := happen(t, scratch, steps)
+				wrong, kills, again := happen(t, scratch, steps)
 				tried.Add(1)
 				taken.Add(int64(len(steps)))
 				killed.Add(int64(kills))
+				judged.Add(int64(again))
 				if wrong == "" {
 					continue
 				}

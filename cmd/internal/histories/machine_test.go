@@ -33,6 +33,8 @@ type machine struct {
 	stepped           bool                    // the clock has stepped at some time
 	unclean           bool                    // a pass was killed since the last good one
 	older             bool                    // the database has an older schema
+	upgraded          bool                    // the database had an older schema
+	again             int                     // how often its passes judged again
 	kills             int
 	killedAt          int64     // the latest clock of a pass that was killed since the last good one
 	view              *store.Tx // a view of the database while it is compared

@@ -17,7 +17,7 @@ func (m *machine) upgrade() {
 		return
 	}
 	m.letGo()
-	m.older = true
+	m.older, m.upgraded = true, true
 	old := m.dir + "/older.db"
 	db, err := sql.Open("sqlite", "file:"+old+"?_pragma=journal_mode(WAL)&_pragma=auto_vacuum(2)")
 	m.check(err)
