@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/cis490/fleet-health/store"
 )
@@ -190,14 +191,10 @@ var differenceColumns = []column[difference]{
 	{key: "subject", head: "subject", cut: 12, of: func(d difference) value { return d.any().Subject }},
 	{key: "symptom", head: "symptom", of: func(d difference) value { return d.any().Symptom }},
 	{key: "began_at", head: "since", of: func(d difference) value { return minute(d.any().BeganAt) }},
-	{key: "opened_at", of: func(d difference) value {
-		return d.time(d.here, func(f *Found) sql.NullInt64 { return sql.NullInt64{Int64: f.OpenedAt, Valid: true} })
-	}},
-	{key: "resolved_at", of: func(d difference) value { return d.time(d.here, func(f *Found) sql.NullInt64 { return f.ResolvedAt }) }},
-	{key: "other_opened_at", of: func(d difference) value {
-		return d.time(d.there, func(f *Found) sql.NullInt64 { return sql.NullInt64{Int64: f.OpenedAt, Valid: true} })
-	}},
-	{key: "other_resolved_at", of: func(d difference) value { return d.time(d.there, func(f *Found) sql.NullInt64 { return f.ResolvedAt }) }},
+	{key: "opened_at", of: func(d difference) value { return d.time(d.here, openedAt) }},
+	{key: "resolved_at", of: func(d difference) value { return d.time(d.here, resolvedAt) }},
+	{key: "other_opened_at", of: func(d difference) value { return d.time(d.there, openedAt) }},
+	{key: "other_resolved_at", of: func(d difference) value { return d.time(d.there, resolvedAt) }},
 	{key: "opened_later_seconds", of: func(d difference) value { return d.later() }},
 	{key: "lines", head: "lines", right: true, of: func(d difference) value { return d.lines(d.here) }},
 	{key: "other_lines", head: "other lines", right: true, of: func(d difference) value { return d.lines(d.there) }},
@@ -216,6 +213,9 @@ func (d difference) in() string {
 }
 
 func (d difference) any() *Found { return cmp.Or(d.here, d.there) }
+
+func openedAt(f *Found) sql.NullInt64   { return sql.NullInt64{Int64: f.OpenedAt, Valid: true} }
+func resolvedAt(f *Found) sql.NullInt64 { return f.ResolvedAt }
 
 func (d difference) time(f *Found, of func(*Found) sql.NullInt64) value {
 	if f == nil {
@@ -240,16 +240,12 @@ func (d difference) later() value {
 }
 
 // text says what differs, "" for nothing.
-func (d difference) text() (text string) {
+func (d difference) text() string {
 	if d.here == nil || d.there == nil {
 		return "only in " + d.in()
 	}
-	add := func(part string) {
-		if text != "" {
-			text += ", "
-		}
-		text += part
-	}
+	var parts []string
+	add := func(part string) { parts = append(parts, part) }
 	if by := d.here.OpenedAt - d.there.OpenedAt; by != 0 {
 		add("opened " + laterBy(by))
 	}
@@ -272,7 +268,7 @@ func (d difference) text() (text string) {
 	if d.here.Lines != d.there.Lines {
 		add(fmt.Sprintf("%d line(s), not %d", d.here.Lines, d.there.Lines))
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 func laterBy(by int64) string {

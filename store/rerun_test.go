@@ -12,8 +12,8 @@ import (
 	"github.com/cis490/fleet-health/store"
 )
 
-// judgedDay makes a database of passes that judged an hour of a day. The facts of lab-2 came late.
-func judgedDay(t *testing.T) (path string) {
+// judgedHour makes a database of an hour's passes. The facts of lab-2 came late.
+func judgedHour(t *testing.T) (path string) {
 	t.Helper()
 	s, path := mustOpen(t)
 	now := int64(400_000) * store.Hour
@@ -90,7 +90,7 @@ func TestARerunReadsTheFactsOfItsPasses(t *testing.T) {
 		facts[table] = true
 	}
 	seeks := 0
-	rerun(t, judgedDay(t), func(tx *store.Tx) error {
+	rerun(t, judgedHour(t), func(tx *store.Tx) error {
 		for _, statement := range tx.Statements() {
 			// An alias hides the table.
 			of := map[string]bool{}
@@ -126,7 +126,7 @@ func TestARerunReadsTheFactsOfItsPasses(t *testing.T) {
 // TestARerunWritesNothing: replay reads the database that a pass writes meanwhile.
 func TestARerunWritesNothing(t *testing.T) {
 	t.Parallel()
-	path := judgedDay(t)
+	path := judgedHour(t)
 	sum := func() (sum [32]byte) {
 		data, err := os.ReadFile(path)
 		if err != nil {

@@ -109,43 +109,16 @@ func TestPassesJudgeAgain(t *testing.T) {
 // judge again from the second quarter on.
 func (d *side) fromTheMiddle() (recorded, found []string) {
 	d.t.Helper()
-	var passes []store.JudgedPass
+	passes := d.judged()
+	passes = passes[len(passes)/4:]
 	var then []store.Incident
 	err := d.s.View(d.t.Context(), func(tx *store.Tx) (err error) {
-		if passes, err = tx.JudgedPasses(0, store.MaxTime); err != nil {
-			return err
-		}
-		passes = passes[len(passes)/4:]
 		then, err = report.OpenThen(tx, passes[0].AsOf)
 		return err
 	})
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	s, err := store.OpenRerun(d.t.Context(), d.path)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer s.Close()
 	queries := since(passes[len(passes)*2/3].AsOf)
-	err = s.Rerun(d.t.Context(), func(tx *store.Tx) error {
-		again, err := detect.Before(tx, passes[0], then)
-		for _, p := range passes[1:] {
-			if err == nil {
-				err = again.Judge(p, nil)
-			}
-		}
-		for _, query := range queries {
-			var rows []string
-			if err == nil {
-				err = tx.Select(&rows, query)
-			}
-			found = append(found, rows...)
-		}
-		return err
-	})
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return d.ask(queries...), found
+	return d.ask(queries...), d.rerun(passes, then, nil, queries)
 }

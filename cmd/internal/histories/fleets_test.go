@@ -241,7 +241,27 @@ var kept = []string{
 var judgedAgain = kept[:4]
 
 // again returns what all passes find if they judge again.
-func (d *side) again(change func(*detect.Thresholds)) (all []string) {
+func (d *side) again(change func(*detect.Thresholds)) []string {
+	d.t.Helper()
+	return d.rerun(d.judged(), nil, change, judgedAgain)
+}
+
+// judged returns the passes that judged.
+func (d *side) judged() (passes []store.JudgedPass) {
+	d.t.Helper()
+	err := d.s.View(d.t.Context(), func(tx *store.Tx) (err error) {
+		passes, err = tx.JudgedPasses(0, store.MaxTime)
+		return err
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return passes
+}
+
+// rerun judges passes again from after the first one on, at which incidents are as given, and
+// returns the rows of queries with one column.
+func (d *side) rerun(passes []store.JudgedPass, then []store.Incident, change func(*detect.Thresholds), queries []string) (all []string) {
 	d.t.Helper()
 	s, err := store.OpenRerun(d.t.Context(), d.path)
 	if err != nil {
@@ -249,17 +269,13 @@ func (d *side) again(change func(*detect.Thresholds)) (all []string) {
 	}
 	defer s.Close()
 	err = s.Rerun(d.t.Context(), func(tx *store.Tx) error {
-		passes, err := tx.JudgedPasses(0, store.MaxTime)
-		if err != nil {
-			return err
-		}
-		again, err := detect.Before(tx, passes[0], nil)
+		again, err := detect.Before(tx, passes[0], then)
 		for _, p := range passes[1:] {
 			if err == nil {
 				err = again.Judge(p, change)
 			}
 		}
-		for _, query := range judgedAgain {
+		for _, query := range queries {
 			var rows []string
 			if err == nil {
 				err = tx.Select(&rows, query)
