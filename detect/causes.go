@@ -89,7 +89,7 @@ var causes = []cause{
 		needs:    func(s Sources) bool { return s.indexRead() && s.journalRead() },
 		explains: func(t trouble) bool { return t.quiet },
 		detail: func(c causeRow, _ int64) string {
-			return fmt.Sprintf("%s of %d hosts accepted since %s, and none recorded in the index", atLeast(c.Puts, "PUT"), c.Hosts, isotime.Format(c.BeganAt))
+			return fmt.Sprintf("%s of %d host(s) accepted since %s, and none recorded in the index", atLeast(c.Puts, "PUT"), c.Hosts, isotime.Format(c.BeganAt))
 		},
 		fix: "on the receiver, check that it can append to its index: `df -h`, `ls -l` on index.jsonl, and `journalctl -u cis490-receiver -n 50`",
 	},

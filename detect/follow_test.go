@@ -127,6 +127,9 @@ func TestFollowFindsCauses(t *testing.T) {
 			[]string{"(receiver) receiver-down 14", "(receiver) receiver-silent 15 explained"}},
 		{"PUTs that are accepted and not recorded mean a stuck index", []func(*fleet){fails(201, 12, three...)}, detect.Sources{},
 			[]string{"(receiver) index-stuck 11"}},
+		{"so do those of the only host that works", []func(*fleet){fails(201, 25, "lab-1"), stops(120, "lab-2", "lab-3")}, detect.Sources{},
+			[]string{"(receiver) index-stuck 24", "lab-2 silent 121", "lab-3 silent 120"}},
+		{"but not those of one host among others", []func(*fleet){fails(201, 25, "lab-1"), stops(28, "lab-2", "lab-3")}, detect.Sources{}, nil},
 		{"not while the index is not read", []func(*fleet){fails(201, 12, three...)}, detect.Sources{Index: detect.Source{Held: "it is not read", Unread: true}},
 			[]string{"(receiver) index-unread 0"}},
 		{"three hosts that stop together are a group", []func(*fleet){stops(0, "lab-7", "lab-8"), stops(35, three...)}, detect.Sources{},
@@ -271,6 +274,28 @@ func TestADeadHostIsNotPartial(t *testing.T) {
 	}{{now - 60*store.Minute, "lab-1 partial 2"}, {now, "lab-1 silent 62"}} {
 		if got := f.follow(detect.DefaultThresholds(), detect.Sources{}, pass.at); !slices.Equal(got, []string{pass.want}) {
 			t.Errorf("at minute %d got %q, want %q", (pass.at-now)/store.Minute, got, pass.want)
+		}
+	}
+}
+
+// TestOneFailedPutEndsNoSilence: a host that had not shipped for hours sent one PUT, which was
+// refused. It was no longer silent, and not yet rejected, so its incident ended as recovered, and
+// another one began.
+func TestOneFailedPutEndsNoSilence(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.steady(300, 0, "lab-7", "lab-8")
+	f.steady(300, 120, "lab-1")
+	f.puts("lab-1", 1, now-60*store.Minute, 409)
+	f.puts("lab-1", 1, now-12*store.Minute, 409)
+	f.save()
+	for m := int64(90); m >= 10; m -= 5 {
+		at, want := now-m*store.Minute, "lab-1 silent"
+		if m == 10 {
+			want = "lab-1 rejected"
+		}
+		if got := f.follow(detect.DefaultThresholds(), detect.Sources{}, at); len(got) != 1 || !strings.HasPrefix(got[0], want) {
+			t.Errorf("at minute %d got %q, want %q", -m, got, want)
 		}
 	}
 }

@@ -1,5 +1,6 @@
 -- index-stuck: has the receiver answered PUTs of several hosts with a 2xx, and recorded none
--- of them in its index? Its newest row may come a minute after the answer.
+-- of them in its index? Its newest row may come a minute after the answer. One host is enough
+-- if no other shipped in the hour up to the newest row.
 -- Parameters: :now, :day and :stuck_for in microseconds; :stuck_puts PUTs.
 WITH newest AS MATERIALIZED (
   SELECT COALESCE(MAX(received_at), 0) AS at
@@ -24,5 +25,15 @@ SELECT
 FROM accepted
 WHERE (SELECT at FROM newest) > 0
 HAVING COUNT(*) >= :stuck_puts
-  AND COUNT(DISTINCT host_id) >= 2
+  AND (
+    COUNT(DISTINCT host_id) >= 2
+    OR NOT EXISTS (
+      SELECT 1
+      FROM ships
+      JOIN series ON series.id = series_id
+      WHERE received_at > (SELECT at FROM newest) - 3600000000
+        AND received_at <= (SELECT at FROM newest)
+        AND series.host_id <> (SELECT host_id FROM accepted)
+    )
+  )
   AND MAX(at) - MIN(at) >= :stuck_for

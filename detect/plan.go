@@ -51,7 +51,7 @@ type situation struct {
 	retired  map[string]bool
 	muted    map[string]bool
 	told     map[string]int64 // when alerts.jsonl said what is new to this database, by host
-	waiting  map[string]bool  // hosts that may have shipped in a gap of the index
+	waiting  map[string]bool  // hosts whose trouble cannot end yet
 	index    bool             // the index could be judged
 	puts     bool             // the PUTs could be judged
 	receiver bool             // both could be

@@ -211,12 +211,13 @@ func (s *survey) troubles() []trouble {
 	return found
 }
 
-// waiting returns the hosts whose silence cannot be judged, because they may have shipped in
-// a gap of the index.
+// waiting returns the hosts whose trouble cannot end: their silence cannot be judged, because
+// they may have shipped in a gap of the index, or they have sent something, and not shipped for
+// longer than is normal.
 func (s *survey) waiting() map[string]bool {
 	waiting := map[string]bool{}
 	for name, h := range s.hosts {
-		if h.quiet != nil && (h.quiet.Waits || h.quiet.InGap) {
+		if q := h.quiet; q != nil && (q.Waits || q.InGap || s.overdue(h.t, q, q.ShipWorth, q.QuietFrom)) {
 			waiting[name] = true
 		}
 	}
