@@ -67,8 +67,8 @@ func OpenThen(tx *store.Tx, at int64) ([]store.Incident, error) {
 
 // Replayed is what passes found when they judged again, and what that is compared with.
 type Replayed struct {
-	Window Window    // from the pass before the first one
 	Begin  int64     // when the first pass judged, in microseconds
+	Until  int64     // when the last one judged
 	Passes int       // that judged
 	Found  []Found   // when they judged again
 	Other  []Found   // what it is compared with
@@ -107,7 +107,7 @@ func Replay(out io.Writer, s Style, r *Replayed) error {
 // render writes what was found, between a heading that counts it and the totals.
 func (r *Replayed) render(out io.Writer, s Style, d document, count string) error {
 	d.above = func() (above, error) {
-		return above{heading: []string{count, fmt.Sprintf("%d pass(es)", r.Passes), "from " + s.stamp(r.Begin), "to " + s.stamp(r.Window.Until)}}, nil
+		return above{heading: []string{count, fmt.Sprintf("%d pass(es)", r.Passes), "from " + s.stamp(r.Begin), "to " + s.stamp(r.Until)}}, nil
 	}
 	d.below = r.below
 	return render(out, s, d)

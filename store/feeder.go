@@ -14,12 +14,17 @@ type Feeder struct {
 	hosts map[int64]*host
 	gaps  bool // there are gaps
 	late  bool // there are late facts
+
+	unrolled int64 // the last hour of which the ships are made of the rollups; for passes that judge by them
 }
 
 // Feed makes the tables what they were after a pass. incidents are those that were open
 // then, or of use to learn from, as they were then. A pass with the ID 0 is the time before all.
 func (tx *Tx) Feed(pass JudgedPass, incidents []Incident) (*Feeder, error) {
 	f := &Feeder{tx: tx, last: pass}
+	if err := tx.shadow(judgedTables); err != nil {
+		return nil, err
+	}
 	err := tx.QueryRow(`
 		SELECT
 		  EXISTS (SELECT 1 FROM recorded.gaps),
@@ -28,13 +33,17 @@ func (tx *Tx) Feed(pass JudgedPass, incidents []Incident) (*Feeder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec("UPDATE rerun SET pass = ?", pass.ID); err != nil {
+	if _, err := tx.Exec("CREATE TABLE rerun AS SELECT ? AS pass", pass.ID); err != nil {
 		return nil, err
 	}
-	if f.late {
-		if err := f.hideLate(pass); err != nil {
-			return nil, err
-		}
+	switch {
+	case pass.FromRollups:
+		f.late, err = false, f.hideRaw(pass)
+	case f.late:
+		err = f.hideLate(pass)
+	}
+	if err != nil {
+		return nil, err
 	}
 	params := named(map[string]any{"at": pass.AsOf})
 	for _, statement := range seeds {
@@ -177,6 +186,9 @@ func (f *Feeder) Next(pass JudgedPass) error {
 		return err
 	}
 	steps := []func(JudgedPass) error{f.feedActs, f.feedFacts, f.settle}
+	if pass.FromRollups {
+		steps = append([]func(JudgedPass) error{f.unroll}, steps...)
+	}
 	if f.gaps {
 		steps = append(steps, f.feedGaps)
 	}

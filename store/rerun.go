@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -11,8 +10,8 @@ import (
 )
 
 // OpenRerun opens an existing database so that its passes can judge again, with other
-// thresholds. Nothing in the file changes. The tables that judgments write are new ones in
-// memory, and those of the facts are the file's: its name is recorded in SQL.
+// thresholds. Nothing in the file changes: its name is recorded in SQL. Tx.Feed hides the tables
+// that judgments write by new ones in memory.
 func OpenRerun(ctx context.Context, path string) (*Store, error) {
 	// This one checks the file, and keeps it open, so that its -wal and -shm stay.
 	checked, err := OpenReadOnly(ctx, path)
@@ -35,9 +34,6 @@ func OpenRerun(ctx context.Context, path string) (*Store, error) {
 		_, err := s.conn.ExecContext(ctx, "ATTACH ? AS recorded", "file:"+escapePath(path)+"?mode=ro")
 		return err
 	})
-	if err == nil {
-		err = s.shadow(ctx)
-	}
 	if err != nil {
 		s.Close()
 		return nil, s.wrap(err)
@@ -45,28 +41,25 @@ func OpenRerun(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-// shadowed are the tables that judgments write, and gaps, which change later.
-var shadowed = []string{"hosts", "rhythms", "rhythm_hours", "incidents", "incident_hosts", "incident_events", "alerts", "thresholds", "gaps"}
+// judgedTables are the tables that judgments write, and gaps, which change later.
+var judgedTables = []string{"hosts", "rhythms", "rhythm_hours", "incidents", "incident_hosts", "incident_events", "alerts", "thresholds", "gaps"}
 
 // shadow makes empty tables in memory that hide those of the file.
-func (s *Store) shadow(ctx context.Context) error {
+func (tx *Tx) shadow(tables []string) error {
 	var made []string
-	err := s.conn.SelectContext(ctx, &made, `
+	err := tx.Select(&made, `
 		SELECT sql
 		FROM recorded.sqlite_schema
-		WHERE tbl_name IN ('`+strings.Join(shadowed, "', '")+`')
+		WHERE tbl_name IN ('`+strings.Join(tables, "', '")+`')
 		  AND type IN ('table', 'index')
 		  AND sql IS NOT NULL
 		ORDER BY type = 'index'`)
-	if err != nil {
-		return err
-	}
-	for _, statement := range append(made, "CREATE TABLE rerun (pass INTEGER NOT NULL)", "INSERT INTO rerun VALUES (0)") {
-		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("%s: %w", statement, err)
+	for _, statement := range made {
+		if err == nil {
+			_, err = tx.Exec(statement)
 		}
 	}
-	return nil
+	return err
 }
 
 // Rerun runs fn on one state of the file. What fn writes is gone afterwards.
@@ -86,6 +79,8 @@ type JudgedPass struct {
 	AsOf       int64          `db:"as_of"`      // microseconds
 	Sources    sql.NullString `db:"sources"`    // which sources it could not judge by, as JSON; NULL for none
 	Thresholds sql.NullString `db:"thresholds"` // as JSON; NULL if it is older than they are stored
+	// FromRollups is true if it knows the ships of the hourly rollups, and no other fact.
+	FromRollups bool `db:"-"`
 }
 
 // JudgedPasses returns the passes that judged after since and up to until, both in

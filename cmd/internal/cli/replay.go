@@ -39,7 +39,9 @@ has, and those that opened or ended at another time. --against compares with oth
 thresholds instead of what was recorded.
 
 The day before the window is judged again as it was, so that it begins with the incidents
-that were open then. Before the rows that are kept, nothing can be judged again.`,
+that were open then. Where the rows are pruned, the hourly counts of ships tell who was
+silent, and nothing else; --diff compares that with the same counts and the thresholds of
+that time.`,
 		Example: "  cis490-fleet-health replay --diff --silent-threshold-min 60\n" +
 			"  cis490-fleet-health replay --since 7d --diff --hold-min 30 --against '--hold-min 60'",
 		Args: cobra.NoArgs,
@@ -96,15 +98,19 @@ func runReplay(ctx context.Context, o *replayOptions, flags *pflag.FlagSet, e *E
 	if err := o.view(ctx, func(tx *store.Tx) error { return again.read(tx, w, &r, o.diff) }); err != nil {
 		return err
 	}
-	if r.Found, err = again.run(ctx, r.Window, changeOf(flags)); err != nil {
+	if r.Found, err = again.run(ctx, again.stretches, changeOf(flags)); err != nil {
 		return err
 	}
 	switch {
 	case o.against != "":
 		r.Names[1] = "against"
-		r.Other, err = again.run(ctx, r.Window, other)
+		r.Other, err = again.run(ctx, again.stretches, other)
 	case o.diff:
 		r.Names[1] = "recorded"
+		// What was recorded by facts is not what their rollups tell.
+		var rolled []report.Found
+		rolled, err = again.run(ctx, again.rolled(), nil)
+		r.Other = append(rolled, r.Other...)
 	}
 	if err != nil {
 		return err
@@ -117,43 +123,96 @@ func runReplay(ctx context.Context, o *replayOptions, flags *pflag.FlagSet, e *E
 
 // replay is a window that is judged again.
 type replay struct {
-	e      *Env
-	db     string
+	e         *Env
+	db        string
+	stretches []stretch
+}
+
+// stretch is a part of a window. That before the rows that are kept is judged by their rollups.
+type stretch struct {
 	passes []store.JudgedPass // the first one is that before all others
 	warm   int                // how many of the others are from before the window
 	then   []store.Incident   // that were open at the first one, and those from which rhythms are learnt
+	window report.Window
+}
+
+func (s *stretch) fromRollups() bool { return s.passes[0].FromRollups }
+
+// rolled returns the stretches that are judged by rollups.
+func (a *replay) rolled() []stretch {
+	return slices.DeleteFunc(slices.Clone(a.stretches), func(s stretch) bool { return !s.fromRollups() })
 }
 
 // read reads the passes of a window, and what was recorded in it.
-func (a *replay) read(tx *store.Tx, w report.Window, r *report.Replayed, recorded bool) (err error) {
+func (a *replay) read(tx *store.Tx, w report.Window, r *report.Replayed, recorded bool) error {
 	kept, err := tx.RawSince()
 	if err != nil {
 		return err
 	}
 	if w.Since < kept {
-		r.Notes = append(r.Notes, "the rows before "+moment(kept)+" are pruned: what was then cannot be judged again")
-		w.Since = kept
+		if err := a.readRollups(tx, w, kept, r); err != nil {
+			return err
+		}
 	}
-	if a.passes, err = tx.JudgedPasses(max(w.Since-detect.WarmUp, kept), w.Until); err != nil {
+	if w.Until > kept {
+		err = a.readFacts(tx, w, kept, r, recorded)
+	}
+	if err != nil {
+		return err
+	}
+	if len(a.stretches) == 0 {
+		return fmt.Errorf("%w from %s to %s; give another --since or --until", errNoPass, moment(w.Since), moment(w.Until))
+	}
+	for _, s := range a.stretches {
+		r.Passes += len(s.passes) - 1 - s.warm
+	}
+	first := a.stretches[0]
+	r.Begin, r.Until = first.passes[first.warm+1].AsOf, a.stretches[len(a.stretches)-1].window.Until
+	return nil
+}
+
+// readRollups reads the part of a window of which the rows are pruned, which is all before kept.
+func (a *replay) readRollups(tx *store.Tx, w report.Window, kept int64, r *report.Replayed) (err error) {
+	s := stretch{}
+	if s.passes, err = tx.RolledPasses(w.Since-detect.WarmUp, min(w.Until, kept)); err != nil || len(s.passes) < 2 {
+		return err
+	}
+	s.warm = max(0, slices.IndexFunc(s.passes[1:], func(p store.JudgedPass) bool { return p.AsOf > w.Since }))
+	s.window = report.Window{Since: s.passes[s.warm].AsOf, Until: s.passes[len(s.passes)-1].AsOf}
+	if s.then, err = report.OpenThen(tx, s.passes[0].AsOf); err != nil {
+		return err
+	}
+	// Hosts that were in trouble are found again, as silent.
+	s.then = slices.DeleteFunc(s.then, func(i store.Incident) bool { return !i.ResolvedAt.Valid })
+	a.stretches = append(a.stretches, s)
+	r.Notes = append(r.Notes, "the rows before "+moment(kept)+" are pruned: the hourly counts of ships tell silences, to half an hour, as if a pass with the oldest "+
+		"known thresholds had run every 5 minutes; a host that was rejected counts as silent, and nothing else is known")
+	return nil
+}
+
+// readFacts reads the part of a window of which the rows are kept, which is all after kept.
+func (a *replay) readFacts(tx *store.Tx, w report.Window, kept int64, r *report.Replayed, recorded bool) (err error) {
+	s := stretch{}
+	w.Since = max(w.Since, kept)
+	if s.passes, err = tx.JudgedPasses(max(w.Since-detect.WarmUp, kept), w.Until); err != nil {
 		return err
 	}
 	inWindow := func(p store.JudgedPass) bool { return p.AsOf > w.Since }
-	if a.warm = slices.IndexFunc(a.passes[1:], inWindow); a.warm < 0 {
-		return fmt.Errorf("%w from %s to %s; give another --since or --until", errNoPass, moment(w.Since), moment(w.Until))
+	if s.warm = slices.IndexFunc(s.passes[1:], inWindow); s.warm < 0 {
+		return nil
 	}
-	r.Passes = len(a.passes) - 1 - a.warm
-	first, before := a.passes[0], a.passes[a.warm]
-	r.Window, r.Begin = report.Window{Since: before.AsOf}, a.passes[a.warm+1].AsOf
+	first, before := s.passes[0], s.passes[s.warm]
+	s.window = report.Window{Since: before.AsOf}
 	if before.ID == 0 {
-		r.Window.Since = store.MaxTime
+		s.window.Since = store.MaxTime
 	}
-	for _, p := range a.passes[a.warm+1:] {
-		if r.Window.Until-p.AsOf > store.LateWithin {
+	for _, p := range s.passes[s.warm+1:] {
+		if s.window.Until-p.AsOf > store.LateWithin {
 			r.Notes = append(r.Notes, "the clock went back by more than a day, to "+moment(p.AsOf)+": passes before count as if they had known what came then")
 		}
-		r.Window.Since, r.Window.Until = min(r.Window.Since, p.AsOf-1), max(r.Window.Until, p.AsOf)
+		s.window.Since, s.window.Until = min(s.window.Since, p.AsOf-1), max(s.window.Until, p.AsOf)
 	}
-	if !a.passes[1].Thresholds.Valid {
+	if !s.passes[1].Thresholds.Valid {
 		r.Notes = append(r.Notes, "the oldest passes did not store their thresholds and what they could not read: they count as usual ones that read all")
 	}
 	grown, err := tx.GapsGrown()
@@ -163,32 +222,48 @@ func (a *replay) read(tx *store.Tx, w report.Window, r *report.Replayed, recorde
 	if grown > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("%d gap(s) have grown since they were found: passes before count as if they had known it", grown))
 	}
-	if a.then, err = report.OpenThen(tx, first.AsOf); err != nil || !recorded {
-		return err
+	if s.then, err = report.OpenThen(tx, first.AsOf); err == nil && recorded {
+		r.Other, err = report.FoundIn(tx, s.window)
 	}
-	r.Other, err = report.FoundIn(tx, r.Window)
+	a.stretches = append(a.stretches, s)
 	return err
 }
 
-// run judges the passes again, and returns what they find.
-func (a *replay) run(ctx context.Context, w report.Window, change func(*detect.Thresholds)) (found []report.Found, err error) {
+// run judges the passes of some stretches again, and returns what they find.
+func (a *replay) run(ctx context.Context, stretches []stretch, change func(*detect.Thresholds)) (all []report.Found, err error) {
+	for n := range stretches {
+		found, err := a.judge(ctx, &stretches[n], change)
+		if err != nil {
+			return nil, err
+		}
+		if stretches[n].fromRollups() && len(a.stretches) > 1 {
+			// What was still open was recorded, and opens the next stretch.
+			found = slices.DeleteFunc(found, func(f report.Found) bool { return !f.ResolvedAt.Valid })
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// judge judges the passes of a stretch again.
+func (a *replay) judge(ctx context.Context, st *stretch, change func(*detect.Thresholds)) (found []report.Found, err error) {
 	s, err := store.OpenRerun(ctx, a.db)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
 	err = s.Rerun(ctx, func(tx *store.Tx) error {
-		again, err := detect.Before(tx, a.passes[0], a.then)
+		again, err := detect.Before(tx, st.passes[0], st.then)
 		if err != nil {
 			return err
 		}
 		var changed func(*detect.Thresholds)
 		said := a.e.Now()
-		for n, pass := range a.passes[1:] {
+		for n, pass := range st.passes[1:] {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if n == a.warm {
+			if n == st.warm {
 				changed = change
 			}
 			if err := again.Judge(pass, changed); err != nil {
@@ -196,10 +271,10 @@ func (a *replay) run(ctx context.Context, w report.Window, change func(*detect.T
 			}
 			if now := a.e.Now(); now.Sub(said) > 3*time.Second {
 				said = now
-				a.e.log.Log(ctx, levelProgress, fmt.Sprintf("judged %d of %d passes, up to %s", n+1, len(a.passes)-1, moment(pass.AsOf)))
+				a.e.log.Log(ctx, levelProgress, fmt.Sprintf("judged %d of %d passes, up to %s", n+1, len(st.passes)-1, moment(pass.AsOf)))
 			}
 		}
-		found, err = report.FoundIn(tx, w)
+		found, err = report.FoundIn(tx, st.window)
 		return err
 	})
 	return found, err
