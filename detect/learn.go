@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cis490/fleet-health/store"
@@ -16,7 +17,7 @@ const leastLimit = 3000
 // span is a time from From to To, in microseconds.
 type span struct{ From, To int64 }
 
-// learnAtOnce is the largest number of hosts that a pass learns. They take a third of a second.
+// learnAtOnce is the largest number of hosts that a pass learns. They take half a second.
 // Later passes learn the rest of a large fleet.
 const learnAtOnce = 250
 
@@ -118,6 +119,11 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 		}
 	}
 	slow := isSlow(&seen)
+	for most, slot := caughtUp(hours), 0; !slow && slot < store.Slots; slot++ {
+		all := len(seen[slot])
+		seen[slot] = slices.DeleteFunc(seen[slot], func(ships int64) bool { return ships > most })
+		hidden[slot] = hidden[slot] || len(seen[slot]) < all
+	}
 	for slot := range r.Rates {
 		if slow { // a few hours of some weeks tell too little
 			around := slices.Concat(seen[(slot+store.Slots-1)%store.Slots], seen[slot], seen[(slot+1)%store.Slots])
@@ -137,6 +143,17 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 	}
 	r.Limit = max(leastLimit, limit)
 	return r
+}
+
+// caughtUp returns the ships of an hour above which a fast host has sent what waited for the end
+// of an outage: twice what it ships in nearly all hours.
+func caughtUp(hours []store.ShippedHour) int64 {
+	ships := make([]int64, len(hours))
+	for n, h := range hours {
+		ships[n] = h.Ships
+	}
+	slices.Sort(ships)
+	return 2 * ships[len(ships)*95/100]
 }
 
 // isSlow reports whether a host ships less than fastRate on the average, over the hours that
@@ -210,29 +227,39 @@ func meanOfDays(rates *[store.Slots]int64, seen *[store.Slots][]int64, hour int)
 }
 
 // usualSilence returns what the longest silence of a day is worth on a usual day: one that
-// a third of the days are below. Half of the days or more may have had a fault.
+// a third of the days are below. Half of the days or more may have had a fault. A host that
+// PUT in vain was not silent, unless that is how it always is.
 func usualSilence(hours []store.ShippedHour, rates *[store.Slots]int64, outages []span) int64 {
-	longest := map[int64]int64{} // by day
-	see := func(at, worth int64) { longest[at/(24*store.Hour)] = max(longest[at/(24*store.Hour)], worth) }
+	longest, silent := map[int64]int64{}, map[int64]int64{} // by day; of those in which it sent nothing
+	see := func(at, worth, vain int64) {
+		day := at / (24 * store.Hour)
+		longest[day] = max(longest[day], worth)
+		if vain < leastVain || 4000*vain < worth {
+			silent[day] = max(silent[day], worth)
+		}
+	}
 	for i, h := range hours {
 		if overlaps(outages, h.Hour*store.Hour, (h.Hour+1)*store.Hour) {
 			continue
 		}
-		see(h.LastAt, rates[store.SlotOf(h.Hour)]*h.LongestGap/store.Hour)
+		see(h.LastAt, rates[store.SlotOf(h.Hour)]*h.LongestGap/store.Hour, h.Vain)
 		if i > 0 && !overlaps(outages, hours[i-1].LastAt, h.FirstAt) {
-			see(h.FirstAt, worth(rates, hours[i-1].LastAt, h.FirstAt))
+			see(h.FirstAt, worth(rates, hours[i-1].LastAt, h.FirstAt), h.Vain)
 		}
 	}
-	var worths []int64
-	for _, w := range longest {
-		worths = append(worths, w)
+	if 2*len(silent) > len(longest) {
+		longest = silent
 	}
-	if len(worths) == 0 {
+	if len(longest) == 0 {
 		return 0
 	}
-	slices.Sort(worths)
+	worths := slices.Sorted(maps.Values(longest))
 	return worths[len(worths)/3]
 }
+
+// leastVain is the number of PUTs that were no ships from which on a host was not silent. One or
+// two fail on any day.
+const leastVain = 3
 
 // worth returns how many ships, in thousandths, should have come from one time to another.
 func worth(rates *[store.Slots]int64, from, to int64) (ships int64) {

@@ -21,6 +21,24 @@ func hoursOf(from, to int64, n func(hour int64) int64) (hours []store.ShippedHou
 	return hours
 }
 
+// pauses returns the hours of four weeks of a host that does not ship in one hour of each day, in
+// another one each day. It PUTs in vain so many times in each hour, and in the one after its pause.
+func pauses(vain, afterPause int64) []store.ShippedHour {
+	hours := hoursOf(monday, monday+4*168, func(hour int64) int64 {
+		if hour%24 == 8+hour/24%5 {
+			return 0
+		}
+		return 60
+	})
+	for n := range hours {
+		hours[n].Vain = vain
+		if n > 0 && hours[n].Hour > hours[n-1].Hour+1 {
+			hours[n].Vain = afterPause
+		}
+	}
+	return hours
+}
+
 func TestLearn(t *testing.T) {
 	t.Parallel()
 	always := func(int64) int64 { return 60 }
@@ -71,6 +89,10 @@ func TestLearn(t *testing.T) {
 			}
 			return 60
 		}), monday + 168, nil, map[int64]int64{12: 1_000}, leastLimit, 7},
+		{"a host that pauses for an hour of each day may do so", pauses(0, 0), monday + 4*168, nil, nil, 122_000, 28},
+		{"a few PUTs in vain are no trouble", pauses(0, 9), monday + 4*168, nil, nil, 122_000, 28},
+		{"a host that PUTs in vain is not silent", pauses(0, 60), monday + 4*168, nil, nil, leastLimit, 28},
+		{"unless it always does", pauses(60, 120), monday + 4*168, nil, nil, 122_000, 28},
 		{"what waits for the end of an outage is not the rate of its hour", hoursOf(monday, monday+2*168, func(hour int64) int64 {
 			switch {
 			case hour >= monday+30 && hour < monday+34:
@@ -80,6 +102,12 @@ func TestLearn(t *testing.T) {
 			}
 			return 3
 		}), monday + 2*168, nil, map[int64]int64{29: 3_000, 34: 3_000, 35: 3_000}, leastLimit, 14},
+		{"nor is it that of an evening in which an office was seen twice", hoursOf(monday, monday+2*168, func(hour int64) int64 {
+			if hour == monday+18 {
+				return 157
+			}
+			return office(hour)
+		}), monday + 2*168, nil, map[int64]int64{16: 30_000, 18: 0}, 4000, 10},
 		{"a host that ships in every third hour has a third of a ship in each", hoursOf(monday, monday+4*168, func(hour int64) int64 {
 			return min(1, (hour+1)%3%2)
 		}), monday + 4*168, nil, map[int64]int64{5: 333, 6: 333, 7: 333}, leastLimit, 28},

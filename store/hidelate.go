@@ -21,6 +21,23 @@ var lateViews = []string{
 	UNION ALL
 	SELECT *
 	FROM known_hours`,
+	`CREATE TABLE late_puts AS
+	SELECT f.at / 3600000000 AS hour, f.host_id, f.status, f.source_id, l.after_pass, COUNT(*) AS puts
+	FROM recorded.late_facts AS l
+	CROSS JOIN recorded.puts AS f ON f.at = l.at AND f.cursor_hash = l.hash
+	WHERE l.kind = '` + latePut + `'
+	GROUP BY hour, f.host_id, f.status, f.source_id, l.after_pass`,
+	"CREATE INDEX late_puts_by_hour ON late_puts (hour, host_id, status, source_id)",
+	`CREATE TEMP VIEW put_hours AS
+	SELECT
+	  hour, host_id, status, source_id,
+	  puts - COALESCE((
+	    SELECT SUM(l.puts)
+	    FROM late_puts AS l
+	    WHERE (l.hour, l.host_id, l.status, l.source_id) = (h.hour, h.host_id, h.status, h.source_id)
+	      AND l.after_pass >= (SELECT pass FROM main.rerun)
+	  ), 0) AS puts
+	FROM recorded.put_hours AS h`,
 }
 
 // hideLate hides the facts that a pass did not know.

@@ -3,6 +3,8 @@ package store
 import (
 	"database/sql/driver"
 	"slices"
+
+	"github.com/jmoiron/sqlx"
 )
 
 // Slots is the number of hours in a week. Slot 0 is Monday 00:00 UTC.
@@ -27,6 +29,9 @@ type ShippedHour struct {
 	FirstAt    int64
 	LastAt     int64
 	LongestGap int64
+	// Vain counts the PUTs that were no ships: those of the hour, and of the hours from the
+	// ShippedHour before it on.
+	Vain int64
 }
 
 // DueToLearn returns at most so many hosts that have no rhythm, or whose rhythm was learnt
@@ -76,46 +81,72 @@ const LearnFrom = 28 * 24 * Hour
 // ShippedHours returns the hours of the hosts whose ids are first to last, by id, from one hour
 // to before another, oldest first. The rows of neighbours are neighbours, too.
 func (tx *Tx) ShippedHours(first, last, from, to int64) (map[int64][]ShippedHour, error) {
+	found := map[int64][]ShippedHour{}
+	of := func(host, hour int64) *ShippedHour {
+		if found[host] == nil {
+			found[host] = make([]ShippedHour, to-from)
+		}
+		return &found[host][hour-from]
+	}
+	params := []any{first, last, from, to}
+	err := tx.eachOfHours("host_id, hour, ships, first_at, last_at, longest_gap", "ship_hours", params, func(rows *sqlx.Rows) error {
+		var host int64
+		var h ShippedHour
+		err := rows.Scan(&host, &h.Hour, &h.Ships, &h.FirstAt, &h.LastAt, &h.LongestGap)
+		of(host, h.Hour).add(&h)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = tx.eachOfHours("host_id, hour, puts", "put_hours", params, func(rows *sqlx.Rows) error {
+		var host, hour, puts int64
+		err := rows.Scan(&host, &hour, &puts)
+		of(host, hour).Vain += puts
+		return err
+	})
+	for host, hours := range found {
+		before := int64(0)
+		for n := range hours {
+			h := &hours[n]
+			here := max(0, h.Vain-h.Ships)
+			h.Vain = before + here
+			if before += here; h.Ships > 0 {
+				before = here
+			}
+		}
+		found[host] = slices.DeleteFunc(hours, func(h ShippedHour) bool { return h.Ships == 0 })
+	}
+	return found, err
+}
+
+// eachOfHours calls each with some columns of the rows of a rollup. params are the first and the
+// last id of the hosts, the first hour, and the one after the last.
+func (tx *Tx) eachOfHours(columns, rollup string, params []any, each func(*sqlx.Rows) error) error {
 	find, err := tx.once(`
 		WITH RECURSIVE hours (hour) AS (
 		  SELECT ?3
 		  UNION ALL
 		  SELECT hour + 1 FROM hours WHERE hour + 1 < ?4
 		)
-		SELECT
-		  host_id,
-		  hour,
-		  ships,
-		  first_at,
-		  last_at,
-		  longest_gap
+		SELECT ` + columns + `
 		FROM hours
-		CROSS JOIN ship_hours USING (hour)
+		CROSS JOIN ` + rollup + ` USING (hour)
 		WHERE host_id BETWEEN ?1 AND ?2`)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	rows, err := find.Queryx(first, last, from, to)
+	rows, err := find.Queryx(params...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	found := map[int64][]ShippedHour{}
 	for rows.Next() {
-		var host int64
-		var h ShippedHour
-		if err := rows.Scan(&host, &h.Hour, &h.Ships, &h.FirstAt, &h.LastAt, &h.LongestGap); err != nil {
-			return nil, err
+		if err := each(rows); err != nil {
+			return err
 		}
-		if found[host] == nil {
-			found[host] = make([]ShippedHour, to-from)
-		}
-		found[host][h.Hour-from].add(&h)
 	}
-	for host, hours := range found {
-		found[host] = slices.DeleteFunc(hours, func(h ShippedHour) bool { return h.Ships == 0 })
-	}
-	return found, rows.Err()
+	return rows.Err()
 }
 
 // add adds what another source of the index has of the same hour.

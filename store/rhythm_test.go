@@ -113,15 +113,24 @@ func TestHoursOfNeighbours(t *testing.T) {
 		}
 		mustSave(t, s, b)
 	}
+	// Of 6 PUTs of a in its first hour 4 were ships, and 2 came in an hour without one.
+	puts := &store.Batch{Source: mustSource(t, s, store.StreamJournal), Now: now, Hosts: []string{"a"}}
+	for i, at := range []int64{2, 5, 25, 30, 40, 55, 65, 66, 130, 170, 245} {
+		puts.Puts = append(puts.Puts, store.Put{At: at * minute, CursorHash: uint64(i), Status: 412})
+	}
+	mustSave(t, s, puts)
+	mustSave(t, s, &store.Batch{Source: mustSource(t, s, store.StreamIndex), Now: now, Series: []store.Series{{Host: "a"}},
+		Ships: []store.Ship{{ReceivedAt: 240 * minute, LineHash: 240}}})
 	ids := mustSelect[int64](t, s, "SELECT id FROM hosts ORDER BY name")
 	var got map[int64][]store.ShippedHour
 	mustUpdate(t, s, func(tx *store.Tx) (err error) {
-		got, err = tx.ShippedHours(slices.Min(ids[:2]), slices.Max(ids[:2]), 0, 3)
+		got, err = tx.ShippedHours(slices.Min(ids[:2]), slices.Max(ids[:2]), 0, 5)
 		return err
 	})
 	want := map[int64][]store.ShippedHour{
-		ids[0]: {{Hour: 0, Ships: 4, FirstAt: 2 * minute, LastAt: 55 * minute, LongestGap: 53 * minute},
-			{Hour: 1, Ships: 1, FirstAt: 65 * minute, LastAt: 65 * minute}},
+		ids[0]: {{Hour: 0, Ships: 4, FirstAt: 2 * minute, LastAt: 55 * minute, LongestGap: 53 * minute, Vain: 2},
+			{Hour: 1, Ships: 1, FirstAt: 65 * minute, LastAt: 65 * minute, Vain: 3},
+			{Hour: 4, Ships: 1, FirstAt: 240 * minute, LastAt: 240 * minute, Vain: 3}},
 		ids[1]: {{Hour: 0, Ships: 1, FirstAt: 7 * minute, LastAt: 7 * minute}},
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
