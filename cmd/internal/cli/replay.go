@@ -136,6 +136,11 @@ type stretch struct {
 	window report.Window
 }
 
+// firstAfter returns how many passes after the first one are not after a time, or -1 if none is.
+func firstAfter(passes []store.JudgedPass, at int64) int {
+	return slices.IndexFunc(passes[min(1, len(passes)):], func(p store.JudgedPass) bool { return p.AsOf > at })
+}
+
 func (s *stretch) fromRollups() bool { return s.passes[0].FromRollups }
 
 // rolled returns the stretches that are judged by rollups.
@@ -174,10 +179,12 @@ func (a *replay) read(tx *store.Tx, w report.Window, r *report.Replayed, recorde
 // readRollups reads the part of a window of which the rows are pruned, which is all before kept.
 func (a *replay) readRollups(tx *store.Tx, w report.Window, kept int64, r *report.Replayed) (err error) {
 	s := stretch{}
-	if s.passes, err = tx.RolledPasses(w.Since-detect.WarmUp, min(w.Until, kept)); err != nil || len(s.passes) < 2 {
+	if s.passes, err = tx.RolledPasses(w.Since-detect.WarmUp, min(w.Until, kept)); err != nil {
 		return err
 	}
-	s.warm = max(0, slices.IndexFunc(s.passes[1:], func(p store.JudgedPass) bool { return p.AsOf > w.Since }))
+	if s.warm = firstAfter(s.passes, w.Since); s.warm < 0 {
+		return nil
+	}
 	s.window = report.Window{Since: s.passes[s.warm].AsOf, Until: s.passes[len(s.passes)-1].AsOf}
 	if s.then, err = report.OpenThen(tx, s.passes[0].AsOf); err != nil {
 		return err
@@ -197,8 +204,7 @@ func (a *replay) readFacts(tx *store.Tx, w report.Window, kept int64, r *report.
 	if s.passes, err = tx.JudgedPasses(max(w.Since-detect.WarmUp, kept), w.Until); err != nil {
 		return err
 	}
-	inWindow := func(p store.JudgedPass) bool { return p.AsOf > w.Since }
-	if s.warm = slices.IndexFunc(s.passes[1:], inWindow); s.warm < 0 {
+	if s.warm = firstAfter(s.passes, w.Since); s.warm < 0 {
 		return nil
 	}
 	first, before := s.passes[0], s.passes[s.warm]
