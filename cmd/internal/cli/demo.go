@@ -18,9 +18,6 @@ import (
 // demoNow is the time at which the demo's last pass runs.
 var demoNow = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
-// firstDemoPass is the time of the first pass, in minutes from demoNow.
-const firstDemoPass = -15
-
 func demoCommand(e *Env) *cobra.Command {
 	var seed uint64
 	cmd := &cobra.Command{
@@ -45,10 +42,11 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 	o.db, o.index = filepath.Join(dir, "fleet.db"), filepath.Join(dir, "index.jsonl")
 	o.alerts, o.export = filepath.Join(dir, "alerts.jsonl"), filepath.Join(dir, "journal.export")
 	o.logLevel = "error"
-	w := fleetWriter{index: o.index, journal: o.export, random: rand.New(rand.NewPCG(seed, 0)), minute: -24 * 60}
+	w := fleetWriter{index: o.index, journal: o.export, random: rand.New(rand.NewPCG(seed, 0)), early: rand.New(rand.NewPCG(seed, 1)),
+		minute: -8 * demoDay}
 	// A pass sees no more than what came before it: the outage explains no trouble that an
 	// earlier pass has found.
-	for minute := firstDemoPass; minute <= 0; minute += 5 {
+	for _, minute := range demoPasses() {
 		if err := w.writeUntil(minute); err != nil {
 			return err
 		}
@@ -70,7 +68,7 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 // tryNext is a format: its values are the directory and the time of the demo.
 const tryNext = `
 Try next:
-  cis490-fleet-health incidents show 4 --db %[1]s/fleet.db --now %[2]s
+  cis490-fleet-health incidents show 7 --db %[1]s/fleet.db --now %[2]s
   cis490-fleet-health report --db %[1]s/fleet.db --now %[2]s
   cis490-fleet-health report lab-06 --since 3h --db %[1]s/fleet.db --now %[2]s
   cis490-fleet-health query last-good --since 3h --db %[1]s/fleet.db --now %[2]s

@@ -20,6 +20,7 @@ type demoHost struct {
 	codes              []int // in turn
 	unstamped          bool  // the codes are 400s for a missing header
 	updateAt           int   // it ships from another code commit from then on
+	naps               bool  // it is known for a week more, in which it pauses twice a day
 }
 
 var demoFleet = []demoHost{
@@ -27,7 +28,34 @@ var demoFleet = []demoHost{
 	{name: "lab-05", silentFrom: -47, backAt: 1},
 	{name: "lab-06", failFrom: -95, codes: []int{412, 412, 412, 500}, updateAt: -109},
 	{name: "lab-07", failFrom: -40, codes: []int{400}, unstamped: true},
-	{name: "lab-08", silentFrom: -300, backAt: -20},
+	{name: "lab-08", silentFrom: -300, backAt: -20, naps: true},
+}
+
+// Times of the demo, in minutes. Its fleet is known for a day, and a host that naps for eight.
+const (
+	demoDay  = 24 * 60
+	napEvery = 12 * 60
+	napFrom  = 3 * 60 // after noon and midnight; demoNow is noon
+	napLasts = 40
+)
+
+// demoPasses returns when passes run, in minutes from demoNow: in the first naps, after them and
+// after the hold time; and every five minutes at the end.
+func demoPasses() (minutes []int) {
+	for nap := range 4 {
+		for _, after := range []int{napLasts - 6, napLasts + 5, napLasts + 20} {
+			minutes = append(minutes, -8*demoDay+nap*napEvery+napFrom+after)
+		}
+	}
+	return append(minutes, -15, -10, -5, 0)
+}
+
+// sends reports whether a host sends something at a time in minutes from demoNow.
+func (h *demoHost) sends(minute int) bool {
+	if minute < -demoDay {
+		return h.naps && (minute-napFrom+8*demoDay+napEvery)%napEvery >= napLasts
+	}
+	return h.silentFrom == 0 || minute < h.silentFrom || minute >= h.backAt
 }
 
 // demoOutage is the time from which on the receiver answers everybody with 500, in minutes
@@ -47,7 +75,8 @@ var demoTraceback = []string{
 type fleetWriter struct {
 	index, journal string // paths
 	random         *rand.Rand
-	minute         int // from demoNow; what came before it is written
+	early          *rand.Rand // for what came before the last day
+	minute         int        // from demoNow; what came before it is written
 	entries        int
 	rows, dump     strings.Builder // of the index and the journal
 }
@@ -59,7 +88,7 @@ func (w *fleetWriter) writeUntil(minute int) error {
 	w.dump.Reset()
 	for ; w.minute < minute-1; w.minute += 2 {
 		for i, h := range demoFleet {
-			if h.silentFrom == 0 || w.minute < h.silentFrom || w.minute >= h.backAt {
+			if h.sends(w.minute) {
 				w.put(i, h)
 			}
 		}
@@ -69,7 +98,11 @@ func (w *fleetWriter) writeUntil(minute int) error {
 
 // put writes a PUT of a host, and its row in the index if it is accepted.
 func (w *fleetWriter) put(i int, h demoHost) {
-	at := demoNow.Add(time.Duration(w.minute)*time.Minute + time.Duration(i*10)*time.Second + time.Duration(w.random.IntN(9_000_000))*time.Microsecond)
+	random := w.random
+	if w.minute < -demoDay {
+		random = w.early
+	}
+	at := demoNow.Add(time.Duration(w.minute)*time.Minute + time.Duration(i*10)*time.Second + time.Duration(random.IntN(9_000_000))*time.Microsecond)
 	status := 200
 	switch {
 	case w.minute >= demoOutage:
@@ -83,7 +116,7 @@ func (w *fleetWriter) put(i int, h demoHost) {
 	}
 	if status == 200 {
 		fmt.Fprintf(&w.rows, `{"host_id": %q, "received_at_wall": %q, "code_commit": %q, "episode": "ep-%06d", "bytes": %d}`+"\n",
-			h.name, isotime.Format(at.UnixMicro()), commit, w.entries, 40_000+w.random.IntN(9_000_000))
+			h.name, isotime.Format(at.UnixMicro()), commit, w.entries, 40_000+random.IntN(9_000_000))
 	}
 	if h.unstamped && status == 400 {
 		w.say(at, fmt.Sprintf("WARNING rejected PUT host=%s, missing X-Cis490-Code-Commit", h.name))

@@ -117,20 +117,20 @@ func TestEventsAreFollowed(t *testing.T) {
 	t.Parallel()
 	ours, theirs := pipe(t)
 	f := follow(t, ours, theirs, "incidents", "--follow", "--since", "2026-05-01T11:40:00Z", "--host", "lab-05")
-	if first := f.until("\n"); !strings.HasPrefix(first, "2026-05-01 11:45:00  opened           1  lab-05 silent: ") {
+	if first := f.until("\n"); !strings.HasPrefix(first, "2026-05-01 11:45:00  opened           4  lab-05 silent: ") {
 		t.Errorf("the first event since --since is %q", first)
 	}
 	f.until("receiver-failing: ")
 	f.until("\n")
-	f.run("ack", "1", "--db", f.dir+"/fleet.db", "--now", "2026-05-01T12:01:00Z")
-	if line := f.until("\n"); !strings.HasPrefix(line, "2026-05-01 12:01:00  acknowledged     1  lab-05 silent: ") {
+	f.run("ack", "4", "--db", f.dir+"/fleet.db", "--now", "2026-05-01T12:01:00Z")
+	if line := f.until("\n"); !strings.HasPrefix(line, "2026-05-01 12:01:00  acknowledged     4  lab-05 silent: ") {
 		t.Errorf("after ack it printed %q", line)
 	}
 	f.pass("pass", "2026-05-01T13:00:00Z", cli.ExitOK)
-	if line := f.until("\n"); !strings.HasPrefix(line, "2026-05-01 13:00:00  repeated         4  (receiver) receiver-failing: ") {
+	if line := f.until("\n"); !strings.HasPrefix(line, "2026-05-01 13:00:00  repeated         7  (receiver) receiver-failing: ") {
 		t.Errorf("after a pass it printed %q", line)
 	}
-	if line := f.until("\n"); !strings.Contains(line, " receiver-silent: ") || !strings.HasSuffix(line, " (explained by 4)\n") {
+	if line := f.until("\n"); !strings.Contains(line, " receiver-silent: ") || !strings.HasSuffix(line, " (explained by 7)\n") {
 		t.Errorf("of what the receiver explains it printed %q", line)
 	}
 	if rest := f.end(); rest != "" {
@@ -170,7 +170,7 @@ func TestWatchDrawsAfterEachPass(t *testing.T) {
 	if !strings.HasPrefix(first, "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[J4 trouble(s): ") || !strings.Contains(first, "as of 2026-05-01 12:00:00 UTC") || strings.Contains(first, "\a") {
 		t.Errorf("it begins with %q", first)
 	}
-	f.run("ack", "1", "--db", f.dir+"/fleet.db", "--now", "2026-05-01T12:01:00Z")
+	f.run("ack", "4", "--db", f.dir+"/fleet.db", "--now", "2026-05-01T12:01:00Z")
 	f.pass("pass", "2026-05-01T12:05:00Z", cli.ExitOK)
 	if next := f.until("as of 2026-05-01 12:05:00 UTC"); strings.Contains(next, "\a") {
 		t.Errorf("a bell, although no trouble began: %q", next)
