@@ -40,8 +40,8 @@ thresholds instead of what was recorded.
 
 The day before the window is judged again as it was, so that it begins with the incidents
 that were open then. Where the rows are pruned, the hourly counts of ships tell who was
-silent, and nothing else; --diff compares that with the same counts and the thresholds of
-that time.`,
+silent, and nothing else; --diff compares that with what the same counts tell by the oldest
+thresholds that are known.`,
 		Example: "  cis490-fleet-health replay --diff --silent-threshold-min 60\n" +
 			"  cis490-fleet-health replay --since 7d --diff --hold-min 30 --against '--hold-min 60'",
 		Args: cobra.NoArgs,
