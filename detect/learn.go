@@ -119,10 +119,8 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 		}
 	}
 	slow := isSlow(&seen)
-	for most, slot := caughtUp(hours), 0; !slow && slot < store.Slots; slot++ {
-		all := len(seen[slot])
-		seen[slot] = slices.DeleteFunc(seen[slot], func(ships int64) bool { return ships > most })
-		hidden[slot] = hidden[slot] || len(seen[slot]) < all
+	if !slow {
+		hideCatchUps(&seen, &hidden, mostOfAnHour(hours))
 	}
 	for slot := range r.Rates {
 		if slow { // a few hours of some weeks tell too little
@@ -145,9 +143,19 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 	return r
 }
 
-// caughtUp returns the ships of an hour above which a fast host has sent what waited for the end
-// of an outage: twice what it ships in nearly all hours.
-func caughtUp(hours []store.ShippedHour) int64 {
+// hideCatchUps hides the hours in which a host shipped more than most: it sent the backlog of an
+// outage.
+func hideCatchUps(seen *[store.Slots][]int64, hidden *[store.Slots]bool, most int64) {
+	for slot := range seen {
+		all := len(seen[slot])
+		seen[slot] = slices.DeleteFunc(seen[slot], func(ships int64) bool { return ships > most })
+		hidden[slot] = hidden[slot] || len(seen[slot]) < all
+	}
+}
+
+// mostOfAnHour returns how many ships an hour of a fast host may have without a backlog: twice
+// those of nearly every hour.
+func mostOfAnHour(hours []store.ShippedHour) int64 {
 	ships := make([]int64, len(hours))
 	for n, h := range hours {
 		ships[n] = h.Ships
@@ -227,10 +235,10 @@ func meanOfDays(rates *[store.Slots]int64, seen *[store.Slots][]int64, hour int)
 }
 
 // usualSilence returns what the longest silence of a day is worth on a usual day: one that
-// a third of the days are below. Half of the days or more may have had a fault. A host that
-// PUT in vain was not silent, unless that is how it always is.
+// a third of the days are below. Half of the days or more may have had a fault. A silence in
+// which the host PUT in vain does not count, unless the host does so on most days.
 func usualSilence(hours []store.ShippedHour, rates *[store.Slots]int64, outages []span) int64 {
-	longest, silent := map[int64]int64{}, map[int64]int64{} // by day; of those in which it sent nothing
+	longest, silent := map[int64]int64{}, map[int64]int64{} // by day; silent has those without PUTs
 	see := func(at, worth, vain int64) {
 		day := at / (24 * store.Hour)
 		longest[day] = max(longest[day], worth)

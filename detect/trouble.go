@@ -211,13 +211,12 @@ func (s *survey) troubles() []trouble {
 	return found
 }
 
-// waiting returns the hosts whose trouble cannot end: their silence cannot be judged, because
-// they may have shipped in a gap of the index, or they have sent something, and not shipped for
-// longer than is normal.
+// waiting returns the hosts whose trouble cannot end: they have not shipped for longer than is
+// normal, even if they PUT, or they may have shipped in a gap of the index.
 func (s *survey) waiting() map[string]bool {
 	waiting := map[string]bool{}
 	for name, h := range s.hosts {
-		if q := h.quiet; q != nil && (q.Waits || q.InGap || s.overdue(h.t, q, q.ShipWorth, q.QuietFrom)) {
+		if h.quiet != nil {
 			waiting[name] = true
 		}
 	}

@@ -15,14 +15,14 @@ type Feeder struct {
 	gaps  bool // there are gaps
 	late  bool // there are late facts
 
-	unrolled int64 // the last hour of which the ships are made of the rollups; for passes that judge by them
+	unrolled int64 // the last hour whose ships were made from the rollups, for passes that judge by them
 }
 
 // Feed makes the tables what they were after a pass. incidents are those that were open
 // then, or of use to learn from, as they were then. A pass with the ID 0 is the time before all.
 func (tx *Tx) Feed(pass JudgedPass, incidents []Incident) (*Feeder, error) {
 	f := &Feeder{tx: tx, last: pass}
-	if err := tx.shadow(judgedTables); err != nil {
+	if err := tx.shadow(judgedTables...); err != nil {
 		return nil, err
 	}
 	err := tx.QueryRow(`

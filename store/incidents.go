@@ -71,8 +71,8 @@ type IncidentEvent struct {
 	ExplainedBy sql.NullInt64 `db:"explained_by"`
 }
 
-// OpenIncidents returns the incidents that have not ended, oldest first. Since they are ordered by
-// id, SQLite would read those of two years, here and below, without INDEXED BY.
+// OpenIncidents returns the incidents that have not ended, oldest first. Without INDEXED BY, here
+// and below, SQLite prefers the order of the ids, and reads the incidents of two years.
 func (tx *Tx) OpenIncidents() (list []Incident, err error) {
 	err = tx.Select(&list, "SELECT * FROM incidents INDEXED BY incidents_open WHERE resolved_at IS NULL ORDER BY id")
 	return list, err

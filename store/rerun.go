@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -45,7 +46,7 @@ func OpenRerun(ctx context.Context, path string) (*Store, error) {
 var judgedTables = []string{"hosts", "rhythms", "rhythm_hours", "incidents", "incident_hosts", "incident_events", "alerts", "thresholds", "gaps"}
 
 // shadow makes empty tables in memory that hide those of the file.
-func (tx *Tx) shadow(tables []string) error {
+func (tx *Tx) shadow(tables ...string) error {
 	var made []string
 	err := tx.Select(&made, `
 		SELECT sql
@@ -54,12 +55,15 @@ func (tx *Tx) shadow(tables []string) error {
 		  AND type IN ('table', 'index')
 		  AND sql IS NOT NULL
 		ORDER BY type = 'index'`)
+	if err != nil {
+		return err
+	}
 	for _, statement := range made {
-		if err == nil {
-			_, err = tx.Exec(statement)
+		if _, err := tx.Exec(statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
-	return err
+	return nil
 }
 
 // Rerun runs fn on one state of the file. What fn writes is gone afterwards.

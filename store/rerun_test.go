@@ -52,8 +52,8 @@ func judgedHour(t *testing.T) (path string) {
 	return path
 }
 
-// rerun judges the passes again, and calls then after each.
-func rerun(t *testing.T, path string, then func(*store.Tx) error) {
+// rerun judges the passes again. It calls each after every pass, and then at the end.
+func rerun(t *testing.T, path string, each, then func(*store.Tx) error) {
 	t.Helper()
 	s, err := store.OpenRerun(t.Context(), path)
 	if err != nil {
@@ -73,16 +73,18 @@ func rerun(t *testing.T, path string, then func(*store.Tx) error) {
 			if err := again.Judge(pass, nil); err != nil {
 				return err
 			}
-			if err := then(tx); err != nil {
+			if err := each(tx); err != nil {
 				return err
 			}
 		}
-		return nil
+		return then(tx)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
+
+func nothing(*store.Tx) error { return nil }
 
 // TestARerunReadsTheFactsOfItsPasses: a statement that scans a table of facts would read a
 // month for each pass of a month.
@@ -94,7 +96,7 @@ func TestARerunReadsTheFactsOfItsPasses(t *testing.T) {
 		facts[table] = true
 	}
 	seeks := 0
-	rerun(t, judgedHour(t), func(tx *store.Tx) error {
+	rerun(t, judgedHour(t), nothing, func(tx *store.Tx) error {
 		for _, statement := range tx.Statements() {
 			// An alias hides the table.
 			of := map[string]bool{}
@@ -136,7 +138,7 @@ func TestLatePutsAreNotCountedYet(t *testing.T) {
 		err := tx.Get(&puts, "SELECT COALESCE(SUM(puts), 0) FROM put_hours JOIN hosts ON hosts.id = host_id WHERE name = 'lab-2'")
 		known = append(known, puts)
 		return err
-	})
+	}, nothing)
 	// Five came after the time of the pass before, so they were not late.
 	if want := append(slices.Repeat([]int64{5}, 11), 60); !slices.Equal(known, want) {
 		t.Errorf("the passes knew %d PUTs of lab-2, want %d", known, want)
@@ -155,7 +157,7 @@ func TestARerunWritesNothing(t *testing.T) {
 		return sha256.Sum256(data)
 	}
 	before := sum()
-	rerun(t, path, func(tx *store.Tx) error {
+	rerun(t, path, nothing, func(tx *store.Tx) error {
 		if _, err := tx.Exec("DELETE FROM recorded.passes"); err == nil {
 			t.Error("it may write to the file")
 		}

@@ -82,18 +82,15 @@ const LearnFrom = 28 * 24 * Hour
 // to before another, oldest first. The rows of neighbours are neighbours, too.
 func (tx *Tx) ShippedHours(first, last, from, to int64) (map[int64][]ShippedHour, error) {
 	found := map[int64][]ShippedHour{}
-	of := func(host, hour int64) *ShippedHour {
-		if found[host] == nil {
-			found[host] = make([]ShippedHour, to-from)
-		}
-		return &found[host][hour-from]
-	}
 	params := []any{first, last, from, to}
 	err := tx.eachOfHours("host_id, hour, ships, first_at, last_at, longest_gap", "ship_hours", params, func(rows *sqlx.Rows) error {
 		var host int64
 		var h ShippedHour
 		err := rows.Scan(&host, &h.Hour, &h.Ships, &h.FirstAt, &h.LastAt, &h.LongestGap)
-		of(host, h.Hour).add(&h)
+		if found[host] == nil {
+			found[host] = make([]ShippedHour, to-from)
+		}
+		found[host][h.Hour-from].add(&h)
 		return err
 	})
 	if err != nil {
@@ -102,14 +99,16 @@ func (tx *Tx) ShippedHours(first, last, from, to int64) (map[int64][]ShippedHour
 	err = tx.eachOfHours("host_id, hour, puts", "put_hours", params, func(rows *sqlx.Rows) error {
 		var host, hour, puts int64
 		err := rows.Scan(&host, &hour, &puts)
-		of(host, hour).Vain += puts
+		if hours := found[host]; hours != nil { // anybody may PUT under a name that never ships
+			hours[hour-from].Vain += puts
+		}
 		return err
 	})
 	for host, hours := range found {
 		before := int64(0)
 		for n := range hours {
 			h := &hours[n]
-			here := max(0, h.Vain-h.Ships)
+			here := max(0, h.Vain-h.Ships) // Vain had all PUTs of the hour
 			h.Vain = before + here
 			if before += here; h.Ships > 0 {
 				before = here

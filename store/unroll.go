@@ -7,8 +7,8 @@ const rolledEvery = 5 * Minute
 
 // RolledPasses returns passes every five minutes after since and up to until, both in
 // microseconds, that judge by the hourly rollups of ships. The first one is that before since.
-// They have the thresholds of the oldest pass that judged and is kept. The list is empty if there
-// is no rollup in that time.
+// They have the oldest thresholds that are known. The list is empty if there is no rollup in that
+// time.
 func (tx *Tx) RolledPasses(since, until int64) (list []JudgedPass, err error) {
 	p := JudgedPass{FromRollups: true}
 	var first int64
@@ -27,14 +27,14 @@ func (tx *Tx) RolledPasses(since, until int64) (list []JudgedPass, err error) {
 	return list, nil
 }
 
-// unrolledFor is how far back ships are made of rollups, in microseconds: no cause looks
-// back further than a day.
+// unrolledFor is how long ships that were made from rollups are kept, in microseconds: no cause
+// looks back further than a day.
 const unrolledFor = 25 * Hour
 
-// hideRaw hides the raw rows of the file. The tables that hide them get the ships of one hour
-// after the other, made of the rollups. PUTs and rejections have none: a count tells no times.
+// hideRaw hides the raw rows of the file by empty tables. unroll fills that of the ships hour by
+// hour. PUTs and rejections stay empty: their rollups have counts and no times.
 func (f *Feeder) hideRaw(pass JudgedPass) error {
-	if err := f.tx.shadow([]string{"ships", "puts", "rejections", "unit_states", "series"}); err != nil {
+	if err := f.tx.shadow("ships", "puts", "rejections", "unit_states", "series"); err != nil {
 		return err
 	}
 	// One series for each host is enough for what is known of its ships.

@@ -43,7 +43,7 @@ func runDemo(ctx context.Context, args []string, seed uint64, e *Env) error {
 	o.alerts, o.export = filepath.Join(dir, "alerts.jsonl"), filepath.Join(dir, "journal.export")
 	o.logLevel = "error"
 	w := fleetWriter{index: o.index, journal: o.export, random: rand.New(rand.NewPCG(seed, 0)), early: rand.New(rand.NewPCG(seed, 1)),
-		minute: -8 * demoDay}
+		minute: demoStart}
 	// A pass sees no more than what came before it: the outage explains no trouble that an
 	// earlier pass has found.
 	for _, minute := range demoPasses() {

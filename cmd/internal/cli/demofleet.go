@@ -20,7 +20,7 @@ type demoHost struct {
 	codes              []int // in turn
 	unstamped          bool  // the codes are 400s for a missing header
 	updateAt           int   // it ships from another code commit from then on
-	naps               bool  // it is known for a week more, in which it pauses twice a day
+	naps               bool  // it is known from demoStart on, and pauses twice a day until the last day
 }
 
 var demoFleet = []demoHost{
@@ -31,12 +31,13 @@ var demoFleet = []demoHost{
 	{name: "lab-08", silentFrom: -300, backAt: -20, naps: true},
 }
 
-// Times of the demo, in minutes. Its fleet is known for a day, and a host that naps for eight.
+// Times of the demo, in minutes. Its fleet is known for a day, and a host that naps from demoStart on.
 const (
-	demoDay  = 24 * 60
-	napEvery = 12 * 60
-	napFrom  = 3 * 60 // after noon and midnight; demoNow is noon
-	napLasts = 40
+	demoDay   = 24 * 60
+	demoStart = -8 * demoDay // from demoNow
+	napEvery  = 12 * 60
+	napFrom   = 3 * 60 // after demoStart
+	napLasts  = 40
 )
 
 // demoPasses returns when passes run, in minutes from demoNow: in the first naps, after them and
@@ -44,7 +45,7 @@ const (
 func demoPasses() (minutes []int) {
 	for nap := range 4 {
 		for _, after := range []int{napLasts - 6, napLasts + 5, napLasts + 20} {
-			minutes = append(minutes, -8*demoDay+nap*napEvery+napFrom+after)
+			minutes = append(minutes, demoStart+nap*napEvery+napFrom+after)
 		}
 	}
 	return append(minutes, -15, -10, -5, 0)
@@ -53,7 +54,7 @@ func demoPasses() (minutes []int) {
 // sends reports whether a host sends something at a time in minutes from demoNow.
 func (h *demoHost) sends(minute int) bool {
 	if minute < -demoDay {
-		return h.naps && (minute-napFrom+8*demoDay+napEvery)%napEvery >= napLasts
+		return h.naps && (minute-demoStart-napFrom+napEvery)%napEvery >= napLasts
 	}
 	return h.silentFrom == 0 || minute < h.silentFrom || minute >= h.backAt
 }

@@ -107,7 +107,7 @@ func runReplay(ctx context.Context, o *replayOptions, flags *pflag.FlagSet, e *E
 		r.Other, err = again.run(ctx, again.stretches, other)
 	case o.diff:
 		r.Names[1] = "recorded"
-		// What was recorded by facts is not what their rollups tell.
+		// The rollups know less than the rows that were judged, so they are compared with themselves.
 		var rolled []report.Found
 		rolled, err = again.run(ctx, again.rolled(), nil)
 		r.Other = append(rolled, r.Other...)
@@ -128,7 +128,8 @@ type replay struct {
 	stretches []stretch
 }
 
-// stretch is a part of a window. That before the rows that are kept is judged by their rollups.
+// stretch is a part of a window. Its passes judge by the rows, or by the rollups where the rows
+// are pruned.
 type stretch struct {
 	passes []store.JudgedPass // the first one is that before all others
 	warm   int                // how many of the others are from before the window
@@ -136,9 +137,10 @@ type stretch struct {
 	window report.Window
 }
 
-// firstAfter returns how many passes after the first one are not after a time, or -1 if none is.
-func firstAfter(passes []store.JudgedPass, at int64) int {
-	return slices.IndexFunc(passes[min(1, len(passes)):], func(p store.JudgedPass) bool { return p.AsOf > at })
+// warmUp returns how many passes come before a window that begins after since, without the first
+// pass of the list. It is -1 if no pass is in the window.
+func warmUp(passes []store.JudgedPass, since int64) int {
+	return slices.IndexFunc(passes[min(1, len(passes)):], func(p store.JudgedPass) bool { return p.AsOf > since })
 }
 
 func (s *stretch) fromRollups() bool { return s.passes[0].FromRollups }
@@ -182,7 +184,7 @@ func (a *replay) readRollups(tx *store.Tx, w report.Window, kept int64, r *repor
 	if s.passes, err = tx.RolledPasses(w.Since-detect.WarmUp, min(w.Until, kept)); err != nil {
 		return err
 	}
-	if s.warm = firstAfter(s.passes, w.Since); s.warm < 0 {
+	if s.warm = warmUp(s.passes, w.Since); s.warm < 0 {
 		return nil
 	}
 	s.window = report.Window{Since: s.passes[s.warm].AsOf, Until: s.passes[len(s.passes)-1].AsOf}
@@ -204,7 +206,7 @@ func (a *replay) readFacts(tx *store.Tx, w report.Window, kept int64, r *report.
 	if s.passes, err = tx.JudgedPasses(max(w.Since-detect.WarmUp, kept), w.Until); err != nil {
 		return err
 	}
-	if s.warm = firstAfter(s.passes, w.Since); s.warm < 0 {
+	if s.warm = warmUp(s.passes, w.Since); s.warm < 0 {
 		return nil
 	}
 	first, before := s.passes[0], s.passes[s.warm]
@@ -243,7 +245,7 @@ func (a *replay) run(ctx context.Context, stretches []stretch, change func(*dete
 			return nil, err
 		}
 		if stretches[n].fromRollups() && len(a.stretches) > 1 {
-			// What was still open was recorded, and opens the next stretch.
+			// The next stretch begins with the incidents that were recorded as open.
 			found = slices.DeleteFunc(found, func(f report.Found) bool { return !f.ResolvedAt.Valid })
 		}
 		all = append(all, found...)

@@ -2,6 +2,7 @@ package histories
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/cis490/fleet-health/cmd/internal/fleettest"
@@ -39,7 +40,7 @@ func TestRollupsTellSilences(t *testing.T) {
 			due++
 		}
 		for _, side := range []*side{whole, other} {
-			side.save(append([]episode(nil), ships[:due]...), now)
+			side.save(slices.Clone(ships[:due]), now)
 			side.judge(read, now, false)
 		}
 		ships = ships[due:]
