@@ -1,5 +1,6 @@
 -- flapping: which hosts pause now, and have paused in most of the last six hours, each time for two fifths of
--- what makes them silent, or more, and for 17 minutes at least? A restart takes less.
+-- what makes them silent, or more, and for 17 minutes at least? A restart takes less. A time in which
+-- three PUTs failed was no pause.
 -- Parameters in microseconds: :now, :hour.
 WITH pausing AS MATERIALIZED (
   SELECT
@@ -23,7 +24,12 @@ hours AS (
     s.hour,
     MIN(s.first_at) AS first_at,
     MAX(s.last_at) AS last_at,
-    MAX(s.longest_gap) AS longest_gap
+    MAX(s.longest_gap) AS longest_gap,
+    (
+      SELECT COALESCE(SUM(puts), 0)
+      FROM put_hours AS f
+      WHERE f.hour = s.hour AND f.host_id = p.host_id AND status NOT BETWEEN 200 AND 299
+    ) AS failed
   FROM pausing AS p
   CROSS JOIN (VALUES (1), (2), (3), (4), (5), (6), (7)) AS ago
   CROSS JOIN ship_hours AS s ON s.host_id = p.host_id AND s.hour = :now / :hour - ago.column1
@@ -32,7 +38,8 @@ hours AS (
 pauses AS (
   SELECT
     *,
-    MAX(longest_gap, first_at - LAG(last_at) OVER (PARTITION BY host_id ORDER BY hour)) AS pause
+    MAX(longest_gap, first_at - LAG(last_at) OVER (PARTITION BY host_id ORDER BY hour)) AS pause,
+    SUM(failed) OVER (PARTITION BY host_id ORDER BY hour ROWS 1 PRECEDING) AS in_vain
   FROM hours
 )
 SELECT
@@ -44,6 +51,7 @@ CROSS JOIN rhythm_hours AS r ON r.host_id = p.host_id AND r.slot = (p.hour + 72)
 WHERE p.hour >= :now / :hour - 5
   AND p.first_at > p.expected_from
   AND p.pause >= :hour * 17 / 60
+  AND p.in_vain < 3
   AND r.rate * p.pause / :hour >= p.least
 GROUP BY p.host_id
 HAVING COUNT(*) >= 3

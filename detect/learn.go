@@ -120,31 +120,40 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 	}
 	slow := isSlow(&seen)
 	if !slow {
-		hideCatchUps(&seen, &hidden, mostOfAnHour(hours))
+		hideCatchUps(&seen, &hidden, 2*shipsOfHours(hours, 95))
 	}
 	for slot := range r.Rates {
-		if slow { // a few hours of some weeks tell too little
-			around := slices.Concat(seen[(slot+store.Slots-1)%store.Slots], seen[slot], seen[(slot+1)%store.Slots])
-			r.Rates[slot] = usualRate(around, slowRate)
-		} else {
-			r.Rates[slot] = usualRate(seen[slot], fastRate)
+		r.Rates[slot] = usualRate(seen[slot], fastRate)
+	}
+	guess := func() {
+		for slot := range r.Rates {
+			if len(seen[slot]) == 0 && (hidden[slot] || !known[slot/24]) {
+				r.Rates[slot] = meanOfDays(&r.Rates, &seen, slot%24)
+			}
 		}
 	}
-	for slot := range r.Rates {
-		if len(seen[slot]) == 0 && (hidden[slot] || !known[slot/24]) {
-			r.Rates[slot] = meanOfDays(&r.Rates, &seen, slot%24)
+	guess()
+	rests := restsOf(&r.Rates)
+	if slow { // a few hours of some weeks tell too little
+		everyHour := shipsOfHours(hours, 50) >= 2
+		for slot := range r.Rates {
+			if !everyHour || !rests[slot] {
+				around := slices.Concat(seen[(slot+store.Slots-1)%store.Slots], seen[slot], seen[(slot+1)%store.Slots])
+				r.Rates[slot] = usualRate(around, slowRate)
+			}
 		}
+		guess()
 	}
 	limit := 2 * usualSilence(hours, &r.Rates, outages)
-	if rests(&r.Rates) {
+	if slices.Max(r.Rates[:]) >= fastRate && slices.Contains(rests[:], true) {
 		limit *= 2 // the ends of its days vary
 	}
 	r.Limit = max(leastLimit, limit)
 	return r
 }
 
-// hideCatchUps hides the hours in which a host shipped more than most: it sent the backlog of an
-// outage.
+// hideCatchUps hides the hours in which a fast host shipped more than most, which is twice the ships
+// of nearly every hour: it sent the backlog of an outage.
 func hideCatchUps(seen *[store.Slots][]int64, hidden *[store.Slots]bool, most int64) {
 	for slot := range seen {
 		all := len(seen[slot])
@@ -153,15 +162,14 @@ func hideCatchUps(seen *[store.Slots][]int64, hidden *[store.Slots]bool, most in
 	}
 }
 
-// mostOfAnHour returns how many ships an hour of a fast host may have without a backlog: twice
-// those of nearly every hour.
-func mostOfAnHour(hours []store.ShippedHour) int64 {
+// shipsOfHours returns the ships of the hour that so many percent of the hours with ships are below.
+func shipsOfHours(hours []store.ShippedHour, percent int) int64 {
 	ships := make([]int64, len(hours))
 	for n, h := range hours {
 		ships[n] = h.Ships
 	}
 	slices.Sort(ships)
-	return 2 * ships[len(ships)*95/100]
+	return ships[len(ships)*percent/100]
 }
 
 // isSlow reports whether a host ships less than fastRate on the average, over the hours that
@@ -205,19 +213,24 @@ const (
 	slowRate = 2000
 )
 
-// rests reports whether a fast host pauses for six hours in a row, as an office does at night.
-func rests(rates *[store.Slots]int64) bool {
+// restsOf returns the hours of pauses of six hours or more, as an office has them at night.
+func restsOf(rates *[store.Slots]int64) (rests [store.Slots]bool) {
 	fastest := slices.Max(rates[:])
 	pause := 0
-	for slot := range 2 * store.Slots {
-		if pause++; rates[slot%store.Slots] > fastest/100 {
+	for n := range 2 * store.Slots {
+		if pause++; rates[n%store.Slots] > fastest/100 {
 			pause = 0
 		}
 		if pause == 6 {
-			return fastest >= fastRate
+			for before := n - 5; before < n; before++ {
+				rests[before%store.Slots] = true
+			}
+		}
+		if pause >= 6 {
+			rests[n%store.Slots] = true
 		}
 	}
-	return false
+	return rests
 }
 
 // meanOfDays returns the mean rate of an hour of the day, over the weekdays that were seen.

@@ -63,6 +63,9 @@ func TestLearn(t *testing.T) {
 			map[int64]int64{0: 60_000, 167: 60_000}, leastLimit, 7},
 		{"nights and weekends of an office are free", hoursOf(monday, monday+3*168, office), monday + 3*168, nil,
 			map[int64]int64{8: 30_000, 7: 0, 17: 0, 5*24 + 10: 0}, 4000, 15},
+		{"and so are those of a host that ships twice an hour", hoursOf(monday, monday+3*168, func(hour int64) int64 {
+			return min(2, office(hour))
+		}), monday + 3*168, nil, map[int64]int64{8: 2_000, 7: 0, 17: 0, 5*24 + 10: 0}, leastLimit, 15},
 		{"a dead Tuesday does not make Tuesdays slow", hoursOf(monday, monday+2*168, func(hour int64) int64 {
 			if hour >= monday+24 && hour < monday+48 {
 				return 0

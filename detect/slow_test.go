@@ -103,12 +103,14 @@ func TestAHostThatPausesIsFlapping(t *testing.T) {
 		interval int64
 		usual    int64 // the pause of each day, in minutes
 		pause    int64 // of each 70 minutes, at last
+		refused  bool  // it PUT in vain in these pauses
 		want     []string
 	}{
-		{"each five minutes", 5, 25, 35, []string{"lab-1 flapping 327"}},
-		{"each twenty minutes", 20, 20, 40, []string{"lab-1 flapping 322"}},
-		{"its pauses are those of a restart", 5, 25, 10, nil},
-		{"its pauses are usual", 20, 110, 40, nil},
+		{"each five minutes", 5, 25, 35, false, []string{"lab-1 flapping 327"}},
+		{"each twenty minutes", 20, 20, 40, false, []string{"lab-1 flapping 322"}},
+		{"its pauses are those of a restart", 5, 25, 10, false, nil},
+		{"its pauses are usual", 20, 110, 40, false, nil},
+		{"it PUTs in vain meanwhile", 5, 25, 35, true, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -121,6 +123,9 @@ func TestAHostThatPausesIsFlapping(t *testing.T) {
 			}
 			for m := int64(400); m > c.pause; m -= 70 {
 				f.every(c.interval, m, max(m-70+c.pause, 0), "lab-1")
+				if c.refused && m > 70 {
+					f.puts("lab-1", 6, now-(m-70+c.pause-5)*store.Minute, 422)
+				}
 			}
 			f.save()
 			f.follow(detect.DefaultThresholds(), detect.Sources{}, now-405*store.Minute) // it learns the rhythms
