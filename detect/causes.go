@@ -9,15 +9,16 @@ import (
 
 // Symptoms of the receiver and of groups of hosts.
 const (
-	ReceiverFailing = "receiver-failing"
-	ReceiverSilent  = "receiver-silent"
-	ReceiverDown    = "receiver-down"
-	IndexStuck      = "index-stuck"
-	GroupRejected   = "group-rejected"
-	GroupSilent     = "group-silent"
-	Unreadable      = "unreadable"
-	JournalUnread   = "journal-unread"
-	IndexUnread     = "index-unread"
+	ReceiverFailing  = "receiver-failing"
+	ReceiverSilent   = "receiver-silent"
+	ReceiverDown     = "receiver-down"
+	ReceiverDegraded = "receiver-degraded"
+	IndexStuck       = "index-stuck"
+	GroupRejected    = "group-rejected"
+	GroupSilent      = "group-silent"
+	Unreadable       = "unreadable"
+	JournalUnread    = "journal-unread"
+	IndexUnread      = "index-unread"
 )
 
 // causeRow is a row of the query of a cause.
@@ -92,6 +93,18 @@ var causes = []cause{
 			return fmt.Sprintf("%s of %d host(s) accepted since %s, and none recorded in the index", atLeast(c.Puts, "PUT"), c.Hosts, isotime.Format(c.BeganAt))
 		},
 		fix: "on the receiver, check that it can append to its index: `df -h`, `ls -l` on index.jsonl, and `journalctl -u cis490-receiver -n 50`",
+	},
+	{
+		symptom: ReceiverDegraded,
+		query:   "receiver_degraded.sql",
+		needs:   Sources.journalRead,
+		// A host of whose PUTs some fail may have had its last one accepted.
+		explains: func(t trouble) bool { return t.server || t.symptom == Partial && t.status == 0 },
+		detail: func(c causeRow, _ int64) string {
+			return fmt.Sprintf("%d PUTs of %d hosts answered with 5xx since %s, the worst with %d, while others are accepted", c.Puts, c.Hosts,
+				isotime.Format(c.BeganAt), c.Status)
+		},
+		fix: "on the receiver, run `journalctl -u cis490-receiver -n 50` for its error, and `systemctl status cis490-receiver`: does each of its workers run?",
 	},
 }
 

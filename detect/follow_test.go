@@ -71,6 +71,20 @@ func (f *fleet) steady(from, to int64, hosts ...string) {
 func TestFollowFindsCauses(t *testing.T) {
 	t.Parallel()
 	three := []string{"lab-1", "lab-2", "lab-3"}
+	// mixed lets two of three PUTs of hosts fail, and accepts the third. The last one is accepted.
+	mixed := func(status int32, from int64, hosts ...string) func(*fleet) {
+		return func(f *fleet) {
+			for m := from; m > 0; m-- {
+				for i, host := range hosts {
+					at := now - m*store.Minute + int64(i)*store.Second
+					f.puts(host, 1, at, []int32{status, 200, status}[m%3])
+					if m%3 == 1 {
+						f.ship(host, at)
+					}
+				}
+			}
+		}
+	}
 	fails := func(status int32, from int64, hosts ...string) func(*fleet) {
 		return func(f *fleet) {
 			f.steady(180, from, hosts...)
@@ -141,14 +155,20 @@ func TestFollowFindsCauses(t *testing.T) {
 		{"hosts that are refused for different reasons are not", []func(*fleet){stops(0, "lab-7"), fails(412, 20, "lab-1", "lab-2"), fails(403, 20, "lab-3")},
 			detect.Sources{}, []string{"lab-1 rejected 20", "lab-2 rejected 19", "lab-3 rejected 20"}},
 		{"a host that is refused four times is not rejected yet", []func(*fleet){fails(412, 4, "lab-1"), stops(0, "lab-7", "lab-8")}, detect.Sources{}, nil},
-		{"a host of whose PUTs half fail, back and forth, is partial", []func(*fleet){stops(0, "lab-7", "lab-8"), stops(30, "lab-1"), func(f *fleet) {
-			for m := int64(30); m > 0; m-- {
-				f.puts("lab-1", 1, now-m*store.Minute, []int32{200, 422, 422}[m%3])
-				if m%3 == 0 {
-					f.ship("lab-1", now-m*store.Minute)
-				}
-			}
-		}}, detect.Sources{}, []string{"lab-1 partial 2"}},
+		{"a host of whose PUTs half fail, back and forth, is partial", []func(*fleet){stops(0, "lab-7", "lab-8"), stops(30, "lab-1"),
+			mixed(422, 30, "lab-1")}, detect.Sources{}, []string{"lab-1 partial 2"}},
+		{"a receiver that fails half of the time is degraded", []func(*fleet){stops(0, "lab-7"), stops(20, three...), mixed(500, 20, three...)}, detect.Sources{},
+			[]string{"(receiver) receiver-degraded 14", "lab-1 partial 2 explained", "lab-2 partial 1 explained", "lab-3 partial 1 explained"}},
+		{"so is one that fails three hosts, and not the others", []func(*fleet){stops(0, "lab-7"), fails(500, 40, three...)}, detect.Sources{},
+			[]string{"(receiver) receiver-degraded 14", "lab-1 rejected 40 explained", "lab-2 rejected 39 explained", "lab-3 rejected 39 explained"}},
+		{"one that fails two of them is not", []func(*fleet){stops(0, "lab-7", "lab-8"), stops(20, "lab-1", "lab-2"), mixed(500, 20, "lab-1", "lab-2")}, detect.Sources{},
+			[]string{"lab-1 partial 2", "lab-2 partial 1"}},
+		{"nor is one that refuses half of the PUTs of three", []func(*fleet){stops(0, "lab-7"), stops(20, three...), mixed(422, 20, three...)}, detect.Sources{},
+			[]string{"lab-1 partial 2", "lab-2 partial 1", "lab-3 partial 1"}},
+		{"nor one that has failed, and accepts again", []func(*fleet){fails(500, 14, three...), func(f *fleet) {
+			f.b.Puts = slices.DeleteFunc(f.b.Puts, func(p store.Put) bool { return p.At > now-6*store.Minute })
+			f.steady(5, 0, three...)
+		}}, detect.Sources{}, nil},
 		{"a host none of whose PUTs failed is not unstamped, whatever another is called", []func(*fleet){stops(0, three...), func(f *fleet) {
 			for m := int64(20); m > 0; m-- {
 				f.rejections("lab-1", 1, now-m*store.Minute, "unstamped") // of "lab-1 x"

@@ -171,7 +171,7 @@ func (s *situation) findCause(t trouble) {
 			s.find(other, t)
 			return
 		}
-		if other.cause == nil && outage(other.Symptom) && outage(t.symptom) {
+		if other.cause == nil && outage(other.Symptom) && (outage(t.symptom) || t.symptom == ReceiverDegraded) {
 			by = other
 		}
 	}

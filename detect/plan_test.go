@@ -138,6 +138,12 @@ func TestPlan(t *testing.T) {
 			{at: 0, causes: []trouble{failing()}},
 			{at: 10, causes: []trouble{{subject: store.SubjectReceiver, symptom: ReceiverSilent}}},
 		}, []string{"0 opened (receiver) receiver-failing said", "10 opened (receiver) receiver-silent by receiver-failing"}},
+		{"a receiver that has failed, and still fails now and then, is said to be degraded once it does not fail for all", []step{
+			{at: 0, causes: []trouble{failing()}},
+			{at: 10, causes: []trouble{{subject: store.SubjectReceiver, symptom: ReceiverDegraded}}},
+			{at: 25, causes: []trouble{{subject: store.SubjectReceiver, symptom: ReceiverDegraded}}},
+		}, []string{"0 opened (receiver) receiver-failing said", "10 opened (receiver) receiver-degraded by receiver-failing",
+			"25 resolved (receiver) receiver-failing said", "25 repeated (receiver) receiver-degraded said"}},
 		{"a group is said once, and a host that joins it later is not", []step{
 			{at: 0, hosts: one, groups: []trouble{groupOf(GroupSilent, 0, "a", "b", "c")}},
 			{at: 5, hosts: []trouble{quietHost("a"), quietHost("b")}},

@@ -14,8 +14,8 @@ func QueryText(name string) (string, error) {
 // AllSymptoms returns the symptoms that an alert or an incident can have: those of hosts,
 // of groups, of the receiver, and of the sources.
 func AllSymptoms() []string {
-	return append(Symptoms(), Overdue, Rejected, Partial, Flapping, ReceiverFailing, ReceiverSilent, ReceiverDown, IndexStuck,
-		GroupRejected, GroupSilent, Unreadable, JournalUnread, IndexUnread)
+	return append(Symptoms(), Overdue, Rejected, Partial, Flapping, ReceiverFailing, ReceiverSilent, ReceiverDown, ReceiverDegraded,
+		IndexStuck, GroupRejected, GroupSilent, Unreadable, JournalUnread, IndexUnread)
 }
 
 // Outages returns the symptoms of a receiver that takes no episodes.

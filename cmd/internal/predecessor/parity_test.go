@@ -59,7 +59,7 @@ var figures = map[string]*regexp.Regexp{
 
 // newSymptoms are those that the predecessor did not look for. Their alerts are not compared.
 var newSymptoms = []string{detect.Rejected, detect.Overdue, detect.Partial, detect.Flapping, detect.ReceiverFailing, detect.ReceiverSilent,
-	detect.ReceiverDown, detect.IndexStuck, detect.GroupRejected, detect.GroupSilent, detect.Unreadable, detect.JournalUnread, detect.IndexUnread}
+	detect.ReceiverDown, detect.ReceiverDegraded, detect.IndexStuck, detect.GroupRejected, detect.GroupSilent, detect.Unreadable, detect.JournalUnread, detect.IndexUnread}
 
 // readAlerts returns the host, symptom, key and figures of each alert in a file, except
 // those of newSymptoms.
