@@ -39,9 +39,17 @@ type life struct {
 	troubles            int // of hosts, so far
 	entries             int // in the journal
 	faults              tally
+	keep                bool // the files, before the next pass
+	kept                []kept
 	written, cpu        float64 // bytes and seconds of the current pass
 	hours               map[hostHour]*counted
 	surely, maybe       map[string]string // symptoms by dedup key
+}
+
+// kept is a copy of the files before a pass.
+type kept struct {
+	dir string
+	now time.Time // of the pass
 }
 
 // labHost is a host. It has the times, in microseconds, of the facts that detectors use.
@@ -126,6 +134,9 @@ func (l *life) live(faults float64, calm bool) {
 		l.tearIndex()
 	}
 	l.writeJournal(journal)
+	if l.keep {
+		l.keeps()
+	}
 	l.pass()
 	if l.fault != "" {
 		l.faults[l.fault]++
