@@ -55,7 +55,7 @@ func (p *pass) judge(tx *store.Tx) error {
 		return err
 	}
 	if n > detect.MaxFindings {
-		debug.SetGCPercent(25) // facts about so many hosts take as much as all the rest
+		debug.SetGCPercent(10) // facts about so many hosts take as much as all the rest
 	}
 	for _, step := range []func(int64) error{tx.Correct, tx.CatchUp, tx.FoldPuts} {
 		if err := step(p.o.now); err != nil {
