@@ -125,6 +125,7 @@ func learn(hours []store.ShippedHour, to int64, outages []span) (r store.Rhythm)
 	for slot := range r.Rates {
 		r.Rates[slot] = usualRate(seen[slot], fastRate)
 	}
+	// guess gives what was not seen yet the rate of the same hour of other days.
 	guess := func() {
 		for slot := range r.Rates {
 			if len(seen[slot]) == 0 && (hidden[slot] || !known[slot/24]) {

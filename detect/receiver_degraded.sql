@@ -1,12 +1,12 @@
 -- receiver-degraded: in the last 15 minutes, has the receiver answered most PUTs of several hosts with a 5xx, and
 -- accepted others meanwhile? At the start and at the end of an outage nothing is accepted in between. A minute of
 -- tolerance is for uploads that were under way.
--- Parameters: :now, :hour and :failing_for in microseconds; :failing_count PUTs of :failing_hosts hosts, or of all
--- hosts that PUT, if there are fewer.
+-- Parameters: :now, :hour, :day and :failing_for in microseconds; :failing_count PUTs of :failing_hosts hosts, or
+-- of all hosts that PUT, if there are fewer.
 WITH enough AS MATERIALIZED (
   SELECT MIN(:failing_hosts, MAX(2, COUNT(*))) AS hosts
   FROM hosts
-  WHERE last_put_at > :now - 24 * :hour
+  WHERE last_put_at > :now - :day
 ),
 -- Most fleets have some PUTs that fail, so the rollups of this hour and of the one before are asked first.
 suspects AS MATERIALIZED (

@@ -135,7 +135,7 @@ func (l *life) live(faults float64, calm bool) {
 	}
 	l.writeJournal(journal)
 	if l.keep {
-		l.keeps()
+		l.keepFiles()
 	}
 	l.pass()
 	if l.fault != "" {

@@ -94,8 +94,8 @@ func (s samples) middle() float64 {
 	return sorted[len(sorted)/2]
 }
 
-// keeps copies the files, as the next pass finds them.
-func (l *life) keeps() {
+// keepFiles copies the files, as the next pass finds them.
+func (l *life) keepFiles() {
 	dir := fleettest.MemoryDir(l.t) + "/kept"
 	l.check(os.CopyFS(dir, os.DirFS(l.dir)))
 	l.kept = append(l.kept, kept{dir, l.now})
