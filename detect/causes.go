@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cis490/fleet-health/store"
 	"github.com/cis490/fleet-health/store/isotime"
@@ -162,7 +163,7 @@ func findCauses(tx *store.Tx, t Thresholds, read Sources, now int64) (found []tr
 		for _, r := range rows {
 			one := trouble{subject: store.SubjectReceiver, symptom: c.symptom, beganAt: r.BeganAt, figure: max(r.Puts, (now-r.BeganAt)/store.Minute),
 				detail: c.detail(r, now), fix: c.fix, query: c.query}
-			if one.hosts, err = tx.HostsOfTheDay(r.BeganAt, MaxFindings); err != nil {
+			if one.hosts, err = hostsOfTheDay(tx, r.BeganAt); err != nil {
 				return nil, err
 			}
 			words, err := tx.ReceiverSaid(r.BeganAt-store.Minute, now+1)
@@ -208,13 +209,24 @@ func sourceTroubles(tx *store.Tx, read Sources, now int64) (found []trouble, err
 		if !s.wrong {
 			continue
 		}
-		hosts, err := tx.HostsOfTheDay(now, MaxFindings)
+		hosts, err := hostsOfTheDay(tx, now)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, trouble{subject: store.SubjectReceiver, symptom: s.symptom, beganAt: now, detail: s.detail, fix: s.fix, hosts: hosts})
 	}
 	return found, nil
+}
+
+// hostsOfTheDay returns the hosts that the receiver should have heard of, as far as there is
+// room for them.
+func hostsOfTheDay(tx *store.Tx, at int64) ([]string, error) {
+	hosts, err := tx.HostsOfTheDay(at, MaxFindings)
+	var kept room
+	if n := slices.IndexFunc(hosts, func(host string) bool { return !kept.takes(host) }); n >= 0 {
+		hosts = slices.Clone(hosts[:n])
+	}
+	return hosts, err
 }
 
 // explains reports whether an incident of the receiver explains a trouble of a host.

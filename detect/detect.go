@@ -95,8 +95,8 @@ type Judgment struct {
 	Symptom string
 	AsOf    int64  // the time as of which it judges, in microseconds; 0 if it does not judge
 	Held    string // the reason why it cannot judge some or all hosts, for people; "" if it can, or if its source is off
-	// Findings are the first MaxFindings, ordered by host name. If there are more, Raise
-	// runs the query again.
+	// Findings are the first, ordered by host name: at most MaxFindings, and 1 MiB of names.
+	// If there are more, Raise runs the query again.
 	Findings []Finding
 	more     bool
 	detector detector
@@ -107,6 +107,23 @@ type Judgment struct {
 // MaxFindings is the largest number of findings of a detector in memory. A fleet has
 // fewer hosts, but anybody may invent a million names of hundreds of bytes.
 const MaxFindings = 10_000
+
+// maxNames is the largest total of the names of hosts in memory, in bytes: ten times that of
+// MaxFindings ordinary names.
+const maxNames = 1 << 20
+
+// room counts the hosts that are kept in memory.
+type room struct{ hosts, bytes int }
+
+// takes reports whether there is room for one more host.
+func (r *room) takes(name string) bool {
+	if r.hosts == MaxFindings || r.bytes+len(name) > maxNames {
+		return false
+	}
+	r.hosts++
+	r.bytes += len(name)
+	return true
+}
 
 // Find returns the result of each detector as of now, in microseconds, or as of the time
 // up to which its source was read. It writes nothing.
@@ -136,8 +153,9 @@ func (d detector) judge(tx *store.Tx, t Thresholds, source Source, now int64) (J
 		v.AsOf = min(now, source.ReadTo)
 	}
 	v.params = t.params(v.AsOf)
+	var kept room
 	waiting, err := v.read(tx, func(f Finding) error {
-		if v.more = len(v.Findings) == MaxFindings; !v.more {
+		if v.more = v.more || !kept.takes(f.Host); !v.more {
 			v.Findings = append(v.Findings, f)
 		}
 		return nil

@@ -221,8 +221,9 @@ func (f *follower) groups(messages map[string]string) error {
 
 func (f *follower) group(symptom string, messages map[string]string, files ...string) error {
 	g := trouble{subject: store.SubjectGroup, symptom: symptom, query: files[len(files)-1]}
+	var kept room
 	err := eachRow(f.tx, f.t.params(f.now), func(r groupRow) {
-		if len(g.hosts) < MaxFindings {
+		if kept.takes(r.Host) {
 			g.hosts = append(g.hosts, r.Host)
 		}
 		g.beganAt, g.status = max(r.BeganAt, r.StoppedAt), r.Status

@@ -46,12 +46,16 @@ func Decide(stored *store.Alert, neverShipped bool, madeUp int) Reason {
 
 // Raise stores the alerts, and the detectors that are held back. It returns the number of
 // new alerts. Their time is now, in microseconds, even if a source was read only up to an
-// earlier time. pass is the ID of the pass, 0 for none.
+// earlier time. pass is the ID of the pass, 0 for none. It drops the findings of silences:
+// Follow does not need them, and there may be 10,000.
 func Raise(tx *store.Tx, judgments []Judgment, now, pass int64) (alerts int, err error) {
-	for _, v := range judgments {
+	for n, v := range judgments {
 		r := raiser{tx: tx, judgment: v, now: now, pass: pass}
 		if err := r.raise(); err != nil {
 			return 0, fmt.Errorf("detect %s: %w", v.Symptom, err)
+		}
+		if v.detector.silence {
+			judgments[n].Findings = nil
 		}
 		alerts += r.alerts
 	}

@@ -94,17 +94,18 @@ type survey struct {
 	puts  bool // the PUTs can be judged
 	hosts map[string]*hostFacts
 	names []string // in order
-	more  int      // facts about hosts that are not kept
+	kept  room
+	more  int // facts about hosts that are not kept
 	// messages are the receiver's last ones about hosts, by their names.
 	messages map[string]string
 }
 
-// keep adds a fact about a host. Beyond MaxFindings hosts it only counts: a fleet has fewer,
-// but anybody may have invented a million names.
+// keep adds a fact about a host. If there is no room for more hosts it only counts: a fleet has
+// fewer, but anybody may have invented a million names.
 func (s *survey) keep(name string, add func(*hostFacts)) {
 	h := s.hosts[name]
 	switch {
-	case h == nil && len(s.hosts) >= MaxFindings:
+	case h == nil && !s.kept.takes(name):
 		s.more++
 		return
 	case h == nil:
